@@ -1,0 +1,120 @@
+import { homedir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { LocalServer } from "../local/server.ts";
+import { firstOnPath, pathWith } from "./commandPath.ts";
+import type { PulumiCli } from "./pulumiCli.ts";
+import { shellQuoted } from "./shellQuoted.ts";
+import type { StackFile } from "./stackFile.ts";
+
+/**
+ * Encrypts the secrets in the state of the local stack, of which there are none: published on purpose, so that
+ * Pulumi.dev.yaml can carry the salt that belongs to it.
+ */
+const localPassphrase = "simulation-db-dev";
+
+/** Variables of another connection that libpq would prefer to, or mix with, the ones set for the local server. */
+const foreignToLocal = ["PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGPASSFILE", "PGOPTIONS", "PGSSLROOTCERT"];
+
+/** Where the local server is, which says nothing of any other. */
+const localPlace = ["PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGSSLMODE", "SUPABASE_URL"];
+
+/** The engine's home for the local stack. */
+export function localPulumiHome(root: string): string {
+    return join(root, ".local", "pulumi", "home");
+}
+
+/** The folder that the local stack's state lives in. */
+export function localStateFolder(root: string): string {
+    return join(root, ".local", "pulumi", "state");
+}
+
+/** The engine's home for this stack: ours for the local one, the user's own for any other. */
+export function pulumiHomeOf(root: string, stack: StackFile, env: NodeJS.ProcessEnv): string {
+    if (stack.embedded) return localPulumiHome(root);
+    return ambientFor(root, stack, env).PULUMI_HOME ?? join(homedir(), ".pulumi");
+}
+
+/**
+ * What must be set for this stack, and nothing else. The local one gets its own state, passphrase and connection;
+ * any other keeps the user's own backend, login and PGPASSWORD, and only gets the programs on PATH.
+ */
+export function variablesOf(
+    root: string,
+    stack: StackFile,
+    parts: {
+        readonly cli: PulumiCli | undefined;
+        readonly server: LocalServer | undefined;
+        readonly env: NodeJS.ProcessEnv;
+    },
+): Record<string, string> {
+    const { cli, server, env } = parts;
+    const node = dirname(process.execPath);
+    const path = withoutNpm(env.PATH ?? "");
+    const withNode = pathWith([node], path);
+    const folders = cli === undefined || firstOnPath("pulumi", withNode) === cli.command ? [] : cli.folders;
+    const common = {
+        PATH: pathWith([node, ...folders], path),
+        PULUMI_SKIP_UPDATE_CHECK: "1",
+        // As the stack itself names it in the ledger.
+        SIMULATION_DB_STACK: `simulation-db/${stack.name.split("/").at(-1) ?? stack.name}`,
+    };
+    if (!stack.embedded) return common;
+    return {
+        ...common,
+        PULUMI_HOME: localPulumiHome(root),
+        PULUMI_BACKEND_URL: localBackend(root),
+        PULUMI_CONFIG_PASSPHRASE: localPassphrase,
+        ...(server === undefined ? {} : connectionOf(server)),
+    };
+}
+
+/**
+ * The ambient environment without what belongs to another stack: after `eval "$(npm run -s env)"` a shell carries the
+ * local engine's home, where stand-in plugins may be, and the local state; neither may reach a real project.
+ */
+export function ambientFor(root: string, stack: StackFile, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+    const rest = { ...env };
+    if (stack.embedded) {
+        for (const name of foreignToLocal) delete rest[name];
+        return rest;
+    }
+    if (rest.PULUMI_HOME === localPulumiHome(root)) delete rest.PULUMI_HOME;
+    if (rest.PULUMI_BACKEND_URL === localBackend(root)) {
+        // The sign of that `eval`. The password and the key stay: they may have been set anew since.
+        for (const name of ["PULUMI_BACKEND_URL", ...localPlace]) delete rest[name];
+    }
+    if (rest.PULUMI_CONFIG_PASSPHRASE === localPassphrase) delete rest.PULUMI_CONFIG_PASSPHRASE;
+    return rest;
+}
+
+/** Lines for `eval` in a POSIX shell. */
+export function exportLines(variables: Readonly<Record<string, string>>): string {
+    return Object.entries(variables)
+        .map(([name, value]) => `export ${name}=${shellQuoted(value)}\n`)
+        .join("");
+}
+
+/** The user's own PATH: what `npm run` put in front of it ends with a folder for node-gyp. */
+function withoutNpm(path: string): string {
+    const folders = path.split(delimiter);
+    return folders.slice(folders.findLastIndex(folder => folder.endsWith("node-gyp-bin")) + 1).join(delimiter);
+}
+
+/** The engine parses this as a URL: blanks and the like in the path must be escaped. */
+function localBackend(root: string): string {
+    return pathToFileURL(localStateFolder(root)).href;
+}
+
+function connectionOf(server: LocalServer): Record<string, string> {
+    return {
+        PGHOST: server.host,
+        PGPORT: String(server.port),
+        PGDATABASE: server.database,
+        PGUSER: server.user,
+        PGPASSWORD: server.password,
+        PGSSLMODE: "disable",
+        SUPABASE_URL: server.storageUrl,
+        SUPABASE_SERVICE_ROLE_KEY: server.serviceRoleKey,
+    };
+}

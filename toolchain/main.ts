@@ -1,0 +1,190 @@
+import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Command } from "commander";
+import { explain, UserError } from "../runner/userError.ts";
+import { runCaptured, runForeground } from "./child.ts";
+import {
+    ambientFor,
+    exportLines,
+    localPulumiHome,
+    localStateFolder,
+    pulumiHomeOf,
+    variablesOf,
+} from "./environment.ts";
+import { ensurePlugins } from "./plugins.ts";
+import { ensurePulumi, type PulumiCli } from "./pulumiCli.ts";
+import { readStackFile, type StackFile } from "./stackFile.ts";
+
+const root = dirname(import.meta.dirname);
+
+/** Progress goes to standard error: standard output is for what a command is asked for. */
+function say(line: string): void {
+    process.stderr.write(`toolchain: ${line}\n`);
+}
+
+/** A stack with all that is needed to run the engine on it. */
+interface Ready {
+    readonly stack: StackFile;
+    readonly cli: PulumiCli;
+    /** What `npm run env` prints. */
+    readonly variables: Record<string, string>;
+    /** The whole environment of a child: the ambient one and the variables. */
+    readonly env: NodeJS.ProcessEnv;
+}
+
+async function ready(name: string): Promise<Ready> {
+    const stack = readStackFile(root, name);
+    useLocalFolder();
+    const ambient = ambientFor(root, stack, process.env);
+    const server = stack.embedded ? await startServer(stack) : undefined;
+    const cli = await ensurePulumi({ root, env: ambient, say });
+    const pulumiHome = pulumiHomeOf(root, stack, process.env);
+    await ensurePlugins({ root, env: ambient, say, cli, pulumiHome, standIns: stack.embedded });
+    const variables = variablesOf(root, stack, { cli, server, env: ambient });
+    const all = { stack, cli, variables, env: { ...ambient, ...variables } };
+    if (stack.embedded) await createLocalStack(all);
+    return all;
+}
+
+async function startServer({ major, shape }: StackFile) {
+    // Loaded only where it is needed: other stacks have a database of their own.
+    const { startLocal } = await import("../local/server.ts");
+    return await startLocal({ root, major, shape, say });
+}
+
+/** State, packages and the engine live in .local: one account must own it. */
+function useLocalFolder(): void {
+    for (const folder of [join(root, ".local"), join(root, ".local", "pulumi")]) {
+        try {
+            mkdirSync(folder, { recursive: true });
+            accessSync(folder, constants.W_OK);
+        } catch {
+            const owner = statSync(existsSync(folder) ? folder : root).uid;
+            throw new UserError(`You may not write in ${folder}: it belongs to user number ${owner}.`, [
+                "Run this as that user, or give it to yourself: chown -R $(id -u) .local",
+            ]);
+        }
+    }
+}
+
+async function createLocalStack({ stack, cli, env }: Ready): Promise<void> {
+    mkdirSync(localPulumiHome(root), { recursive: true });
+    mkdirSync(localStateFolder(root), { recursive: true });
+    // The engine's own file: looking for it is 200 ms cheaper than asking the engine.
+    if (existsSync(join(localStateFolder(root), ".pulumi", "stacks", "simulation-db", `${stack.name}.json`))) return;
+    const args = ["stack", "select", "--create", stack.name, "--non-interactive"];
+    const { problem, stdout, stderr } = await runCaptured(cli.command, args, { cwd: root, env, seconds: 120 });
+    if (problem === undefined) return;
+    throw new UserError(
+        `The local stack ${stack.name} could not be created: ${`${stdout}${stderr}`.trim() || problem}`,
+    );
+}
+
+async function pulumi({ stack, cli, env }: Ready, verb: readonly string[], args: readonly string[]): Promise<number> {
+    return await runForeground(cli.command, [...verb, "--stack", stack.name, ...args], { cwd: root, env });
+}
+
+async function start(name: string): Promise<number> {
+    if (!readStackFile(root, name).embedded) {
+        throw new UserError(`start is for the local database only; the stack ${name} has one of its own.`, [
+            `npm run preview -- --stack ${name}`,
+            `npm run up -- --stack ${name}`,
+        ]);
+    }
+    const all = await ready(name);
+    const code =
+        (await pulumi(all, ["preview"], [])) ||
+        // The preview was shown a moment ago.
+        (await pulumi(all, ["up"], ["--yes", "--skip-preview"]));
+    if (code !== 0) return code;
+    const option = name === "dev" ? "" : ` -- --stack ${name}`;
+    const next: [string, string][] = [
+        [`npm run status${option}`, "what is applied, by whom and when"],
+        [`npm run preview${option}`, "what the next `up` would change"],
+        [`npm run up${option}`, "apply it"],
+        [`npm run destroy${option}`, "roll everything back"],
+        [`eval "$(npm run -s env${option})"`, "then pulumi and psql work as they are"],
+        ["npm run stop", "end the local servers; the data stays"],
+    ];
+    const width = Math.max(...next.map(([command]) => command.length));
+    console.log(["", "Next:", ...next.map(([command, use]) => `    ${command.padEnd(width)}   ${use}`)].join("\n"));
+    return 0;
+}
+
+/** A command of the runner, on the database of a stack. */
+async function runner(verb: "status" | "check", name: string, args: readonly string[]): Promise<number> {
+    const stack = readStackFile(root, name);
+    const ambient = ambientFor(root, stack, process.env);
+    useLocalFolder();
+    const server = stack.embedded ? await startServer(stack) : undefined;
+    const env = { ...ambient, ...stack.place, ...variablesOf(root, stack, { cli: undefined, server, env: ambient }) };
+    // The engine has no part in this.
+    return await runForeground(process.execPath, [join(root, "runner", "main.ts"), verb, ...args], {
+        cwd: root,
+        env,
+    });
+}
+
+async function stop(): Promise<number> {
+    const { stopLocal } = await import("../local/server.ts");
+    await stopLocal(root, say);
+    return 0;
+}
+
+async function env(name: string): Promise<number> {
+    const { variables } = await ready(name);
+    process.stdout.write(exportLines(variables));
+    return 0;
+}
+
+const program = new Command("npm run")
+    .description("The stack, with the engine and, for local stacks, the database brought along.")
+    .showHelpAfterError();
+
+function command(name: string, description: string, run: (stack: string, args: string[]) => Promise<number>): Command {
+    return program
+        .command(name)
+        .description(description)
+        .option("-s, --stack <stack>", "the stack: Pulumi.<stack>.yaml", "dev")
+        .action(async (options: { stack: string }, self: Command) => {
+            process.exitCode = await run(options.stack, self.args);
+        });
+}
+
+/** For commands that hand on what they do not know themselves. */
+function passing(made: Command, to: string): void {
+    made.usage(`[--stack <stack>] [arguments of ${to}]`).allowUnknownOption().allowExcessArguments();
+}
+
+const withStack = async (verb: string, stack: string, args: string[]) => await pulumi(await ready(stack), [verb], args);
+command("start", "start the local database, preview, apply, and say what to do next", start);
+command("stop", "end the local database and its Storage endpoint; the data stays", stop);
+passing(
+    command("preview", "show what would change", (stack, args) => withStack("preview", stack, args)),
+    "pulumi preview",
+);
+passing(
+    command("up", "apply what preview shows", (stack, args) => withStack("up", stack, args)),
+    "pulumi up",
+);
+passing(
+    command("destroy", "roll everything back", (stack, args) => withStack("destroy", stack, args)),
+    "pulumi destroy",
+);
+for (const [verb, description] of [
+    ["status", "show what is applied"],
+    ["check", "try what an application will do: what must work works, what must not is refused"],
+] as const) {
+    passing(
+        command(verb, description, (stack, args) => runner(verb, stack, args)),
+        `node runner/main.ts ${verb}`,
+    );
+}
+command("env", "print what plain pulumi and psql need, for eval", env);
+
+try {
+    await program.parseAsync();
+} catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exitCode = 1;
+}
