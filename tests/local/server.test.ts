@@ -1,0 +1,251 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import type { BaselineShape } from "../../local/baseline.ts";
+import { processGone, processIdentity } from "../../local/processIdentity.ts";
+import { runtimeHome } from "../../local/runtimeHome.ts";
+import { type LocalServer, startLocal, stopLocal } from "../../local/server.ts";
+
+const shape: BaselineShape = { defaultPrivileges: "open", simulationRuns: "bare" };
+
+describe("the embedded default of npm start", function () {
+    this.timeout(60_000);
+    let root: string;
+    let said: string[] = [];
+    const say = (line: string) => said.push(line);
+    const start = (more: Partial<BaselineShape> = {}) =>
+        startLocal({ root, major: 15, shape: { ...shape, ...more }, say });
+    const inside = (...names: string[]) => join(root, ".local", ...names);
+
+    before(async () => {
+        root = await mkdtemp(join(tmpdir(), "simulation db root "));
+        await chmod(root, 0o755);
+        await start();
+    });
+
+    beforeEach(() => {
+        said = [];
+    });
+
+    after(async () => {
+        await stopLocal(root, say);
+        await rm(root, { recursive: true, force: true });
+    });
+
+    it("is found running by the next start, which says where", async () => {
+        const one = await start();
+        const other = await start();
+        assert.deepEqual(one, other);
+        assert.match(said.at(-2) ?? "", new RegExp(`^PostgreSQL 15\\.\\d+ listens on 127\\.0\\.0\\.1:${one.port}$`));
+        assert.equal(said.at(-1), `Storage answers on ${one.storageUrl}`);
+        assert.deepEqual(await ask(one, "select current_user, count(*)::int as runs from public.simulation_runs"), [
+            { current_user: "postgres", runs: 12 },
+        ]);
+        assert.equal(await storageStatus(one), 200);
+    });
+
+    it("keeps its ports and its data from one start to the next", async () => {
+        const one = await start();
+        await ask(one, "create table public.kept (); comment on table public.kept is 'here'");
+        await stopLocal(root, say);
+        await assert.rejects(ask(one, "select 1"), { code: "ECONNREFUSED" });
+        await assert.rejects(storageStatus(one));
+        assert.deepEqual(await start(), one);
+        assert.deepEqual(await ask(one, "select obj_description('public.kept'::regclass) as word"), [{ word: "here" }]);
+    });
+
+    it("is one of each when two start it at once", async () => {
+        await stopLocal(root, say);
+        const [one, other] = await Promise.all([start(), start()]);
+        assert.deepEqual(one, other);
+        assert.equal(said.filter(line => line.startsWith("Making")).length, 0);
+    });
+
+    it("is whole again after kill -9 of both", async () => {
+        const one = await start();
+        await kill9(await postmasterPid(inside("postgres", "15", "data")));
+        await kill9((await daemon()).pid);
+        const again = await start();
+        assert.equal(again.port, one.port);
+        assert.equal(again.storageUrl, one.storageUrl);
+        assert.equal(await storageStatus(again), 200);
+    });
+
+    it("leaves a process alone that has the number of a dead Storage endpoint", async () => {
+        await start();
+        const kept = await daemon();
+        await kill9(kept.pid);
+        const stranger = spawn("sleep", ["60"], { stdio: "ignore" });
+        try {
+            await writeFile(inside("storage", "daemon.json"), JSON.stringify({ ...kept, pid: stranger.pid }));
+            assert.equal(await storageStatus(await start()), 200);
+            await stopLocal(root, say);
+            assert.equal(stranger.exitCode ?? stranger.signalCode, null);
+        } finally {
+            stranger.kill();
+        }
+    });
+
+    it("replaces a Storage endpoint that lives and does not answer", async () => {
+        const one = await start();
+        const { pid } = await daemon();
+        process.kill(pid, "SIGSTOP");
+        const again = start();
+        // It cannot heed the request to end while it is stopped; it is killed in the end.
+        assert.equal(await storageStatus(await again), 200);
+        assert.equal(processIdentity(pid), undefined);
+        assert.equal((await again).storageUrl, one.storageUrl);
+    });
+
+    it("moves to other ports when its own were taken meanwhile, and stays there", async () => {
+        const one = await start();
+        await stopLocal(root, say);
+        const taken = [await occupy(one.port), await occupy(Number(new URL(one.storageUrl).port))];
+        let moved: LocalServer;
+        try {
+            moved = await start();
+            assert.notEqual(moved.port, one.port);
+            assert.notEqual(moved.storageUrl, one.storageUrl);
+            assert.equal(await storageStatus(moved), 200);
+        } finally {
+            for (const server of taken) server.close();
+        }
+        await stopLocal(root, say);
+        assert.deepEqual(await start(), moved);
+    });
+
+    it("throws away data that a killed first start left half made", async () => {
+        await stopLocal(root, say);
+        await rm(inside("postgres", "15", "made.json"));
+        said = [];
+        const again = await start();
+        assert.match(said[0] ?? "", /^Making the embedded database: PostgreSQL 15\.\d+ in \.local\/postgres\/15$/);
+        assert.deepEqual(await ask(again, "select to_regclass('public.kept') as kept"), [{ kept: null }]);
+    });
+
+    it("refuses data of another shape, and names the ways out", async () => {
+        await assert.rejects(start({ defaultPrivileges: "closed" }), {
+            name: "UserError",
+            message:
+                'The embedded database was made with simulation-db:embeddedDefaultPrivileges "open", and the stack now says "closed".',
+        });
+        await assert.rejects(start({ simulationRuns: "extended" }), {
+            name: "UserError",
+            next: [
+                'Set it back to "bare", or',
+                `make the database anew: \`npm run destroy\`, \`npm run stop\`, remove ${inside("postgres", "15")}, \`npm start\`.`,
+            ],
+        });
+    });
+
+    it("refuses secrets that were made anew for old data", async () => {
+        const one = await start();
+        const file = inside("secrets.json");
+        const before = await readFile(file, "utf8");
+        await rm(file);
+        try {
+            await assert.rejects(start(), /does not take the password/);
+        } finally {
+            await writeFile(file, before, { mode: 0o600 });
+        }
+        assert.deepEqual(await start(), one);
+    });
+
+    it("keeps its secrets from other accounts, from the list of processes and from its logs", async () => {
+        const { password, jwtSecret } = await start();
+        const { mode } = await stat(inside("secrets.json"));
+        assert.equal(mode & 0o777, 0o600);
+        const places = [inside("storage", "storage.log"), inside("postgres", "15", "server.log")];
+        if (process.platform === "linux") {
+            places.push(`/proc/${(await daemon()).pid}/cmdline`);
+            places.push(`/proc/${await postmasterPid(inside("postgres", "15", "data"))}/cmdline`);
+        }
+        for (const place of places) {
+            const text = await readFile(place, "utf8");
+            assert(!text.includes(password) && !text.includes(jwtSecret), place);
+        }
+    });
+
+    it("leaves no process when it is stopped, and stopping again says nothing", async () => {
+        await start();
+        const pids = [await postmasterPid(inside("postgres", "15", "data")), (await daemon()).pid];
+        await stopLocal(root, say);
+        for (const pid of pids) assert.equal(processIdentity(pid), undefined);
+        assert.deepEqual(said.slice(-2), ["Storage stopped", "PostgreSQL 15 stopped"]);
+        said = [];
+        await stopLocal(root, say);
+        assert.deepEqual(said, []);
+        assert.deepEqual(
+            (await readdir(inside())).filter(name => name.includes(".lock")),
+            [],
+        );
+    });
+
+    it("works from a folder that PostgreSQL's account cannot enter", async function () {
+        if (process.getuid?.() !== 0) this.skip();
+        const closed = await mkdtemp(join(tmpdir(), "simulation-db-closed-"));
+        const deep = join(closed, "project");
+        await mkdir(deep);
+        const home = await runtimeHome(deep);
+        assert(home.startsWith("/var/tmp/simulation-db-"));
+        try {
+            const server = await startLocal({ root: deep, major: 15, shape, say });
+            assert.equal(said[0], `PostgreSQL's account cannot use ${deep}, so its files are in ${home}/postgres/15`);
+            assert.deepEqual(await ask(server, "select 1 as one"), [{ one: 1 }]);
+        } finally {
+            await stopLocal(deep, say);
+            await rm(home, { recursive: true, force: true });
+            await rm(closed, { recursive: true, force: true });
+        }
+    });
+
+    async function daemon(): Promise<{ pid: number }> {
+        return JSON.parse(await readFile(inside("storage", "daemon.json"), "utf8"));
+    }
+});
+
+async function ask(server: LocalServer, sql: string): Promise<unknown[]> {
+    const { host, port, user, database, password } = server;
+    const client = new pg.Client({ host, port, user, database, password });
+    await client.connect();
+    try {
+        return (await client.query(sql)).rows;
+    } finally {
+        await client.end();
+    }
+}
+
+async function storageStatus(server: LocalServer): Promise<number> {
+    const response = await fetch(`${server.storageUrl}/storage/v1/bucket`, {
+        headers: {
+            authorization: `Bearer ${server.serviceRoleKey}`,
+            apikey: server.serviceRoleKey,
+            connection: "close",
+        },
+    });
+    await response.body?.cancel();
+    return response.status;
+}
+
+async function postmasterPid(dataDir: string): Promise<number> {
+    return Number((await readFile(join(dataDir, "postmaster.pid"), "utf8")).split("\n")[0]);
+}
+
+async function kill9(pid: number): Promise<void> {
+    const identity = processIdentity(pid) ?? "";
+    process.kill(pid, "SIGKILL");
+    assert(await processGone(pid, identity, 10_000));
+}
+
+async function occupy(port: number): Promise<Server> {
+    const server = createServer();
+    await new Promise<void>((done, fail) => {
+        server.once("error", fail);
+        server.listen(port, "127.0.0.1", done);
+    });
+    return server;
+}
