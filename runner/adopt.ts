@@ -1,0 +1,129 @@
+import type pg from "pg";
+import { adoptIntoLedger, readLedger } from "./ledger.ts";
+import { hashOf, label, type Migration } from "./migration.ts";
+import type { Session } from "./session.ts";
+import { UserError } from "./userError.ts";
+
+/** What migrations did to the catalog of a database where this tool applied them: the yardstick of an adoption. */
+export interface Reference {
+    readonly format: 1;
+    /** PostgreSQL's major version: definitions are not the same text in another one. */
+    readonly major: number;
+    readonly migrations: readonly ReferenceMigration[];
+}
+
+interface ReferenceMigration {
+    readonly version: string;
+    readonly upHash: string;
+    readonly found: unknown;
+    readonly undo: { readonly added: Record<string, string>; readonly removed: Record<string, string> };
+}
+
+/** An aspect of the catalog that is not as the migrations would have made it. */
+interface Difference {
+    readonly key: string;
+    readonly expected: string | null;
+    readonly actual: string | null;
+}
+
+/** Reads the yardstick from a database where the migrations are applied. */
+export async function exportReference(client: pg.Client): Promise<Reference> {
+    const { rows } = await client.query<ReferenceMigration>(`
+        select version, up_hash as "upHash", found, undo from simulation_db.migration where undo is not null order by version`);
+    return { format: 1, major: await serverMajor(client), migrations: rows };
+}
+
+/**
+ * Takes over a database where the first migrations of the folder were applied by other means, without running any of
+ * their statements: as many as its catalog agrees with, when compared with what they made elsewhere.
+ *
+ * @param say told of what could not be mirrored
+ * @returns the migrations that were taken over
+ * @throws UserError that names each difference, when not even the first one agrees
+ */
+export async function adopt(
+    session: Session,
+    migrations: readonly Migration[],
+    reference: Reference,
+    say: (line: string) => void,
+): Promise<Migration[]> {
+    const { client, settings } = session;
+    const applied = (await readLedger(client)).length;
+    const known = fitting(migrations, reference);
+    if (reference.major !== (await serverMajor(client))) {
+        throw new UserError(
+            `the reference comes from PostgreSQL ${reference.major}, this server is ${await serverMajor(client)}.`,
+            ["make the reference on a server of the same major version: embeddedMajor in the stack's config"],
+        );
+    }
+
+    let nearest: { count: number; differences: Difference[] } | undefined;
+    for (let count = known.length; count > applied; count -= 1) {
+        const differences = await compare(client, known.slice(0, count));
+        if (differences.length === 0) {
+            const taken = migrations.slice(applied, count);
+            await client.query("begin");
+            for (const migration of taken) {
+                const entry = known.find(({ version }) => version === migration.version);
+                await adoptIntoLedger(client, migration, {
+                    found: entry?.found,
+                    undo: entry?.undo,
+                    stack: settings.stack,
+                    say,
+                });
+            }
+            await client.query("commit");
+            return taken;
+        }
+        if (!nearest || differences.length < nearest.differences.length) nearest = { count, differences };
+    }
+    if (!nearest) return [];
+    const upTo = migrations[nearest.count - 1];
+    throw new UserError(
+        `nothing can be adopted. Nearest is the state after ${upTo ? label(upTo) : ""}, with ${nearest.differences.length} differences:\n` +
+            nearest.differences.map(difference => `  ${describe(difference)}`).join("\n"),
+        [
+            "mend what differs by hand, then run the same command again; or let pulumi up apply the migrations to a database without them",
+        ],
+    );
+}
+
+/** The reference's migrations that have the same text as the folder's, from the first on. */
+function fitting(migrations: readonly Migration[], reference: Reference): ReferenceMigration[] {
+    const same: ReferenceMigration[] = [];
+    for (const migration of migrations) {
+        const entry = reference.migrations.find(({ version }) => version === migration.version);
+        if (entry?.upHash !== hashOf(migration.up)) break;
+        same.push(entry);
+    }
+    return same;
+}
+
+/** What differs from the sum of the migrations: of each aspect they touched, the last definition counts. */
+async function compare(client: pg.Client, migrations: readonly ReferenceMigration[]): Promise<Difference[]> {
+    const expected: Record<string, string | null> = {};
+    for (const { undo } of migrations) {
+        for (const key of Object.keys(undo.removed)) expected[key] = null;
+        Object.assign(expected, undo.added);
+    }
+    const { rows } = await client.query<Difference>(
+        `select key, e.value as expected, a.definition as actual
+         from jsonb_each_text($1) as e left join simulation_db.catalog() as a using (key)
+         where e.value is distinct from a.definition order by key`,
+        [JSON.stringify(expected)],
+    );
+    return rows;
+}
+
+function describe({ key, expected, actual }: Difference): string {
+    if (actual === null) return `missing: ${key}`;
+    if (expected === null) return `too much: ${key}`;
+    return `different: ${key}\n      expected ${expected.replaceAll("\n", "; ")}\n      found    ${actual.replaceAll("\n", "; ")}`;
+}
+
+async function serverMajor(client: pg.Client): Promise<number> {
+    const { rows } = await client.query<{ major: number }>(
+        "select current_setting('server_version_num')::int / 10000 as major",
+    );
+    return rows[0]?.major ?? 0;
+}

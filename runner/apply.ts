@@ -1,0 +1,108 @@
+import { restoreRows } from "./archive/restore.ts";
+import { recordUndo, takeSnapshot } from "./catalog/undo.ts";
+import { requireNext } from "./chain.ts";
+import { type Directives, readDirectives } from "./directives.ts";
+import { addToLedger, type LedgerRow, readLedger, recordInLedger } from "./ledger.ts";
+import { fileName, hashOf, type Migration } from "./migration.ts";
+import { endInterruptedRollBack } from "./rollback.ts";
+import { finishUp, forgetUnfinished, runStatements } from "./resumable.ts";
+import { withRetries } from "./retry.ts";
+import { freshSession, type Session } from "./session.ts";
+import { runFile } from "./sqlError.ts";
+import { inTransaction } from "./transaction.ts";
+
+/** What became of one step, for its one line of output. */
+export interface Outcome {
+    readonly did: "applied" | "adopted" | "recorded" | "rolled back" | "nothing to undo";
+    readonly durationMs: number;
+}
+
+/**
+ * Applies one migration: up, verify and the ledger row are one transaction. A version that is applied with the same
+ * text is adopted: no statement of it runs.
+ *
+ * @param applied the ledger as it is now
+ * @param say progress, for people
+ * @throws UserError when the migration is not the next one, or was applied with another text
+ * @throws SqlError when PostgreSQL refuses a statement; nothing of the migration remains then
+ */
+export async function apply(
+    session: Session,
+    migration: Migration,
+    applied: readonly LedgerRow[],
+    say: (line: string) => void,
+): Promise<Outcome> {
+    const started = performance.now();
+    const outcome = (did: Outcome["did"]): Outcome => ({ did, durationMs: Math.round(performance.now() - started) });
+
+    let row = requireNext(migration, applied);
+    if (row && (await endInterruptedRollBack(session, applied, say))) {
+        row = requireNext(migration, await readLedger(session.client));
+    }
+    if (row) {
+        const asStored = row.downHash === hashOf(migration.down) && row.verifyHash === hashOf(migration.verify);
+        if (!asStored) await recordInLedger(session.client, migration, session.settings.stack);
+        await settle(session, migration, row.hasUndo, say);
+        return outcome("adopted");
+    }
+
+    const directives = readDirectives(migration.up, fileName(migration, "up"));
+    if (directives.transactional) {
+        await forgetUnfinished(session, migration);
+        await withRetries(session.settings.retryForMs, say, () => takeSnapshot(session.client));
+        await applyInTransaction(session, migration, directives, say);
+    } else {
+        await runStatements(session, migration, "up", directives, say);
+        await finishUp(session, migration, directives, Math.round(performance.now() - started), say);
+    }
+    await freshSession(session);
+    await settle(session, migration, false, say);
+    return outcome("applied");
+}
+
+/**
+ * Ends what an interrupted run left half done, so that the ledger alone says what comes next: a rollback goes on to its
+ * end, and the newest migration gets what follows its commit.
+ *
+ * @returns the ledger as it is then
+ */
+export async function endInterrupted(session: Session, say: (line: string) => void): Promise<LedgerRow[]> {
+    const applied = await readLedger(session.client);
+    if (await endInterruptedRollBack(session, applied, say)) return await readLedger(session.client);
+    const last = applied.at(-1);
+    if (last) await settle(session, last, last.hasUndo, say);
+    return applied;
+}
+
+/** What follows the commit, with no lock of the migration held; done again when a run ended before it was through. */
+async function settle(
+    session: Session,
+    migration: Pick<Migration, "version" | "slug">,
+    hasUndo: boolean,
+    say: (line: string) => void,
+): Promise<void> {
+    if (!hasUndo) {
+        await withRetries(session.settings.retryForMs, say, () => recordUndo(session.client, migration.version));
+    }
+    await restoreRows(session, migration, say);
+}
+
+async function applyInTransaction(
+    { client, settings }: Session,
+    migration: Migration,
+    directives: Directives,
+    say: (line: string) => void,
+): Promise<void> {
+    await withRetries(settings.retryForMs, say, async () => {
+        const started = performance.now();
+        await inTransaction(client, directives, settings, async () => {
+            await runFile(client, migration.up, fileName(migration, "up"));
+            await runFile(client, migration.verify, fileName(migration, "verify"));
+            await addToLedger(client, migration, {
+                durationMs: Math.round(performance.now() - started),
+                stack: settings.stack,
+                say,
+            });
+        });
+    });
+}

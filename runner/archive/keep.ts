@@ -1,0 +1,218 @@
+import type pg from "pg";
+import { readDownDirectives } from "../directives.ts";
+import { fileName, type Migration } from "../migration.ts";
+import { UserError } from "../userError.ts";
+import { type ArchivedPart, addToArchive, archiveTableName } from "./registry.ts";
+
+/** A table or some columns of one, that up had made and that down would take away with what is in them. */
+interface Loss {
+    readonly table: string;
+    readonly kind: "table" | "columns";
+    readonly columns: readonly KeptColumn[];
+    /** Columns that find the row again; empty for whole tables. */
+    readonly key: readonly KeptColumn[];
+    /** False when the key may name several rows: they are then told apart by their number among equals. */
+    readonly keyIsUnique: boolean;
+}
+
+interface KeptColumn {
+    /** Quoted. */
+    readonly name: string;
+    /** What is kept of it: itself, or its text where its type may be dropped before the archive is. */
+    readonly value: string;
+}
+
+/**
+ * Keeps the rows that a down is about to remove, in its own transaction and before it runs: those of the tables and
+ * columns that up had made, and those that down declares (`archive-rows`). All on the server; nothing passes through
+ * this process.
+ *
+ * @returns how many rows were kept
+ */
+export async function keepRows(client: pg.Client, migration: Migration): Promise<number> {
+    const { archiveRows, notArchived } = readDownDirectives(migration.down, fileName(migration, "down"));
+    // A policy that hides rows from the runner is an error then, and no loss.
+    await client.query("set local row_security = off");
+    let kept = 0;
+    for (const loss of await losses(client, migration.version)) {
+        if (!notArchived.includes(loss.table)) kept += await keep(client, migration, loss);
+    }
+    for (const { table, where } of archiveRows) kept += await takeOut(client, migration.version, table, where);
+    await client.query("reset row_security");
+    return kept;
+}
+
+/**
+ * A column `a` as it is kept. Types and collations of the project may be dropped by this down or an earlier one, and an
+ * archive that holds them would stand in the way.
+ */
+const keptColumn = `jsonb_build_object('name', quote_ident(a.attname), 'value', case
+    when a.atttypid >= 16384 or a.attcollation >= 16384 then format('%I::text collate "default"', a.attname)
+    else quote_ident(a.attname)
+end)`;
+
+/** Tables and columns that are there because of up, by the names that the proof of undo knows them by. */
+async function losses(client: pg.Client, version: string): Promise<Loss[]> {
+    const { rows } = await client.query<Loss>(
+        `with made as materialized (
+             select each.key as name, each.value as columns
+             from simulation_db.migration cross join lateral jsonb_each(undo -> 'made') as each where version = $1
+         ),
+         lost as (
+             select c.oid, c.relkind, made.name, case when made.columns = 'true' then 'table' else 'columns' end as kind, made.columns
+             from made
+             inner join pg_catalog.pg_class as c on c.oid = to_regclass(made.name)
+             -- What is in a partition is in its table.
+             where made.columns <> 'true' and not c.relispartition or made.columns = 'true' and not exists (
+                 select from pg_catalog.pg_inherits as i inner join made as parent on to_regclass(parent.name) = i.inhparent
+                 where i.inhrelid = c.oid and c.relispartition and parent.columns = 'true'
+             )
+         )
+         select l.name as table, l.kind,
+                jsonb_agg(${keptColumn} order by a.attnum) filter (where a.attgenerated = '' and is_lost) as columns,
+                case when l.kind = 'table' then '[]' else coalesce(
+                    jsonb_agg(${keptColumn} order by a.attnum) filter (where a.attnum = any (u.key)),
+                    jsonb_agg(${keptColumn} order by a.attnum) filter (where not is_lost)
+                ) end as key,
+                l.kind = 'table' or bool_or(u.key is not null) as "keyIsUnique"
+         from lost as l
+         inner join pg_catalog.pg_attribute as a on a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
+         cross join lateral (select l.kind = 'table' or l.columns ? quote_ident(a.attname) as is_lost) as n
+         left join lateral (
+             -- The primary key, or else another one that no row can be without.
+             select (i.indkey::int2[])[0 : i.indnkeyatts - 1] as key
+             from pg_catalog.pg_index as i
+             where i.indrelid = l.oid and i.indisunique and i.indpred is null and i.indexprs is null and i.indisvalid
+                 and not exists (
+                     select from pg_catalog.pg_attribute as x
+                     where x.attrelid = l.oid and x.attnum = any (i.indkey::int2[]) and (not x.attnotnull or l.columns ? quote_ident(x.attname))
+                 )
+             order by i.indisprimary desc, i.indexrelid limit 1
+         ) as u on l.kind = 'columns'
+         group by l.oid, l.name, l.kind
+         having bool_or(a.attgenerated = '' and is_lost) and (l.kind = 'table' or not bool_and(is_lost))
+         order by l.oid`,
+        [version],
+    );
+    return rows;
+}
+
+async function keep(client: pg.Client, migration: Migration, loss: Loss): Promise<number> {
+    const archive = archiveTableName(migration.version);
+    const kept = [...loss.key, ...loss.columns].map(({ name, value }) => `${value} as ${name}`);
+    if (!loss.keyIsUnique) {
+        const key = loss.key.map(({ name }) => `kept.${name}`).join(", ");
+        kept.push(`row_number() over (partition by (${key})::text) as simulation_db_nth`);
+    }
+    await stopWrites(client, loss.table);
+    const filled = loss.kind === "table" || (await mayBeFilled(client, migration, loss));
+    const where = filled ? "" : `where ${loss.columns.map(({ name }) => `${name} is not null`).join(" or ")}`;
+    const { rowCount } = await client.query(
+        `create table simulation_db_archive.${archive} as
+         select ${kept.join(", ")} from ${await rowsOf(client, loss.table)} as kept ${where}`,
+    );
+    return await addToArchive(client, {
+        ...loss,
+        columns: loss.columns.map(({ name }) => name),
+        key: loss.key.map(({ name }) => name),
+        version: migration.version,
+        archive,
+        rows: rowCount ?? 0,
+        sequences: await sequencesOf(client, loss),
+    });
+}
+
+/** A row that is written while the others are copied, or that a transaction has not committed yet, would be lost. */
+async function stopWrites(client: pg.Client, table: string): Promise<void> {
+    await client.query(`lock table ${table} in share row exclusive mode`);
+}
+
+/** A table's own rows: those of tables that inherit from it are theirs, those of partitions are its own. */
+export async function rowsOf(client: pg.Client, table: string): Promise<string> {
+    const { rows } = await client.query<{ partitioned: boolean }>(
+        "select relkind = 'p' as partitioned from pg_catalog.pg_class where oid = $1::regclass",
+        [table],
+    );
+    return rows[0]?.partitioned ? table : `only ${table}`;
+}
+
+/**
+ * Whether up may give these columns a value in rows that are there already: then a null is worth keeping as well, as
+ * the next up would fill it.
+ */
+async function mayBeFilled(client: pg.Client, { up }: Migration, { table, columns }: Loss): Promise<boolean> {
+    const text = up.replaceAll(/--.*$/gm, "");
+    if (/\b(update|merge)\b|\badd\b[^,;]*\bdefault\b/i.test(text)) return true;
+    const { rows } = await client.query(
+        `select from pg_catalog.pg_attribute
+         where attrelid = $1::regclass and quote_ident(attname) = any ($2) and (atthasmissing or attidentity <> '')`,
+        [table, columns.map(({ name }) => name)],
+    );
+    return rows.length > 0;
+}
+
+/** Rows that could not be there before up, whole; they leave the table. */
+async function takeOut(client: pg.Client, version: string, table: string, where: string): Promise<number> {
+    const { rows: dependants } = await client.query<{ name: string }>(
+        `select conrelid::regclass::text as name from pg_catalog.pg_constraint
+         where contype = 'f' and confrelid = $1::regclass and confdeltype <> 'a' and confdeltype <> 'r'`,
+        [table],
+    );
+    if (dependants.length > 0) {
+        throw new UserError(
+            `rows of ${table} (${where}) have to leave it, and ${dependants.map(({ name }) => name).join(", ")} would change with them.`,
+            ["move or mend these rows by hand, then run the same command again"],
+        );
+    }
+    const { rows: columns } = await client.query<{ column: KeptColumn }>(
+        `select ${keptColumn} as column from pg_catalog.pg_attribute as a
+         where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum`,
+        [table],
+    );
+    await stopWrites(client, table);
+    const archive = archiveTableName(version);
+    const { rowCount } = await client.query(
+        `create table simulation_db_archive.${archive} as
+         select ${columns.map(({ column: { name, value } }) => `${value} as ${name}`).join(", ")} from ${table} where ${where}`,
+    );
+    await client.query(`delete from ${table} where ${where}`);
+    return await addToArchive(client, {
+        version,
+        archive,
+        table,
+        kind: "rows",
+        columns: columns.map(({ column }) => column.name),
+        key: [],
+        keyIsUnique: true,
+        rows: rowCount ?? 0,
+        sequences: [],
+    });
+}
+
+/** Where the sequences stand that give these columns their values. */
+async function sequencesOf(client: pg.Client, { table, columns }: Loss): Promise<ArchivedPart["sequences"]> {
+    const { rows } = await client.query<{ column: string; sequence: string }>(columnSequences, [
+        table,
+        columns.map(({ name }) => name),
+    ]);
+    const positions: { column: string; last: string; called: boolean }[] = [];
+    for (const { column, sequence } of rows) {
+        const { rows: at } = await client.query<{ last: string; called: boolean }>(
+            `select last_value::text as last, is_called as called from ${sequence}`,
+        );
+        if (at[0]) positions.push({ column, ...at[0] });
+    }
+    return positions;
+}
+
+/** The sequences of a table's columns, by quoted name: their own ones, and those that their defaults ask. */
+export const columnSequences = `
+    select distinct quote_ident(a.attname) as column, s.oid::regclass::text as sequence, q.seqincrement > 0 as ascending
+    from pg_catalog.pg_attribute as a
+    left join pg_catalog.pg_attrdef as f on f.adrelid = a.attrelid and f.adnum = a.attnum
+    inner join pg_catalog.pg_depend as d
+        on d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid and d.refobjsubid = a.attnum and d.deptype in ('a', 'i')
+        or d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass
+    inner join pg_catalog.pg_class as s on s.relkind = 'S' and s.oid = case when d.classid = 'pg_class'::regclass then d.objid else d.refobjid end
+    inner join pg_catalog.pg_sequence as q on q.seqrelid = s.oid
+    where a.attrelid = $1::regclass and quote_ident(a.attname) = any ($2)`;

@@ -1,0 +1,120 @@
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { Environment } from "./connection.ts";
+import type { Session } from "./session.ts";
+import { UserError } from "./userError.ts";
+
+/** The settings of the bucket, as the stack declares them. */
+export interface BucketSettings {
+    readonly name: string;
+    /** Largest file, in bytes: rules the bucket and the table alike. */
+    readonly maxBytes: number;
+    readonly mimeTypes: readonly string[];
+}
+
+type Former = { public: boolean; file_size_limit?: number | null; allowed_mime_types?: string[] | null };
+
+/**
+ * Creates the private bucket, or gives it these settings, and tells the database which bucket it is. A bucket that was
+ * there before keeps its former settings in the ledger, and gets them back from {@link removeBucket}.
+ *
+ * @throws UserError when Storage refuses
+ */
+export async function putBucket(session: Session, settings: BucketSettings, environment: Environment): Promise<void> {
+    const { storage } = await storageClient(environment);
+    const options = { public: false, fileSizeLimit: settings.maxBytes, allowedMimeTypes: [...settings.mimeTypes] };
+
+    const { data: existing, error } = await storage.getBucket(settings.name);
+    if (error && !/not found/i.test(error.message)) throw refused(`reading the bucket ${settings.name}`, error);
+    // Written down before anything is made, so that a crash in between cannot turn our bucket into a former one.
+    await session.client.query(
+        "insert into simulation_db.bucket (name, former) values ($1, $2) on conflict (name) do nothing",
+        [settings.name, existing ? JSON.stringify(formerOf(existing)) : null],
+    );
+    const { error: failed } = existing
+        ? await storage.updateBucket(settings.name, options)
+        : await storage.createBucket(settings.name, options);
+    if (failed) throw refused(`${existing ? "changing" : "creating"} the bucket ${settings.name}`, failed);
+
+    // The one setting rules the table and the storage policies as well.
+    const { rowCount } = await session.client.query(
+        "update simulation_private.dataset_bucket set bucket_id = $1, max_bytes = $2",
+        [settings.name, settings.maxBytes],
+    );
+    if (rowCount !== 1) throw new UserError("simulation_private.dataset_bucket has no row: it is made by a migration.");
+}
+
+/**
+ * Deletes the bucket that {@link putBucket} made, or gives an older one its former settings back.
+ *
+ * @throws UserError when the bucket holds objects: it names how many
+ */
+export async function removeBucket(session: Session, name: string, environment: Environment): Promise<string> {
+    const { client } = session;
+    const { rows } = await client.query<{ former: Former | null }>(
+        "select former from simulation_db.bucket where name = $1",
+        [name],
+    );
+    if (!rows[0]) return `bucket ${name} was not ours: nothing to undo`;
+
+    const { storage } = await storageClient(environment);
+    const { former } = rows[0];
+    if (former) {
+        const { error } = await storage.updateBucket(name, {
+            public: former.public,
+            fileSizeLimit: former.file_size_limit ?? null,
+            allowedMimeTypes: former.allowed_mime_types ?? null,
+        });
+        if (error) throw refused(`giving the bucket ${name} its former settings back`, error);
+    } else {
+        await requireEmpty(session, name);
+        const { error } = await storage.deleteBucket(name);
+        if (error && !/not found/i.test(error.message)) throw refused(`deleting the bucket ${name}`, error);
+    }
+    await client.query("delete from simulation_db.bucket where name = $1", [name]);
+    return former ? `bucket ${name} has its former settings back` : `bucket ${name} deleted`;
+}
+
+async function requireEmpty({ client }: Session, name: string): Promise<void> {
+    const { rows } = await client.query<{ objects: number }>(
+        "select count(*)::int as objects from storage.objects where bucket_id = $1",
+        [name],
+    );
+    const objects = rows[0]?.objects ?? 0;
+    if (objects === 0) return;
+    throw new UserError(`the bucket ${name} holds ${objects} object${objects === 1 ? "" : "s"}: it is not deleted.`, [
+        "move or delete the files first (Storage API or dashboard), then run the same command again",
+    ]);
+}
+
+/** supabase-js with the service key. @throws UserError when address or key are not set */
+export async function storageClient(environment: Environment): Promise<SupabaseClient> {
+    const { SUPABASE_URL: url, SUPABASE_SERVICE_ROLE_KEY: key } = environment;
+    if (!url) {
+        throw new UserError("SUPABASE_URL is not set: the address of the project's API.", [
+            "set storageUrl in the stack's config",
+        ]);
+    }
+    if (!key) {
+        throw new UserError("SUPABASE_SERVICE_ROLE_KEY is not set: the bucket is managed with the service key.", [
+            "export it in this shell or in the CI's secrets; it never goes into config or state",
+        ]);
+    }
+    // Heavy to load, and only the bucket step needs it.
+    const { createClient } = await import("@supabase/supabase-js");
+    return createClient(url, key, { auth: { persistSession: false, autoRefreshToken: false } });
+}
+
+function formerOf(bucket: Former): Former {
+    return {
+        public: bucket.public,
+        file_size_limit: bucket.file_size_limit ?? null,
+        allowed_mime_types: bucket.allowed_mime_types ?? null,
+    };
+}
+
+function refused(what: string, error: { message: string }): UserError {
+    return new UserError(`${what} failed: Storage said "${error.message}"`, [
+        "check storageUrl and SUPABASE_SERVICE_ROLE_KEY",
+        "embedded: npm start brings the local Storage endpoint up",
+    ]);
+}

@@ -1,0 +1,151 @@
+import { Command, InvalidArgumentError } from "commander";
+import type { PurgeOptions } from "./archive/commands.ts";
+import type { CreateOptions, FolderOptions, ListOptions } from "./backup/commands.ts";
+import type { ChainOptions } from "./commands.ts";
+import type { RepairOptions } from "./repair.ts";
+
+/** The words that a person types, with their help. */
+export const commandLine = new Command("runner")
+    .description(
+        "Applies and undoes the migrations of simulation-db. Connects with libpq's variables (PGHOST, PGPASSWORD, …).",
+    )
+    .showHelpAfterError();
+
+const migrate = commandLine.command("migrate").description("apply, undo and list migrations");
+migrate
+    .command("up")
+    .description("apply the pending migrations of the sql folder, or the one on stdin")
+    .option("--stdin", "take the migration from stdin, in the text form that the stack's state keeps")
+    .option("--to <version>", "stop after this version", toVersion)
+    .action((options: ChainOptions) => commands().then(({ migrateUp }) => migrateUp(options)));
+migrate
+    .command("down")
+    .description("undo the newest migration, those down to a version, or the one on stdin")
+    .option("--stdin", "take the migration from stdin")
+    .option("--to <version>", "undo everything newer than this version; 0000 undoes all", toVersion)
+    .action((options: ChainOptions) => commands().then(({ migrateDown }) => migrateDown(options)));
+migrate
+    .command("record")
+    .description("store changed down and verify texts of an applied migration; runs nothing")
+    .requiredOption("--stdin", "take the migration from stdin")
+    .action(() => commands().then(({ migrateRecord }) => migrateRecord()));
+migrate
+    .command("status")
+    .description("list what is applied and what is pending")
+    .action(() => commands().then(({ status }) => status()));
+
+const ledger = commandLine.command("ledger").description("which stack manages the database");
+ledger
+    .command("claim")
+    .description("make the stack the one that manages this database; stdin: the preconditions query")
+    .action(() => commands().then(({ ledgerClaim }) => ledgerClaim()));
+ledger
+    .command("release")
+    .description("give the database free; refused while migrations are applied")
+    .action(() => commands().then(({ ledgerRelease }) => ledgerRelease()));
+
+const bucket = commandLine
+    .command("bucket")
+    .description("the Storage bucket of the datasets; stdin: its settings as JSON");
+bucket
+    .command("put")
+    .description("create it, or give it these settings")
+    .action(() => commands().then(({ bucketPut }) => bucketPut()));
+bucket
+    .command("remove")
+    .description("delete it when it is empty")
+    .action(() => commands().then(({ bucketRemove }) => bucketRemove()));
+
+const backup = commandLine.command("backup").description("dumps of the schemas that the migrations touch");
+backup
+    .command("create")
+    .description("make one, and remove the oldest")
+    .option("--stdin", "take the settings from stdin, as the stack gives them")
+    .option("--folder <folder>", "where the backups are", ".local/backups")
+    .option("--keep <count>", "how many of this database are kept", "10")
+    .action((options: CreateOptions) => backups().then(({ backupCreate }) => backupCreate(options)));
+backup
+    .command("list")
+    .description("list the backups of a folder, the newest last")
+    .option("--folder <folder>", "where the backups are", ".local/backups")
+    .option("--json", "print their manifests")
+    .action((options: ListOptions) => backups().then(({ backupList }) => backupList(options)));
+backup
+    .command("verify")
+    .description(
+        "restore one into a database made for it (VERIFY_PGHOST, or this machine's server) and compare all rows",
+    )
+    .argument("[id]", "which one; the newest unless said otherwise")
+    .option("--folder <folder>", "where the backups are", ".local/backups")
+    .action((id: string | undefined, options: FolderOptions) =>
+        backups().then(({ backupVerify }) => backupVerify(id, options)),
+    );
+
+const archive = commandLine.command("archive").description("the rows that rollbacks took away");
+archive
+    .command("list")
+    .description("list what is kept, the oldest first")
+    .option("--json", "print it for programs")
+    .action((options: { json?: boolean }) => archives().then(({ archiveList }) => archiveList(options)));
+archive
+    .command("purge")
+    .description("delete what is old, for good")
+    .requiredOption("--older-than <days>", "for example 90d")
+    .option("--yes", "do not ask")
+    .action((options: PurgeOptions) => archives().then(({ archivePurge }) => archivePurge(options)));
+
+const repair = commandLine.command("repair").description("mend the ledger where somebody changed the schema by hand");
+repair
+    .command("applied")
+    .description("mark the next migration as applied; runs nothing")
+    .argument("<version>", "four digits")
+    .requiredOption("--reason <text>", "why; the history keeps it")
+    .option("--found <json>", "what its up would have found, where it says so")
+    .action((version: string, options: RepairOptions) =>
+        commands().then(({ repairApplied }) => repairApplied(version, options)),
+    );
+repair
+    .command("reverted")
+    .description("mark the newest applied migration as not applied; runs nothing")
+    .argument("<version>", "four digits")
+    .requiredOption("--reason <text>", "why; the history keeps it")
+    .action((version: string, options: RepairOptions) =>
+        commands().then(({ repairReverted }) => repairReverted(version, options)),
+    );
+
+commandLine
+    .command("status")
+    .description("the same as migrate status")
+    .action(() => commands().then(({ status }) => status()));
+commandLine
+    .command("check")
+    .description("try what an application will do: what must work works, what must not is refused")
+    .action(() => commands().then(({ check }) => check()));
+
+commandLine
+    .command("reference")
+    .description("print what the applied migrations did to this database's catalog, as JSON for adopt")
+    .action(() => commands().then(({ printReference }) => printReference()));
+commandLine
+    .command("adopt")
+    .description("take over migrations that other means applied, by comparison with a reference on stdin; runs no DDL")
+    .action(() => commands().then(({ adoptFrom }) => adoptFrom()));
+
+/** Versions are compared as texts. */
+function toVersion(text: string): string {
+    if (/^\d{4}$/.test(text)) return text;
+    throw new InvalidArgumentError("A version has four digits, for example 0007.");
+}
+
+// Loaded when a command runs, so that --help and a wrong argument answer at once.
+function commands() {
+    return import("./commands.ts");
+}
+
+function backups() {
+    return import("./backup/commands.ts");
+}
+
+function archives() {
+    return import("./archive/commands.ts");
+}

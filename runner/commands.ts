@@ -1,0 +1,208 @@
+import { readdir, readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
+import type { Reference } from "./adopt.ts";
+import { apply, endInterrupted, type Outcome } from "./apply.ts";
+import type { BucketSettings } from "./bucket.ts";
+import { compareChain } from "./chain.ts";
+import { claim, release } from "./claim.ts";
+import { connect } from "./connection.ts";
+import { type LedgerRow, readLedger } from "./ledger.ts";
+import { decode, label, type Migration } from "./migration.ts";
+import { readMigrations } from "./migrationFolder.ts";
+import { requirePreconditions } from "./preconditions.ts";
+import { record } from "./record.ts";
+import { rollBack } from "./rollback.ts";
+import type { RepairOptions } from "./repair.ts";
+import { type Session, withSession } from "./session.ts";
+import { expectedIdentity, stepLine } from "./stackOutput.ts";
+import { statusLines } from "./status.ts";
+
+const environment = process.env;
+
+/** Progress goes to stderr: stdout holds the one line that the state keeps. */
+const say = (line: string) => process.stderr.write(`${line}\n`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+/** Which migrations a command is about. */
+export interface ChainOptions {
+    readonly stdin?: boolean;
+    /** Version. */
+    readonly to?: string;
+}
+
+/** `migrate up`: the migration on stdin, or all pending ones of the sql folder. */
+export async function migrateUp(options: ChainOptions): Promise<void> {
+    if (options.stdin) return await oneStep("up", apply);
+    const migrations = await readMigrations("sql");
+    await withSession(environment, "migrate up", expectedIdentity(environment), async session => {
+        const applied = await endInterrupted(session, say);
+        const { pending } = compareChain(migrations, applied);
+        const chosen = pending.filter(({ version }) => options.to === undefined || version <= options.to);
+        if (applied.length === 0)
+            await requirePreconditions(session.client, await readFile("sql/preconditions.sql", "utf8"));
+        for (const migration of chosen)
+            printStep(session, migration, await apply(session, migration, await readLedger(session.client), say));
+        print(`${chosen.length} applied, ${pending.length - chosen.length} left pending`);
+    });
+}
+
+/** `migrate down`: the migration on stdin, or the newest ones by the texts that the ledger keeps. */
+export async function migrateDown(options: ChainOptions): Promise<void> {
+    if (options.stdin) return await oneStep("down", rollBack);
+    await withSession(environment, "migrate down", expectedIdentity(environment), async session => {
+        const applied = await readApplied(session);
+        const last = applied.at(-1);
+        const to = options.to ?? String(Number(last?.version ?? 0) - 1).padStart(4, "0");
+        for (const migration of applied.filter(({ version }) => version > to).reverse()) {
+            printStep(session, migration, await rollBack(session, migration, await readLedger(session.client), say));
+        }
+    });
+}
+
+/** `migrate record` */
+export async function migrateRecord(): Promise<void> {
+    await oneStep("record", record);
+}
+
+/** `status`: a plain read, without the lock, so it answers while a run is under way. */
+export async function status(): Promise<void> {
+    const migrations = await readMigrations("sql");
+    const client = await connect(environment, "status");
+    try {
+        for (const line of await statusLines(client, migrations)) print(line);
+    } finally {
+        await client.end();
+    }
+}
+
+/** `check`: what an application will do, tried. */
+export async function check(): Promise<void> {
+    const migrations = await readMigrations("sql");
+    const client = await connect(environment, "check");
+    try {
+        const { checkStack } = await import("./check.ts");
+        await checkStack(client, migrations, environment, print);
+    } finally {
+        await client.end();
+    }
+}
+
+/** `reference`: what the applied migrations did here, for {@link adoptFrom} elsewhere. */
+export async function printReference(): Promise<void> {
+    const client = await connect(environment, "reference");
+    try {
+        const { exportReference } = await import("./adopt.ts");
+        print(JSON.stringify(await exportReference(client)));
+    } finally {
+        await client.end();
+    }
+}
+
+/** `adopt`: stdin is the output of `reference`. Runs no statement of a migration. */
+export async function adoptFrom(): Promise<void> {
+    const reference = JSON.parse(await text(process.stdin)) as Reference;
+    const migrations = await readMigrations("sql");
+    await withSession(environment, "adopt", expectedIdentity(environment), async session => {
+        const { adopt } = await import("./adopt.ts");
+        const taken = await adopt(session, migrations, reference, say);
+        for (const migration of taken) print(stepLine(`${label(migration)} adopted`, session.identity));
+        print(`${taken.length} adopted`);
+    });
+}
+
+/** `repair applied`: the next migration of the sql folder. */
+export async function repairApplied(version: string, options: RepairOptions): Promise<void> {
+    const { markApplied } = await import("./repair.ts");
+    const migrations = await readMigrations("sql");
+    await withSession(environment, `repair ${version}`, expectedIdentity(environment), async session => {
+        const migration = await markApplied(session, migrations, version, options, say);
+        print(`${label(migration)} is marked as applied; nothing was run`);
+    });
+}
+
+/** `repair reverted`: the newest applied migration. */
+export async function repairReverted(version: string, options: RepairOptions): Promise<void> {
+    const { markReverted } = await import("./repair.ts");
+    await withSession(environment, `repair ${version}`, expectedIdentity(environment), async session => {
+        const row = await markReverted(session, version, options, say);
+        print(`${label(row)} is marked as not applied; nothing was run`);
+        say(
+            `a stack that has it in its state has to forget it, before it can apply it again: pulumi state delete --target-dependents`,
+        );
+    });
+}
+
+/** `ledger claim`: stdin is the preconditions query. */
+export async function ledgerClaim(): Promise<void> {
+    const preconditions = await text(process.stdin);
+    await step("ledger claim", async session => {
+        await claim(session, preconditions);
+        return `managed by ${session.settings.stack}`;
+    });
+}
+
+/** `ledger release` */
+export async function ledgerRelease(): Promise<void> {
+    await step("ledger release", async session => {
+        const free = await release(session, say);
+        return free ? `given free by ${session.settings.stack}` : "nothing given free";
+    });
+}
+
+/** `bucket put`: stdin is {@link BucketSettings} as JSON. */
+export async function bucketPut(): Promise<void> {
+    const { putBucket } = await import("./bucket.ts");
+    const settings = JSON.parse(await text(process.stdin)) as BucketSettings;
+    await step("bucket put", async session => {
+        await putBucket(session, settings, environment);
+        return `bucket ${settings.name} ready`;
+    });
+}
+
+/** `bucket remove`: stdin is {@link BucketSettings} as JSON. */
+export async function bucketRemove(): Promise<void> {
+    const { removeBucket } = await import("./bucket.ts");
+    const { name } = JSON.parse(await text(process.stdin)) as BucketSettings;
+    await step("bucket remove", session => removeBucket(session, name, environment));
+}
+
+/** One run that prints one line. */
+async function step(purpose: string, work: (session: Session) => Promise<string>): Promise<void> {
+    await withSession(environment, purpose, expectedIdentity(environment), async session => {
+        print(stepLine(await work(session), session.identity));
+    });
+}
+
+async function oneStep(
+    verb: "up" | "down" | "record",
+    work: (
+        session: Session,
+        migration: Migration,
+        applied: LedgerRow[],
+        say: (line: string) => void,
+    ) => Promise<Outcome>,
+): Promise<void> {
+    const carried = decode(await text(process.stdin));
+    const migration = { ...carried, slug: await slugOf(carried.version) };
+    await withSession(environment, `${verb} ${migration.version}`, expectedIdentity(environment), async session => {
+        printStep(session, migration, await work(session, migration, await readLedger(session.client), say));
+    });
+}
+
+function printStep({ identity }: Session, migration: Migration, { did, durationMs }: Outcome): void {
+    print(stepLine(`${label(migration)} ${did} in ${durationMs} ms`, identity));
+}
+
+/** The folder's name, for people: it is not part of what the state carries, and the folder may be gone. */
+async function slugOf(version: string): Promise<string> {
+    const names = await readdir("sql").catch(() => []);
+    return names.find(name => name.startsWith(`${version}_`))?.slice(version.length + 1) ?? "";
+}
+
+/** The applied migrations with their texts, oldest first, as the ledger keeps them. */
+async function readApplied({ client }: Session): Promise<Migration[]> {
+    const { rows } = await client.query<Migration>(
+        "select version, slug, up_sql as up, down_sql as down, verify_sql as verify from simulation_db.migration order by version",
+    );
+    return rows;
+}

@@ -1,0 +1,316 @@
+import type pg from "pg";
+import { createArchive } from "./archive/registry.ts";
+import { ensureCatalogFunctions } from "./catalog/catalog.ts";
+import { fileName, hashOf, type Migration } from "./migration.ts";
+import { mirror, unmirror } from "./mirror.ts";
+import { UserError } from "./userError.ts";
+
+/** What the ledger knows of one applied migration. */
+export interface LedgerRow {
+    readonly version: string;
+    readonly slug: string;
+    readonly upHash: string;
+    readonly downHash: string;
+    readonly verifyHash: string;
+    /** What up found already there, as JSON text; null when it said nothing. */
+    readonly found: string | null;
+    readonly appliedAt: Date;
+    readonly appliedBy: string;
+    readonly durationMs: number;
+    readonly stack: string;
+    /** Whether what up changed in the catalog is written down; it is not when a run ended right after the commit. */
+    readonly hasUndo: boolean;
+    /** Marked as applied by a person: what its up did, nobody saw, so there is nothing to write down. */
+    readonly repaired: boolean;
+    /** Whether the row of this version in Supabase's own ledger is ours. */
+    readonly mirrored: boolean;
+}
+
+/** What can happen to a migration or its rows; each is one row of the history. */
+export type LedgerAction = "up" | "down" | "record" | "adopt" | "repair applied" | "repair reverted" | "purge";
+
+/** How and for whom a row of the ledger is written. */
+interface Circumstances {
+    readonly stack: string;
+    readonly durationMs?: number;
+    /** Told of what could not be mirrored. */
+    readonly say: (line: string) => void;
+}
+
+/**
+ * The ledger's own schema. It is not exposed to the API, nobody but its owner may use it, and the history only grows.
+ * Runs once per database, in one transaction, under the advisory lock.
+ */
+const createLedger = `
+    create schema simulation_db;
+    comment on schema simulation_db is 'Ledger of simulation-db: which migrations are applied, and all that happened. Not for the API.';
+
+    create table simulation_db.migration (
+        version     text primary key,
+        slug        text not null,
+        up_hash     text not null,
+        down_hash   text not null,
+        verify_hash text not null,
+        up_sql      text not null,
+        down_sql    text not null,
+        verify_sql  text not null,
+        found       jsonb,
+        undo        jsonb,
+        repaired    boolean not null default false,
+        mirrored    boolean not null default false,
+        applied_at  timestamptz not null default now(),
+        applied_by  text not null default session_user,
+        duration_ms integer not null,
+        stack       text not null
+    );
+    comment on table simulation_db.migration is 'The migrations that are applied now.';
+    comment on column simulation_db.migration.found is 'What up found already there (setting simulation_db.found); down reads it back.';
+
+    comment on column simulation_db.migration.undo is 'What up changed in the catalog: {added: {name: definition}, removed: {…}, made: {table: true or [columns]}}; down must do the opposite.';
+    comment on column simulation_db.migration.repaired is 'A person marked it as applied; undo is then learned from its down.';
+    comment on column simulation_db.migration.mirrored is 'The row of this version in supabase_migrations.schema_migrations is ours.';
+
+    create table simulation_db.snapshot (
+        only_one    boolean primary key default true check (only_one),
+        catalog     jsonb not null,
+        tables      jsonb not null,
+        fingerprint text,
+        taken_at    timestamptz not null default now()
+    );
+    comment on table simulation_db.snapshot is 'The catalog after the last change: what the next one is compared with.';
+    comment on column simulation_db.snapshot.tables is 'Tables and their columns by their numbers inside the server, which outlive a change of name.';
+    comment on column simulation_db.snapshot.fingerprint is 'simulation_db.fingerprint() at that time: while it is the same, so is the catalog.';
+
+    create table simulation_db.history (
+        id          bigint generated always as identity primary key,
+        at          timestamptz not null default now(),
+        action      text not null,
+        version     text,
+        slug        text,
+        up_hash     text,
+        down_hash   text,
+        verify_hash text,
+        duration_ms integer,
+        stack       text not null,
+        by_role     text not null default session_user,
+        by_program  text not null default current_setting('application_name'),
+        detail      text
+    );
+    comment on table simulation_db.history is 'All that happened to the schema, oldest first. Rows are only ever added.';
+
+    create function simulation_db.history_only_grows() returns trigger
+        language plpgsql set search_path = '' as $$
+    begin
+        raise exception 'simulation_db.history only grows: % is refused', lower(tg_op);
+    end $$;
+    create trigger history_only_grows before update or delete or truncate on simulation_db.history
+        for each statement execute function simulation_db.history_only_grows();
+    revoke execute on function simulation_db.history_only_grows() from public;
+
+    create table simulation_db.unfinished (
+        only_one  boolean primary key default true check (only_one),
+        version   text not null,
+        slug      text not null,
+        direction text not null check (direction in ('up', 'down')),
+        up_sql    text not null,
+        down_sql  text not null,
+        verify_sql text not null,
+        running   text,
+        done      text[] not null default '{}'
+    );
+    comment on table simulation_db.unfinished is 'The migration without a transaction that is under way: hashes of its statements that are done, and of the one that runs.';
+
+    create table simulation_db.claim (
+        only_one   boolean primary key default true check (only_one),
+        stack      text not null,
+        claimed_at timestamptz not null default now()
+    );
+    comment on table simulation_db.claim is 'The stack that manages this database.';
+
+    create table simulation_db.bucket (
+        name   text primary key,
+        former jsonb
+    );
+    comment on table simulation_db.bucket is 'The bucket that the stack manages; former: the settings it had before, null when the stack made it.';
+
+    ${createArchive}
+
+    revoke all on schema simulation_db from public;
+    revoke all on all tables in schema simulation_db from public;`;
+
+/** Makes the ledger when the database has none. The caller holds the advisory lock. */
+export async function ensureLedger(client: pg.Client): Promise<void> {
+    // One simple query of several statements is one transaction.
+    if (!(await hasLedger(client))) await client.query(createLedger);
+    await ensureCatalogFunctions(client);
+}
+
+async function hasLedger(client: pg.Client): Promise<boolean> {
+    const { rows } = await client.query<{ there: boolean }>(
+        "select to_regclass('simulation_db.migration') is not null as there",
+    );
+    return rows[0]?.there === true;
+}
+
+/** The applied migrations, oldest first; none when the database has no ledger. */
+export async function readLedger(client: pg.Client): Promise<LedgerRow[]> {
+    if (!(await hasLedger(client))) return [];
+    const { rows } = await client.query<LedgerRow>(`
+        select version, slug, up_hash as "upHash", down_hash as "downHash", verify_hash as "verifyHash",
+               found::text as found, applied_at as "appliedAt", applied_by as "appliedBy",
+               duration_ms as "durationMs", stack, undo is not null or repaired as "hasUndo", repaired, mirrored
+        from simulation_db.migration order by version`);
+    return rows;
+}
+
+/** The stack that manages this database; undefined when none does. */
+export async function readClaim(client: pg.Client): Promise<string | undefined> {
+    if (!(await hasLedger(client))) return undefined;
+    const { rows } = await client.query<{ stack: string }>("select stack from simulation_db.claim");
+    return rows[0]?.stack;
+}
+
+/** Writes an applied migration. What up said it found is read from the session's setting. */
+export async function addToLedger(client: pg.Client, migration: Migration, how: Circumstances): Promise<void> {
+    await addRow(client, migration, how);
+    await addToHistory(client, "up", migration, how);
+}
+
+/** Writes a migration that other means applied; what it changed is known from elsewhere. */
+export async function adoptIntoLedger(
+    client: pg.Client,
+    migration: Migration,
+    { found, undo, ...how }: Circumstances & { found: unknown; undo: unknown },
+): Promise<void> {
+    await client.query("select set_config('simulation_db.found', $1, true)", [found ? JSON.stringify(found) : ""]);
+    await addRow(client, migration, how);
+    await client.query("update simulation_db.migration set undo = $2 where version = $1", [
+        migration.version,
+        JSON.stringify(undo),
+    ]);
+    await addToHistory(client, "adopt", migration, how);
+}
+
+/** Writes a migration that a person says is applied; `detail` is the reason. */
+export async function addRepairToLedger(
+    client: pg.Client,
+    migration: Migration,
+    how: Circumstances & { detail: string },
+): Promise<void> {
+    await addRow(client, migration, how);
+    await client.query("update simulation_db.migration set repaired = true where version = $1", [migration.version]);
+    await addToHistory(client, "repair applied", migration, how);
+}
+
+/** Stores other down and verify texts for an applied migration; nothing is run. */
+export async function recordInLedger(client: pg.Client, migration: Migration, stack: string): Promise<void> {
+    await client.query(
+        `update simulation_db.migration
+         set down_hash = $2, verify_hash = $3, down_sql = $4, verify_sql = $5 where version = $1`,
+        [migration.version, hashOf(migration.down), hashOf(migration.verify), migration.down, migration.verify],
+    );
+    await addToHistory(client, "record", migration, { stack });
+}
+
+export async function removeFromLedger(client: pg.Client, migration: Migration, how: Circumstances): Promise<void> {
+    await removeRow(client, migration.version, how);
+    await addToHistory(client, "down", migration, how);
+}
+
+/** Removes a migration that a person says is not applied; `detail` is the reason. */
+export async function removeRepairFromLedger(
+    client: pg.Client,
+    row: LedgerRow,
+    how: Circumstances & { detail: string },
+): Promise<void> {
+    await removeRow(client, row.version, how);
+    const { version, slug, upHash, downHash, verifyHash } = row;
+    const { stack, detail } = how;
+    await addEvent(client, "repair reverted", { version, slug, upHash, downHash, verifyHash, stack, detail });
+}
+
+async function addRow(client: pg.Client, migration: Migration, { durationMs = 0, stack, say }: Circumstances) {
+    const mirrored = await mirror(client, migration, say);
+    await client
+        .query(
+            `insert into simulation_db.migration
+             (version, slug, up_hash, down_hash, verify_hash, up_sql, down_sql, verify_sql, found, duration_ms, stack, mirrored)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, nullif(current_setting('simulation_db.found', true), '')::jsonb, $9, $10, $11)`,
+            [
+                migration.version,
+                migration.slug,
+                ...hashes(migration),
+                migration.up,
+                migration.down,
+                migration.verify,
+                durationMs,
+                stack,
+                mirrored,
+            ],
+        )
+        .catch((error: pg.DatabaseError) => {
+            if (error.code !== "22P02") throw error;
+            throw new UserError(
+                `${fileName(migration, "up")}: what it sets in simulation_db.found is not JSON: ${error.message}`,
+                ["set it to a JSON text, for example with jsonb_build_object(…)::text"],
+            );
+        });
+}
+
+async function removeRow(client: pg.Client, version: string, { say }: Circumstances): Promise<void> {
+    const { rows } = await client.query<{ mirrored: boolean }>(
+        "delete from simulation_db.migration where version = $1 returning mirrored",
+        [version],
+    );
+    if (rows[0]?.mirrored) await unmirror(client, version, say);
+}
+
+async function addToHistory(
+    client: pg.Client,
+    action: LedgerAction,
+    migration: Migration,
+    how: Pick<HistoryEntry, "durationMs" | "stack" | "detail">,
+): Promise<void> {
+    const [upHash, downHash, verifyHash] = hashes(migration);
+    const { version, slug } = migration;
+    const { durationMs, stack, detail } = how;
+    await addEvent(client, action, { version, slug, upHash, downHash, verifyHash, durationMs, stack, detail });
+}
+
+/** What the history says of something that happened. */
+interface HistoryEntry {
+    readonly version: string;
+    readonly slug?: string;
+    readonly upHash?: string;
+    readonly downHash?: string;
+    readonly verifyHash?: string;
+    /** Undefined where nothing was run. */
+    readonly durationMs?: number | undefined;
+    readonly stack: string;
+    /** For people. */
+    readonly detail?: string | undefined;
+}
+
+/** Adds a line to the history. The caller has the transaction of what happened open. */
+export async function addEvent(client: pg.Client, action: LedgerAction, entry: HistoryEntry): Promise<void> {
+    await client.query(
+        `insert into simulation_db.history
+             (action, version, slug, up_hash, down_hash, verify_hash, duration_ms, stack, detail)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [
+            action,
+            entry.version,
+            entry.slug,
+            entry.upHash,
+            entry.downHash,
+            entry.verifyHash,
+            entry.durationMs,
+            entry.stack,
+            entry.detail,
+        ],
+    );
+}
+
+function hashes(migration: Migration): [string, string, string] {
+    return [hashOf(migration.up), hashOf(migration.down), hashOf(migration.verify)];
+}

@@ -1,0 +1,27 @@
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
+
+// First of all: what is imported from here on is compiled once per machine, not once per run. In a folder of our own,
+// as another user could put code into one below the temporary folder.
+enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "../.local/node-cache"));
+
+/** What the stack runs once per migration, word for word: these do without the parser of command lines. */
+const steps = new Map<string, () => Promise<void>>([
+    ["migrate up --stdin", async () => (await import("./commands.ts")).migrateUp({ stdin: true })],
+    ["migrate down --stdin", async () => (await import("./commands.ts")).migrateDown({ stdin: true })],
+    ["migrate record --stdin", async () => (await import("./commands.ts")).migrateRecord()],
+]);
+
+async function askedByPerson(): Promise<void> {
+    const { commandLine } = await import("./commandLine.ts");
+    await commandLine.parseAsync();
+}
+
+try {
+    await (steps.get(process.argv.slice(2).join(" ")) ?? askedByPerson)();
+} catch (error) {
+    const { inWords } = await import("./sqlError.ts");
+    const { explain } = await import("./userError.ts");
+    process.stderr.write(`${explain(inWords(error))}\n`);
+    process.exitCode = 1;
+}

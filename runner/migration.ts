@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { UserError } from "./userError.ts";
+
+/** The three files of a migration. */
+export const parts = ["up", "down", "verify"] as const;
+export type Part = (typeof parts)[number];
+
+/** One step of the schema: what to do, how to undo it, and how to see that it is there. */
+export interface Migration {
+    /** Four digits; the order of application. */
+    readonly version: string;
+    /** What the folder's name says after the version; for people only, so renaming it changes nothing. */
+    readonly slug: string;
+    readonly up: string;
+    readonly down: string;
+    readonly verify: string;
+}
+
+/** `0002_datasets` */
+export function label(migration: Pick<Migration, "version" | "slug">): string {
+    return migration.slug ? `${migration.version}_${migration.slug}` : migration.version;
+}
+
+/** The file as a person finds it: `sql/0002_datasets/up.sql` */
+export function fileName(migration: Pick<Migration, "version" | "slug">, part: Part): string {
+    return `sql/${label(migration)}/${part}.sql`;
+}
+
+/** SHA-256 in hex of a file's text: what "the same migration" means. */
+export function hashOf(text: string): string {
+    return createHash("sha256").update(text).digest("hex");
+}
+
+/** The line that opens a file inside the text form; readMigrations refuses files that hold such a line. */
+export const partLine = /^-- file: (up|down|verify)\.sql$/m;
+
+/**
+ * The text form of a migration: what a Pulumi resource carries on stdin, and so what the stack's state keeps.
+ * The slug is left out, so that renaming a folder changes no resource. Readable in `pulumi preview --diff`.
+ */
+export function encode(migration: Migration): string {
+    const files = parts.map(part => `-- file: ${part}.sql\n${migration[part]}`);
+    return `-- migration: ${migration.version}\n${files.join("\n")}`;
+}
+
+/** The inverse of {@link encode}. @throws UserError when the text is not one */
+export function decode(text: string, slug = ""): Migration {
+    const match =
+        /^-- migration: (\d{4})\n-- file: up\.sql\n([\s\S]*)\n-- file: down\.sql\n([\s\S]*)\n-- file: verify\.sql\n([\s\S]*)$/.exec(
+            text,
+        );
+    if (!match) {
+        throw new UserError("stdin does not hold a migration in its text form.", [
+            "from a shell, leave --stdin out: the runner then reads the sql folder",
+        ]);
+    }
+    const [, version = "", up = "", down = "", verify = ""] = match;
+    return { version, slug, up, down, verify };
+}
+
+/** One sentence for people: the first comment of up.sql after its directives. */
+export function summary(migration: Migration): string {
+    const line = migration.up
+        .split("\n")
+        .map(text => /^-- (.*)$/.exec(text.trim())?.[1])
+        .find(text => text !== undefined && !/^[a-z-]+: /.test(text));
+    return line ?? "";
+}

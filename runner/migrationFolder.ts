@@ -1,0 +1,103 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readDirectives, readDownDirectives } from "./directives.ts";
+import { fileName, type Migration, partLine, parts } from "./migration.ts";
+import { requireRunnable } from "./statementRules.ts";
+import { UserError } from "./userError.ts";
+
+const folderName = /^(\d{4})_([a-z0-9]+(?:_[a-z0-9]+)*)$/;
+
+/**
+ * Reads `NNNN_slug/{up,down,verify}.sql`, in order, and checks everything that can be known without a database.
+ *
+ * @throws UserError that lists all faults at once: a gap or a repeated version, a missing or empty file, a name that is
+ *     no migration's, an unknown directive, a syntax error, a statement that cannot be run here
+ */
+export async function readMigrations(directory: string): Promise<Migration[]> {
+    const faults: string[] = [];
+    const note = (error: unknown) => {
+        if (!(error instanceof UserError)) throw error;
+        faults.push(error.message);
+    };
+
+    const migrations: Migration[] = [];
+    // Also those with faulty files: their version is taken.
+    const versions: Pick<Migration, "version" | "slug">[] = [];
+    for (const name of await folderNames(directory)) {
+        const [, version, slug] = folderName.exec(name) ?? [];
+        if (version === undefined || slug === undefined) {
+            faults.push(`sql/${name} is not the name of a migration: write NNNN_slug, for example 0018_dataset_tags`);
+            continue;
+        }
+        versions.push({ version, slug });
+        const migration = await readTrio(join(directory, name), version, slug).catch(note);
+        if (!migration) continue;
+        migrations.push(migration);
+        await requireSound(migration).catch(note);
+    }
+    faults.push(...orderFaults(versions));
+
+    if (faults.length > 0) {
+        throw new UserError(`the sql folder is not in order:\n${faults.map(fault => `  ${fault}`).join("\n")}`, [
+            "sql/CONVENTIONS.md has the rules and an example",
+        ]);
+    }
+    return migrations;
+}
+
+async function folderNames(directory: string): Promise<string[]> {
+    const entries = await readdir(directory, { withFileTypes: true }).catch(() => {
+        throw new UserError(`there is no folder ${directory}: the migrations are read from it.`);
+    });
+    return entries
+        .filter(entry => entry.isDirectory())
+        .map(entry => entry.name)
+        .sort();
+}
+
+async function readTrio(folder: string, version: string, slug: string): Promise<Migration> {
+    const texts = { up: "", down: "", verify: "" };
+    for (const part of parts) {
+        const file = fileName({ version, slug }, part);
+        const bytes = await readFile(join(folder, `${part}.sql`)).catch(() => {
+            throw new UserError(`${file} is missing: every migration needs up.sql, down.sql and verify.sql`);
+        });
+        texts[part] = textOf(bytes, file).replaceAll("\r\n", "\n");
+        if (partLine.test(texts[part])) {
+            throw new UserError(
+                `${file} holds a line "-- file: …": the runner's own mark, write that comment in another way`,
+            );
+        }
+    }
+    return { version, slug, ...texts };
+}
+
+/** Without the byte order mark that some editors write. */
+function textOf(bytes: Uint8Array, file: string): string {
+    try {
+        return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch {
+        throw new UserError(`${file} is not UTF-8: save it with that encoding`);
+    }
+}
+
+async function requireSound(migration: Migration): Promise<void> {
+    const directives = readDirectives(migration.up, fileName(migration, "up"));
+    readDownDirectives(migration.down, fileName(migration, "down"));
+    for (const part of parts) {
+        const transactional = directives.transactional || part === "verify";
+        const optional = part === "down" && directives.irreversible !== undefined;
+        await requireRunnable(migration[part], fileName(migration, part), { transactional, optional });
+    }
+}
+
+function orderFaults(versions: readonly Pick<Migration, "version" | "slug">[]): string[] {
+    return versions.flatMap(({ version, slug }, index) => {
+        const before = versions[index - 1];
+        if (before?.version === version) return [`version ${version} stands twice: ${before.slug} and ${slug}`];
+        const expected = String(Number(before?.version ?? 0) + 1).padStart(4, "0");
+        if (version === expected) return [];
+        const wayOut = "only the newest can be taken away: bring it back, and undo it with a new migration";
+        return [`version ${expected} is missing: the next one is ${version}_${slug} (${wayOut})`];
+    });
+}

@@ -1,0 +1,336 @@
+import { readInverse, writeUndo } from "./catalog/inverse.ts";
+import { requireUndone, takeSnapshot } from "./catalog/undo.ts";
+import type { Directives } from "./directives.ts";
+import { addToLedger, type LedgerRow, removeFromLedger } from "./ledger.ts";
+import { fileName, hashOf, label, type Migration } from "./migration.ts";
+import { withRetries } from "./retry.ts";
+import { freshSession, type Session } from "./session.ts";
+import { runFile, runStatement, SqlError } from "./sqlError.ts";
+import { type Resumption, resumption } from "./statementRules.ts";
+import { type Statement, splitStatements } from "./statements.ts";
+import { inTransaction, noticeGoneMs } from "./transaction.ts";
+import { UserError } from "./userError.ts";
+
+/** How long a run that fails tries to take its INVALID index with it, in milliseconds. */
+const cleanUpMs = 10_000;
+
+/** A migration without a transaction that was interrupted. */
+export interface Unfinished {
+    readonly migration: Migration;
+    readonly direction: "up" | "down";
+    /** Key of the statement that was running, if any: see {@link keysOf}. */
+    readonly running: string | null;
+    /** Keys of the statements that are done. */
+    readonly done: readonly string[];
+}
+
+/** The one migration that was interrupted, if any: there is no next one before it has ended. */
+export async function readUnfinished({ client }: Pick<Session, "client">): Promise<Unfinished | undefined> {
+    const { rows } = await client.query<Omit<Migration & Unfinished, "migration">>(`
+        select version, slug, up_sql as up, down_sql as down, verify_sql as verify, direction, running, done
+        from simulation_db.unfinished`);
+    const row = rows[0];
+    if (!row) return undefined;
+    const { version, slug, up, down, verify, direction, running, done } = row;
+    return { migration: { version, slug, up, down, verify }, direction, running, done };
+}
+
+/**
+ * Runs the statements of a migration one by one, each in a transaction of its own as `concurrently` asks, and writes
+ * down how far it came, so that the next run goes on where this one was cut off. What ended in between is seen in the
+ * catalog: an index is there, is INVALID (then it is dropped and built again), or is not there.
+ *
+ * @throws SqlError when PostgreSQL refuses a statement; those before it stay done
+ */
+export async function runStatements(
+    session: Session,
+    migration: Migration,
+    direction: "up" | "down",
+    directives: Directives,
+    say: (line: string) => void,
+): Promise<void> {
+    const file = fileName(migration, direction);
+    const statements = await splitStatements(migration[direction], file);
+    const keys = keysOf(statements);
+    const indexes = await namesOf(session, statements);
+    const progress = await openProgress(session, migration, direction, keys, indexes);
+
+    for (const [index, statement] of statements.entries()) {
+        const key = keys[index] ?? "";
+        if (progress.done.includes(key)) continue;
+        const where = `${file}:${statement.line}`;
+        const step = resumption(statement);
+        if (!step) throw new UserError(`${where}: this statement needs a transaction.`);
+
+        await setTimeouts(session, directives, step);
+        if (!(await isDone(session, step, progress.running === key, where, say))) {
+            // Only from here on is an index of that name ours.
+            await setRunning(session, key);
+            say(
+                `${label(migration)}: statement ${index + 1} of ${statements.length}: ${statement.text.split("\n")[0]}`,
+            );
+            await runStep(session, file, step, statement, say);
+        }
+        await session.client.query(
+            "update simulation_db.unfinished set running = null, done = array_append(done, $1)",
+            [key],
+        );
+    }
+    await freshSession(session);
+}
+
+/** Verify, the ledger row and the end of the progress are one transaction. */
+export async function finishUp(
+    session: Session,
+    migration: Migration,
+    directives: Directives,
+    durationMs: number,
+    say: (line: string) => void = () => {},
+): Promise<void> {
+    const { client, settings } = session;
+    await withRetries(settings.retryForMs, say, () =>
+        inTransaction(client, directives, settings, async () => {
+            await runFile(client, migration.verify, fileName(migration, "verify"));
+            await addToLedger(client, migration, { durationMs, stack: settings.stack, say });
+            await client.query("delete from simulation_db.unfinished");
+        }),
+    );
+}
+
+/** The ledger row goes in the same transaction as the progress. */
+export async function finishDown(
+    session: Session,
+    migration: Migration,
+    { repaired }: LedgerRow,
+    durationMs: number,
+    say: (line: string) => void,
+): Promise<void> {
+    const { client, settings } = session;
+    await inTransaction(client, {}, settings, async () => {
+        // Nobody saw its up: what down did is taken for the opposite of it.
+        if (repaired) await writeUndo(client, migration.version, await readInverse(client));
+        await requireUndone(client, migration);
+        await removeFromLedger(client, migration, { durationMs, stack: settings.stack, say });
+        await client.query("delete from simulation_db.unfinished");
+    });
+}
+
+/**
+ * Takes back what an interrupted up left, when the next run goes back instead of on: drops the indexes that it built,
+ * whole or INVALID, and makes those again that it dropped, as down says. Validated constraints stay validated: the
+ * migration that made them takes them away.
+ */
+export async function undoUnfinished(
+    session: Session,
+    migration: Migration,
+    say: (line: string) => void,
+): Promise<void> {
+    const { client } = session;
+    const unfinished = await readUnfinished(session);
+    const touched = [...(unfinished?.done ?? []), unfinished?.running];
+    const statements = await splitStatements(migration.up, fileName(migration, "up"));
+    const keys = keysOf(statements);
+    const again = await splitStatements(migration.down, fileName(migration, "down"));
+
+    const begun = statements.filter((_, index) => touched.includes(keys[index])).map(resumption);
+    for (const [position, step] of begun.entries()) {
+        if (step === undefined || step.kind === "repeat") continue;
+        // What was there before is told by the first statement on an index.
+        if (begun.findIndex(other => sameIndex(other, step)) !== position) continue;
+        const state = await indexState(session, step);
+        const index = `${step.schema}.${step.index}`;
+        if (state === (step.kind === "create index" ? "missing" : "valid")) continue;
+        await setTimeouts(session, { transactional: false }, step);
+        if (state !== "missing") {
+            say(`${label(migration)} was interrupted: dropping the index ${index}, which it had begun`);
+            await client.query(`drop index concurrently ${quoted(client, step)}`);
+        }
+        if (step.kind === "create index") continue;
+        const maker = again.find(statement => {
+            const other = resumption(statement);
+            return other?.kind === "create index" && sameIndex(other, step);
+        });
+        if (!maker) throw new UserError(`${fileName(migration, "down")} does not make the index ${index} again.`);
+        say(`${label(migration)} was interrupted: building the index ${index} again, which it had dropped`);
+        await runStatement(client, maker, fileName(migration, "down"));
+    }
+    await freshSession(session);
+    await client.query("delete from simulation_db.unfinished");
+}
+
+/**
+ * Before another migration starts: an interrupted one of the same version whose text was changed since is undone.
+ */
+export async function forgetUnfinished(session: Session, migration: Migration): Promise<void> {
+    const unfinished = await readUnfinished(session);
+    if (!unfinished) return;
+    if (unfinished.direction === "up" && unfinished.migration.version === migration.version) {
+        await undoUnfinished(session, unfinished.migration, () => {});
+        return;
+    }
+    throw new UserError(
+        `${label(unfinished.migration)} was interrupted on its way ${unfinished.direction}; it has to end first.`,
+        ["run the command again that was interrupted"],
+    );
+}
+
+async function openProgress(
+    session: Session,
+    migration: Migration,
+    direction: "up" | "down",
+    keys: readonly string[],
+    indexes: readonly string[],
+): Promise<Pick<Unfinished, "running" | "done">> {
+    const fresh = { running: null, done: [] };
+    const unfinished = await readUnfinished(session);
+    if (unfinished) {
+        const sameWay = unfinished.migration.version === migration.version && unfinished.direction === direction;
+        const touched = [...unfinished.done, ...(unfinished.running ? [unfinished.running] : [])];
+        if (sameWay && touched.every(key => keys.includes(key))) {
+            await takeSnapshot(session.client, indexes);
+            return unfinished;
+        }
+        // The way or the text changed since the interruption: what was begun is taken back first.
+        await forgetUnfinished(session, migration);
+    }
+    await takeSnapshot(session.client);
+    await session.client.query(
+        `insert into simulation_db.unfinished (version, slug, direction, up_sql, down_sql, verify_sql)
+         values ($1, $2, $3, $4, $5, $6)`,
+        [migration.version, migration.slug, direction, migration.up, migration.down, migration.verify],
+    );
+    return fresh;
+}
+
+/** Whether a statement's effect is there already. @param interrupted this very statement was running when a run ended */
+async function isDone(
+    session: Session,
+    step: Resumption,
+    interrupted: boolean,
+    where: string,
+    say: (line: string) => void,
+): Promise<boolean> {
+    if (step.kind === "repeat") return false;
+    const state = await indexState(session, step);
+    if (step.kind === "drop index") return interrupted && state === "missing";
+    if (state === "missing") return false;
+    if (!interrupted) {
+        throw new UserError(
+            `${where}: there is an index ${step.schema}.${step.index} already, and this migration did not make it.`,
+            ["give the new index another name, or drop or rename the one that is there"],
+        );
+    }
+    if (state === "valid") return true;
+    say(
+        `the index ${step.schema}.${step.index} was left INVALID by an interrupted run: dropping it and building it again`,
+    );
+    await session.client.query(`drop index concurrently ${quoted(session.client, step)}`);
+    return false;
+}
+
+async function indexState(
+    { client }: Session,
+    { schema, index }: { schema: string; index: string },
+): Promise<"missing" | "invalid" | "valid"> {
+    const { rows } = await client.query<{ valid: boolean }>(
+        `select i.indisvalid and i.indisready and i.indislive as valid from pg_index i
+         join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = $1 and c.relname = $2`,
+        [schema, index],
+    );
+    if (!rows[0]) return "missing";
+    return rows[0].valid ? "valid" : "invalid";
+}
+
+async function setTimeouts({ client, settings }: Session, directives: Directives, step: Resumption): Promise<void> {
+    // `concurrently` waits for old transactions with a lock that stops no reads or writes: a lock timeout would only
+    // leave an INVALID index (PostgreSQL documentation, CREATE INDEX, "Building Indexes Concurrently").
+    const lockTimeoutMs = step.kind === "repeat" ? (directives.lockTimeoutMs ?? settings.lockTimeoutMs) : 0;
+    const statementTimeoutMs = directives.statementTimeoutMs ?? settings.statementTimeoutMs;
+    await client.query(
+        `set lock_timeout = ${lockTimeoutMs}; set statement_timeout = ${statementTimeoutMs};
+         set client_connection_check_interval = ${noticeGoneMs}`,
+    );
+}
+
+async function runStep(
+    session: Session,
+    file: string,
+    step: Resumption,
+    statement: Statement,
+    say: (line: string) => void,
+): Promise<void> {
+    await withRetries(session.settings.retryForMs, say, async () => {
+        try {
+            await runStatement(session.client, statement, file);
+        } catch (error) {
+            await cleanUp(session, step, error, say);
+            throw error;
+        }
+    });
+}
+
+/**
+ * After a statement that PostgreSQL refused: the INVALID index that it left costs every write, so it goes at once. When
+ * the connection is gone as well, or old transactions keep it, the next run sees to it.
+ */
+async function cleanUp(session: Session, step: Resumption, error: unknown, say: (line: string) => void): Promise<void> {
+    const { client } = session;
+    if (!(error instanceof SqlError) || error.code === undefined) return;
+    try {
+        if (step.kind === "create index" && !isDuplicate(error) && (await indexState(session, step)) === "invalid") {
+            await client.query(`set statement_timeout = ${cleanUpMs}`);
+            await client.query(`drop index concurrently ${quoted(client, step)}`);
+        }
+        if (step.kind !== "drop index" || (await indexState(session, step)) !== "invalid") {
+            await setRunning(session, null);
+        }
+    } catch {
+        if (step.kind === "create index") {
+            say(`the index ${step.schema}.${step.index} stays INVALID for now: the next run drops it`);
+        }
+    }
+}
+
+function sameIndex(one: Resumption | undefined, other: Resumption): boolean {
+    return (
+        one !== undefined &&
+        one.kind !== "repeat" &&
+        other.kind !== "repeat" &&
+        one.schema === other.schema &&
+        one.index === other.index
+    );
+}
+
+/** duplicate_table: somebody else was quicker with an index of that name. */
+function isDuplicate({ code }: SqlError): boolean {
+    return code === "42P07";
+}
+
+async function setRunning({ client }: Session, key: string | null): Promise<void> {
+    await client.query("update simulation_db.unfinished set running = $1", [key]);
+}
+
+/** What each statement is known by in the progress: its text, and how often the same text stood before it. */
+function keysOf(statements: readonly Statement[]): string[] {
+    const seen = new Map<string, number>();
+    return statements.map(({ text }) => {
+        const before = seen.get(text) ?? 0;
+        seen.set(text, before + 1);
+        return hashOf(before === 0 ? text : `${text}\n-- ${before}`);
+    });
+}
+
+/** The indexes that these statements make and drop, as the catalog names them. */
+async function namesOf({ client }: Session, statements: readonly Statement[]): Promise<string[]> {
+    const steps = statements.map(resumption).filter(step => step !== undefined && step.kind !== "repeat");
+    const { rows } = await client.query<{ name: string }>(
+        "select format('%I.%I', schema, index) as name from unnest($1::text[], $2::text[]) as each (schema, index)",
+        [steps.map(({ schema }) => schema), steps.map(({ index }) => index)],
+    );
+    return rows.map(({ name }) => name);
+}
+
+function quoted(client: Session["client"], { schema, index }: { schema: string; index: string }): string {
+    return `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(index)}`;
+}

@@ -1,0 +1,121 @@
+import type { Outcome } from "./apply.ts";
+import { keepRows } from "./archive/keep.ts";
+import { recordUndo, requireUndone, takeSnapshot } from "./catalog/undo.ts";
+import { requireSameUp } from "./chain.ts";
+import { type Directives, readDirectives } from "./directives.ts";
+import { type LedgerRow, removeFromLedger } from "./ledger.ts";
+import { fileName, label, type Migration } from "./migration.ts";
+import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
+import { withRetries } from "./retry.ts";
+import { freshSession, type Session } from "./session.ts";
+import { runFile } from "./sqlError.ts";
+import { splitStatements } from "./statements.ts";
+import { inTransaction } from "./transaction.ts";
+import { learnUndo } from "./trial.ts";
+import { UserError } from "./userError.ts";
+
+/**
+ * Rolls one migration back: its down and the removal of the ledger row are one transaction. A version that is not
+ * applied is left alone, so a rollback that was interrupted after its commit heals on the next run.
+ *
+ * @throws UserError when newer migrations are applied, when the applied text is another one, or when there is no way back
+ * @throws SqlError when PostgreSQL refuses a statement; the migration is still applied then
+ */
+export async function rollBack(
+    session: Session,
+    migration: Migration,
+    applied: readonly LedgerRow[],
+    say: (line: string) => void,
+): Promise<Outcome> {
+    const started = performance.now();
+    const outcome = (did: Outcome["did"]): Outcome => ({ did, durationMs: Math.round(performance.now() - started) });
+
+    const unfinished = await readUnfinished(session);
+    if (unfinished?.direction === "up") await undoUnfinished(session, unfinished.migration, say);
+    const row = applied.find(({ version }) => version === migration.version);
+    if (!row) return outcome("nothing to undo");
+    requireSameUp(migration, row);
+    requireNewest(migration, applied);
+
+    const directives = readDirectives(migration.up, fileName(migration, "up"));
+    await requireWayBack(migration, directives);
+    const again = <T>(work: () => Promise<T>) => withRetries(session.settings.retryForMs, say, work);
+    if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
+    if (directives.transactional) {
+        await again(() => takeSnapshot(session.client));
+        await rollBackInTransaction(session, migration, row, directives, say);
+    } else {
+        await runStatements(session, migration, "down", directives, say);
+        await finishDown(session, migration, row, Math.round(performance.now() - started), say);
+    }
+    await freshSession(session);
+    return outcome("rolled back");
+}
+
+/**
+ * Takes a rollback without a transaction to its end that an earlier run had begun: half of it is no state to go on from.
+ *
+ * @returns whether there was one
+ */
+export async function endInterruptedRollBack(
+    session: Session,
+    applied: readonly LedgerRow[],
+    say: (line: string) => void,
+): Promise<boolean> {
+    const unfinished = await readUnfinished(session);
+    if (unfinished?.direction !== "down") return false;
+    // Its down may have been mended since.
+    const { rows } = await session.client.query<Pick<Migration, "down">>(
+        "select down_sql as down from simulation_db.migration where version = $1",
+        [unfinished.migration.version],
+    );
+    await rollBack(session, { ...unfinished.migration, ...rows[0] }, applied, say);
+    return true;
+}
+
+async function rollBackInTransaction(
+    { client, settings }: Session,
+    migration: Migration,
+    row: LedgerRow,
+    directives: Directives,
+    say: (line: string) => void,
+): Promise<void> {
+    await withRetries(settings.retryForMs, say, async () => {
+        const started = performance.now();
+        await inTransaction(client, directives, settings, async () => {
+            await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
+            if (row.repaired) await learnUndo({ client, settings }, migration);
+            const kept = settings.archive ? await keepRows(client, migration) : 0;
+            await runFile(client, migration.down, fileName(migration, "down"));
+            await client.query("reset role");
+            await requireUndone(client, migration);
+            if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
+            await removeFromLedger(client, migration, {
+                durationMs: Math.round(performance.now() - started),
+                stack: settings.stack,
+                say,
+            });
+        });
+    });
+}
+
+function requireNewest(migration: Migration, applied: readonly LedgerRow[]): void {
+    const newer = applied.filter(({ version }) => version > migration.version);
+    if (newer.length === 0) return;
+    throw new UserError(
+        `${label(migration)} cannot be rolled back: newer ones are applied (${newer.map(label).join(", ")}).`,
+        [
+            "roll back the newest first",
+            "or, where it should go for good, write a new migration that removes what it made",
+        ],
+    );
+}
+
+async function requireWayBack(migration: Migration, { irreversible }: Directives): Promise<void> {
+    if (irreversible === undefined) return;
+    const statements = await splitStatements(migration.down, fileName(migration, "down"));
+    if (statements.length > 0) return;
+    throw new UserError(`${label(migration)} cannot be rolled back: ${irreversible}`, [
+        "restore a backup, or write a new migration that goes forward",
+    ]);
+}

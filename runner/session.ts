@@ -1,0 +1,96 @@
+import type pg from "pg";
+import { connect, type Environment } from "./connection.ts";
+import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "./identity.ts";
+import { ensureLedger } from "./ledger.ts";
+import { readSettings, type Settings } from "./settings.ts";
+import { noticeGoneMs } from "./transaction.ts";
+import { UserError } from "./userError.ts";
+
+/** One run's hold on one database: connected, the only run of this tool there, the ledger in place. */
+export interface Session {
+    readonly client: pg.Client;
+    readonly identity: DatabaseIdentity;
+    readonly settings: Settings;
+}
+
+/** The advisory lock's key, the same for all versions of this tool: the first bytes of sha256("simulation-db"). */
+const lockKey = "5361264290217416";
+
+/** How often a waiting run asks for the lock, in milliseconds. */
+const askEveryMs = 200;
+
+/**
+ * Connects, takes the advisory lock, makes the ledger if there is none, does the work, and lets go of everything.
+ *
+ * @param expected the database that the caller was applied to before, if known
+ * @throws UserError when the database is another one, or when another run keeps the lock too long
+ */
+export async function withSession<T>(
+    environment: Environment,
+    purpose: string,
+    expected: DatabaseIdentity | undefined,
+    work: (session: Session) => Promise<T>,
+): Promise<T> {
+    const settings = readSettings(environment);
+    const client = await connect(environment, purpose);
+    try {
+        const identity = await readIdentity(client);
+        requireSameDatabase(expected, identity);
+        await takeLock(client, settings);
+        await ensureLedger(client);
+        return await work({ client, identity, settings });
+    } finally {
+        // Ending the connection frees the lock; a connection that is already gone has freed it.
+        await client.end().catch(() => {});
+    }
+}
+
+/**
+ * Puts the session where it was after the login, whatever a migration set, and bounds what the runner itself asks the
+ * server for: its own look at the catalog waits for nobody's lock longer than a migration may.
+ */
+export async function freshSession({ client, settings }: Pick<Session, "client" | "settings">): Promise<void> {
+    await client.query(
+        `reset role; reset all; discard temp;
+         set lock_timeout = ${settings.lockTimeoutMs}; set statement_timeout = ${settings.statementTimeoutMs};
+         set client_connection_check_interval = ${noticeGoneMs}`,
+    );
+}
+
+/**
+ * Polls instead of waiting inside the server: a session that waits there holds a snapshot, and the other run's
+ * `create index concurrently` would wait for that snapshot: a deadlock.
+ */
+async function takeLock(client: pg.Client, settings: Settings): Promise<void> {
+    const deadline = Date.now() + settings.waitForRunMs;
+    for (;;) {
+        // The bounds of freshSession come with it: no round trip of their own.
+        const { rows } = await client.query<{ taken: boolean }>(
+            `select pg_try_advisory_lock($1) as taken, set_config('lock_timeout', $2, false),
+                 set_config('statement_timeout', $3, false), set_config('client_connection_check_interval', $4, false)`,
+            [lockKey, settings.lockTimeoutMs, settings.statementTimeoutMs, noticeGoneMs],
+        );
+        if (rows[0]?.taken) return;
+        if (Date.now() >= deadline) throw await lockedError(client, settings.waitForRunMs);
+        await new Promise(resolve => setTimeout(resolve, askEveryMs));
+    }
+}
+
+async function lockedError(client: pg.Client, waitedMs: number): Promise<UserError> {
+    const { rows } = await client.query<{ pid: number; who: string | null; since: Date | null }>(
+        `select l.pid, a.application_name as who, a.backend_start as since
+         from pg_locks l left join pg_stat_activity a using (pid)
+         where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+           and l.database = (select oid from pg_database where datname = current_database())
+           and (l.classid::bigint << 32) + l.objid::bigint = $1`,
+        [lockKey],
+    );
+    const holder = rows[0];
+    const who = holder
+        ? `"${holder.who ?? "unknown"}" (server process ${holder.pid}, connected since ${holder.since?.toISOString() ?? "unknown"})`
+        : "a run that has just ended";
+    return new UserError(`another run holds this database: ${who}. Waited ${waitedMs / 1000} s; nothing was changed.`, [
+        "wait until it has ended and run the same command again",
+        ...(holder ? [`if that run is dead: select pg_terminate_backend(${holder.pid})`] : []),
+    ]);
+}

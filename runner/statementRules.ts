@@ -1,0 +1,76 @@
+import { type Statement, splitStatements } from "./statements.ts";
+import { UserError } from "./userError.ts";
+
+/**
+ * Checks that the runner can run a file as it promises: nothing in it may end the runner's own transaction, and a file
+ * without a transaction may hold only statements whose effect can be seen in the catalog, so that it can be resumed.
+ *
+ * @throws UserError with file and line
+ */
+export async function requireRunnable(
+    sql: string,
+    file: string,
+    { transactional, optional }: { transactional: boolean; optional: boolean },
+): Promise<void> {
+    const statements = await splitStatements(sql, file);
+    if (statements.length === 0 && !optional) {
+        throw new UserError(`${file} is empty: it holds no statement`);
+    }
+    for (const statement of statements) {
+        const where = `${file}:${statement.line}`;
+        if (statement.kind === "TransactionStmt") {
+            throw new UserError(`${where}: begin, commit and rollback are the runner's: leave them out`);
+        }
+        if (!transactional && resumption(statement) === undefined) {
+            throw new UserError(
+                `${where}: with "transaction: none" only create index concurrently, drop index concurrently and ` +
+                    "alter table … validate constraint can be resumed after a crash; put other statements in a migration of their own",
+            );
+        }
+        if (transactional && isConcurrent(statement)) {
+            throw new UserError(
+                `${where}: concurrently needs the directive "-- transaction: none" at the head of up.sql`,
+            );
+        }
+    }
+}
+
+/** How a statement outside a transaction is taken up again after it was interrupted. */
+export type Resumption =
+    | { readonly kind: "create index"; readonly schema: string; readonly index: string }
+    | { readonly kind: "drop index"; readonly schema: string; readonly index: string }
+    /** May simply be run again: validating a valid constraint does nothing. */
+    | { readonly kind: "repeat" };
+
+/** Undefined: the statement cannot be resumed. */
+export function resumption(statement: Statement): Resumption | undefined {
+    const { kind, tree } = statement;
+    if (kind === "IndexStmt" && tree.concurrent === true) {
+        const schema = (tree.relation as { schemaname?: string } | undefined)?.schemaname;
+        return schema && typeof tree.idxname === "string"
+            ? { kind: "create index", schema, index: tree.idxname }
+            : undefined;
+    }
+    if (kind === "DropStmt" && tree.removeType === "OBJECT_INDEX" && tree.concurrent === true) {
+        const names = nameParts(tree.objects);
+        const [schema, index] = names;
+        return names.length === 2 && schema && index ? { kind: "drop index", schema, index } : undefined;
+    }
+    if (kind === "AlterTableStmt") {
+        const commands = (tree.cmds as { AlterTableCmd?: { subtype?: string } }[] | undefined) ?? [];
+        const validates = commands.every(command => command.AlterTableCmd?.subtype === "AT_ValidateConstraint");
+        return validates && commands.length > 0 ? { kind: "repeat" } : undefined;
+    }
+    return undefined;
+}
+
+function isConcurrent({ kind, tree }: Statement): boolean {
+    return (kind === "IndexStmt" || kind === "DropStmt") && tree.concurrent === true;
+}
+
+/** The dotted name of the only object of a drop statement; empty when there are several. */
+function nameParts(objects: unknown): string[] {
+    const [only, ...more] = (objects as { List?: { items?: { String?: { sval?: string } }[] } }[] | undefined) ?? [];
+    if (!only || more.length > 0) return [];
+    return (only.List?.items ?? []).map(item => item.String?.sval ?? "");
+}

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+
+const plan = {
+    "0001_runs": {
+        up: "create table public.runs (id int primary key);",
+        down: "drop table public.runs;",
+        verify: "select 'public.runs'::regclass;",
+    },
+    "0002_name": {
+        up: "alter table public.runs add column name text;",
+        down: "alter table public.runs drop column name;",
+        verify: "select name from public.runs;",
+    },
+    "0003_read": {
+        up: "grant select on public.runs to service_role; alter table public.runs enable row level security;",
+        down: "alter table public.runs disable row level security; revoke select on public.runs from service_role;",
+        verify: "select 1;",
+    },
+};
+
+describe("adopting a database that other means changed", () => {
+    let cluster: TestCluster;
+    let done: SqlProject;
+    let byHand: SqlProject;
+    let reference: string;
+
+    before(async () => {
+        cluster = await testCluster({ major: 15, shape: { defaultPrivileges: "closed" } });
+        done = await sqlProject(cluster, plan);
+        await done.must("migrate up");
+        reference = (await done.must("reference")).stdout;
+    });
+    after(async () => {
+        await done?.remove();
+        await cluster?.stop();
+    });
+    beforeEach(async () => {
+        byHand = await sqlProject(cluster, plan);
+    });
+    afterEach(async () => await byHand.remove());
+
+    it("takes over as many migrations as the catalog agrees with, and runs none of their statements", async () => {
+        await byHand.client.query(
+            `${plan["0001_runs"].up} ${plan["0002_name"].up} insert into public.runs values (1, 'x')`,
+        );
+        const { stdout } = await byHand.must("adopt", { stdin: reference });
+        assert.match(stdout, /0002_name adopted/);
+        assert.deepEqual(await byHand.applied(), ["0001", "0002"]);
+        assert.deepEqual(await byHand.history(), ["adopt 0001", "adopt 0002"]);
+
+        await byHand.must("migrate up");
+        await byHand.must("migrate down --to 0001");
+        const { rows } = await byHand.client.query("select * from public.runs");
+        assert.deepEqual(rows, [{ id: 1 }], "what was adopted is rolled back like what was applied");
+    });
+
+    it("names what differs, and adopts nothing then", async () => {
+        await byHand.client.query("create table public.runs (id bigint primary key)");
+        const { code, stderr } = await byHand.run("adopt", { stdin: reference });
+        assert.equal(code, 1);
+        assert.match(
+            stderr,
+            /different: column public\.runs\.id\n\s+expected integer not null\n\s+found {4}bigint not null/,
+        );
+        assert.deepEqual(await byHand.applied(), []);
+    });
+
+    it("does nothing on a database without any of it but say what is missing", async () => {
+        const { code, stderr } = await byHand.run("adopt", { stdin: reference });
+        assert.equal(code, 1);
+        assert.match(stderr, /missing: table public\.runs/);
+    });
+
+    it("refuses a yardstick from another major version", async () => {
+        const other = JSON.stringify({ ...JSON.parse(reference), major: 17 });
+        const { code, stderr } = await byHand.run("adopt", { stdin: other });
+        assert.equal(code, 1);
+        assert.match(stderr, /comes from PostgreSQL 17, this server is 15/);
+    });
+
+    it("leaves a migration alone whose text is another one in the folder", async () => {
+        await byHand.client.query(plan["0001_runs"].up + plan["0002_name"].up);
+        await byHand.write({
+            ...plan,
+            "0002_name": { ...plan["0002_name"], up: "alter table public.runs add column label text;" },
+        });
+        await byHand.must("adopt", { stdin: reference }).catch(() => undefined);
+        assert.deepEqual(await byHand.applied().catch(() => []), []);
+    });
+});

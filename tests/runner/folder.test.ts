@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { readDirectives } from "../../runner/directives.ts";
+import { readMigrations } from "../../runner/migrationFolder.ts";
+import { startRun } from "../support/sqlProject.ts";
+
+describe("the sql folder", function () {
+    this.timeout(30_000);
+    let folder: string;
+    let sql: string;
+    beforeEach(async () => {
+        folder = await mkdtemp(join(tmpdir(), "simulation-db-folder-"));
+        sql = join(folder, "sql");
+        await mkdir(sql);
+    });
+    afterEach(() => rm(folder, { recursive: true, force: true }));
+
+    async function write(files: Record<string, string | Buffer>): Promise<void> {
+        for (const [name, text] of Object.entries(files)) {
+            await mkdir(dirname(join(sql, name)), { recursive: true });
+            await writeFile(join(sql, name), text);
+        }
+    }
+
+    /** The three files of a migration, with others in their place. */
+    function trio(name: string, other: Record<string, string> = {}): Record<string, string> {
+        const texts = { up: "select 1;", down: "select 1;", verify: "select 1;", ...other };
+        return Object.fromEntries(Object.entries(texts).map(([part, text]) => [`${name}/${part}.sql`, text]));
+    }
+
+    async function faults(): Promise<string[]> {
+        const error = await readMigrations(sql).then(
+            () => assert.fail("nothing was found wrong"),
+            (refused: Error) => refused,
+        );
+        const [first, ...lines] = error.message.split("\n");
+        assert.equal(first, "the sql folder is not in order:");
+        return lines.map(line => line.trim());
+    }
+
+    it("is read in order, with what else lies in it left alone", async () => {
+        await write({
+            ...trio("0002_second"),
+            ...trio("0001_first"),
+            "preconditions.sql": "select 1",
+            "CONVENTIONS.md": "# Conventions",
+        });
+        const migrations = await readMigrations(sql);
+        assert.deepEqual(
+            migrations.map(({ version, slug }) => `${version}_${slug}`),
+            ["0001_first", "0002_second"],
+        );
+    });
+
+    it("every fault is listed, all at once, and no database is asked for it", async () => {
+        await write({
+            ...trio("0001_first", { up: "-- transaktion: none\nselect 1;" }),
+            ...trio("0003_third", { up: "-- only a comment\n" }),
+            ...trio("0003_third_again"),
+            "0004_fourth/up.sql": "select 1;",
+            "0004_fourth/verify.sql": "select 1;",
+            ...trio("0005_fifth", { down: "drop table x;\nselec 1;" }),
+            ...trio("0006_sixth", { verify: "begin; select 1; commit;" }),
+            ...trio("0007_seventh", { up: "create index concurrently a on public.b (c);" }),
+            ...trio("0008_eighth", { up: "-- transaction: none\ncreate table public.a ();" }),
+            ...trio("9_ninth"),
+            ...trio("0010-tenth"),
+        });
+        const { code, stderr } = await startRun(folder, "migrate up", { env: { PGHOST: "127.0.0.1", PGPORT: "1" } })
+            .outcome;
+        assert.equal(code, 1);
+        const found = await faults();
+        for (const fault of found) assert.ok(stderr.includes(fault), fault);
+        const expected = [
+            /^sql\/0001_first\/up\.sql:1: unknown directive "transaktion"/,
+            /^sql\/0003_third\/up\.sql is empty/,
+            /^version 0002 is missing/,
+            /^version 0003 stands twice: third and third_again/,
+            /^sql\/0004_fourth\/down\.sql is missing/,
+            /^sql\/0005_fifth\/down\.sql:2: syntax error at or near "selec"/,
+            /^sql\/0006_sixth\/verify\.sql:1: begin, commit and rollback/,
+            /^sql\/0007_seventh\/up\.sql:1: concurrently needs the directive/,
+            /^sql\/0008_eighth\/up\.sql:2: with "transaction: none" only/,
+            /^sql\/9_ninth is not the name of a migration/,
+            /^sql\/0010-tenth is not the name of a migration/,
+        ];
+        for (const fault of expected)
+            assert.equal(found.filter(line => fault.test(line)).length, 1, `${fault} in\n${found.join("\n")}`);
+        assert.equal(found.length, expected.length, found.join("\n"));
+    });
+
+    it("a repeated version is seen behind a gap as well", async () => {
+        await write({ ...trio("0001_a"), ...trio("0003_b"), ...trio("0003_c"), ...trio("0006_d") });
+        const said = (await faults()).map(fault => fault.replace(/ \(only .*/, ""));
+        assert.deepEqual(said, [
+            "version 0002 is missing: the next one is 0003_b",
+            "version 0003 stands twice: b and c",
+            "version 0004 is missing: the next one is 0006_d",
+        ]);
+    });
+
+    it("a folder that is not there is named", async () => {
+        await rm(sql, { recursive: true });
+        await assert.rejects(readMigrations(sql), /there is no folder .*sql: the migrations are read from it/);
+    });
+
+    it("a file that is not UTF-8 is refused, instead of storing other letters than it holds", async () => {
+        await write({ ...trio("0001_first"), "0001_first/up.sql": Buffer.from("select 'Größe';", "latin1") });
+        assert.deepEqual(await faults(), ["sql/0001_first/up.sql is not UTF-8: save it with that encoding"]);
+    });
+
+    it("the runner's own marks may not stand in a file", async () => {
+        await write(trio("0001_first", { up: "select 1;\n-- file: down.sql\nselect 2;" }));
+        assert.match((await faults())[0] ?? "", /up\.sql holds a line "-- file: …"/);
+    });
+
+    it("an empty down is for a migration that says why it is irreversible", async () => {
+        await write(trio("0001_first", { up: "-- irreversible: the mail is sent\nselect 1;", down: "" }));
+        assert.equal((await readMigrations(sql)).length, 1);
+        await write(trio("0001_first", { up: "select 1;", down: "" }));
+        assert.match((await faults())[0] ?? "", /down\.sql is empty/);
+    });
+
+    describe("its directives", () => {
+        const read = (head: string) => readDirectives(`${head}\nselect 1;`, "up.sql");
+
+        it("are read from the head of up.sql", () => {
+            assert.deepEqual(
+                read(
+                    "-- transaction: none\n-- What it does.\n\n-- lock-timeout: 2s\n-- statement-timeout: 30min\n-- allow-destructive: nobody reads it",
+                ),
+                {
+                    transactional: false,
+                    lockTimeoutMs: 2000,
+                    statementTimeoutMs: 1_800_000,
+                    allowDestructive: "nobody reads it",
+                },
+            );
+            assert.deepEqual(read("-- Just words."), { transactional: true });
+        });
+
+        for (const [head, words] of [
+            ["-- lock-timout: 1s", /up\.sql:1: unknown directive "lock-timout"/],
+            ["-- lock-timeout: 1s\n-- lock-timeout: 2s", /up\.sql:2: .*stands here twice/],
+            ["-- lock-timeout:", /up\.sql:1: .*has no value/],
+            ["-- lock-timeout: 0s", /is not a duration/],
+            ["-- lock-timeout: soon", /is not a duration; write for example 300ms/],
+            ["-- lock-timeout: 99999999min", /is longer than PostgreSQL can wait/],
+            ["-- transaction: never", /the only value is "none"/],
+            ["-- Lock-Timeout: 1s", /up\.sql:1: .*small letters/],
+            ["   -- transactio: none", /up\.sql:1: unknown directive/],
+        ] as const) {
+            it(`${JSON.stringify(head)} is refused`, () => {
+                assert.throws(() => read(head), words);
+            });
+        }
+
+        it("below the head are refused: they would be passed over", () => {
+            assert.throws(
+                () => readDirectives("select 1;\n-- transaction: none\nselect 2;", "up.sql"),
+                /up\.sql:2: .*head/,
+            );
+        });
+    });
+});

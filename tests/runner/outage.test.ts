@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type Run, type RunOutcome, type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { faultyNetwork } from "./faultyNetwork.ts";
+
+/** Goes on for longer than a test, after it has changed something. */
+const slow = {
+    up: "create table public.second (id bigint primary key);\ninsert into public.second values (1);\nselect pg_sleep(50);",
+};
+
+describe("an outage in the middle of a migration", function () {
+    this.timeout(60_000);
+    let cluster: TestCluster;
+    let project: SqlProject;
+    before(async () => {
+        cluster = await testCluster({ major: 15 });
+    });
+    after(() => cluster?.stop());
+    beforeEach(async () => {
+        project = await sqlProject(cluster, { "0001_first": {} });
+        await project.must("migrate up");
+        await project.write({ "0001_first": {}, "0002_second": slow });
+    });
+    afterEach(() => project?.remove());
+
+    /** Starts the slow migration and waits until its last statement runs. */
+    async function underWay(env: Record<string, string> = {}): Promise<Run> {
+        const run = project.start("migrate up", { env });
+        await until("the migration sleeps", async () => {
+            const { rows } = await project.admin.query(
+                "select from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()",
+            );
+            return rows.length > 0;
+        });
+        return run;
+    }
+
+    /** What is promised of a run that lost its connection, and of the one that follows. */
+    async function recovers(outcome: RunOutcome, ...words: RegExp[]): Promise<void> {
+        assert.equal(outcome.code, 1, outcome.output);
+        assert.doesNotMatch(outcome.stderr, /^\s+at .*:\d+/m);
+        assert.match(outcome.stderr, /the connection was lost/);
+        assert.match(outcome.stderr, /run the same command again/);
+        for (const word of words) assert.match(outcome.stderr, word);
+        assert.ok(!outcome.output.includes(cluster.environment.PGPASSWORD ?? "?"));
+
+        const look = await project.connect();
+        const { rows } = await look.query("select to_regclass('public.second') as second");
+        assert.deepEqual(rows, [{ second: null }]);
+        await project.write({ "0001_first": {}, "0002_second": {} });
+        await project.must("migrate up");
+        const history = await look.query(
+            "select action || ' ' || version as entry from simulation_db.history order by id",
+        );
+        assert.deepEqual(
+            history.rows.map(({ entry }) => entry),
+            ["up 0001", "up 0002"],
+        );
+    }
+
+    it("a session that somebody ends: it is said where it was, and the next run passes", async () => {
+        const run = await underWay();
+        await project.admin.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'simulation-db %' and datname = current_database()",
+        );
+        await recovers(
+            await run.outcome,
+            /sql\/0002_second\/up\.sql:3: the connection was lost: terminating connection due to administrator command/,
+            /in statement 3: select pg_sleep/,
+        );
+    });
+
+    it("a server that is restarted", async () => {
+        const run = await underWay();
+        await cluster.restart();
+        await recovers(await run.outcome, /up\.sql:3: /);
+    });
+
+    it("a server that is killed", async () => {
+        const run = await underWay();
+        await cluster.kill9();
+        const outcome = await run.outcome;
+        const { code, stderr } = await project.run("migrate up");
+        assert.equal(code, 1);
+        assert.match(stderr, /nothing listens on|not ready/);
+        await cluster.restart();
+        await recovers(outcome, /sql\/0002_second\/up\.sql: the connection was lost/);
+    });
+
+    it("a network that fails", async () => {
+        const network = await faultyNetwork(cluster);
+        try {
+            const run = await underWay({ PGPORT: String(network.port) });
+            network.cut();
+            await recovers(await run.outcome, /up\.sql: .*Connection terminated unexpectedly/);
+        } finally {
+            await network.close();
+        }
+    });
+
+    it("a session that ends while the run pauses before its next attempt", async () => {
+        await project.write({
+            "0001_first": {},
+            "0002_second": { up: "alter table public.first add column note text;" },
+        });
+        const reader = await project.connect();
+        await reader.query("begin; select from public.first");
+        const run = project.start("migrate up");
+        await until("it pauses", async () => /attempt 2 gave way/.test(run.printed()));
+        await project.admin.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'simulation-db %' and datname = current_database()",
+        );
+        const outcome = await run.outcome;
+        await reader.query("rollback");
+        await recovers(outcome);
+    });
+
+    it("a session that ends while an index is built concurrently", async () => {
+        const index = {
+            up: "-- transaction: none\ncreate index concurrently first_id on public.first ((id + 1));",
+            down: "drop index concurrently public.first_id;",
+            verify: "select 1 / indisvalid::int from pg_index where indexrelid = 'public.first_id'::regclass;",
+        };
+        await project.write({ "0001_first": {}, "0002_index": index });
+        const other = await project.connect();
+        await other.query("begin; insert into public.first values (1)");
+        const run = project.start("migrate up");
+        await until("the index is being built", async () => {
+            const { rows } = await project.admin.query("select to_regclass('public.first_id') as index");
+            return rows[0].index !== null;
+        });
+        await project.admin.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'simulation-db %' and datname = current_database()",
+        );
+        const { code, stderr } = await run.outcome;
+        await other.query("commit");
+        assert.equal(code, 1);
+        assert.match(stderr, /up\.sql:2: the connection was lost/);
+        await project.must("migrate up");
+        assert.deepEqual(await project.applied(), ["0001", "0002"]);
+    });
+
+    it("a rollback that loses its connection is not half done", async () => {
+        const second = { down: "drop table public.second;\nselect pg_sleep(50);" };
+        await project.write({ "0001_first": {}, "0002_second": second });
+        await project.must("migrate up");
+        const run = project.start("migrate down");
+        await until("the rollback sleeps", async () => {
+            const { rows } = await project.admin.query("select from pg_stat_activity where wait_event = 'PgSleep'");
+            return rows.length > 0;
+        });
+        await run.kill9();
+        await project.write({ "0001_first": {}, "0002_second": {} });
+        await project.must("migrate down --stdin", { stdin: project.stdin("0002") });
+        assert.deepEqual(await project.history(), ["up 0001", "up 0002", "down 0002"]);
+    });
+});

@@ -1,0 +1,438 @@
+import assert from "node:assert/strict";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type Run, type SqlProject, sqlProject, type Trio, until } from "../support/sqlProject.ts";
+
+/** Key of an advisory lock; whoever holds it keeps an index on `public.gated(…)` from being built. */
+const gate = 77;
+
+/** Not of a migration: what the migrations of these tests work on. */
+const table = `
+    create table public.items (id bigint primary key, kind text not null, size integer not null);
+    insert into public.items select n, 'kind ' || n % 10, n from generate_series(1, 1000) n;
+    create function public.gated(integer) returns integer language plpgsql immutable
+        as 'begin perform pg_advisory_xact_lock_shared(${gate}); return $1; end'`;
+
+const indexes: Trio = {
+    up: [
+        "-- transaction: none",
+        "-- Two indexes.",
+        "create index concurrently items_kind on public.items (kind);",
+        "create index concurrently items_size on public.items (public.gated(size));",
+        "",
+    ].join("\n"),
+    down: "drop index concurrently public.items_size;\ndrop index concurrently public.items_kind;\n",
+    verify: "select 1 / (count(*) = 2)::int from pg_indexes where indexname in ('items_kind', 'items_size');\n",
+};
+
+for (const major of [15, 17] as const) {
+    describe(`migrations without a transaction (PostgreSQL ${major})`, function () {
+        this.timeout(60_000);
+        let cluster: TestCluster;
+        let project: SqlProject;
+        before(async () => {
+            cluster = await testCluster({ major });
+        });
+        after(() => cluster?.stop());
+        beforeEach(async () => {
+            project = await sqlProject(cluster, { "0001_indexes": indexes });
+            await project.client.query(table);
+        });
+        afterEach(() => project?.remove());
+
+        it("builds indexes concurrently and drops them concurrently", async () => {
+            await project.must("migrate up");
+            assert.deepEqual(await indexesOf(project), {
+                items_kind: "valid",
+                items_size: "valid",
+            });
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), {});
+            assert.deepEqual(await project.history(), ["up 0001", "down 0001"]);
+        });
+
+        it("killed in the middle, the next run goes on there: what is done stays, what is INVALID is built again", async () => {
+            await killWhileBuilding(project);
+            assert.deepEqual(await indexesOf(project), {
+                items_kind: "valid",
+                items_size: "invalid",
+            });
+            assert.deepEqual(await project.applied(), []);
+            const { stdout } = await project.must("status");
+            assert.match(stdout, /interrupted +0001_indexes +on its way up, 1 statements done/);
+            const done = await oidOf(project, "items_kind");
+
+            const { stderr } = await project.must("migrate up");
+            assert.match(stderr, /items_size was left INVALID by an interrupted run/);
+            assert.doesNotMatch(stderr, /statement 1 of 2/);
+            assert.deepEqual(await indexesOf(project), {
+                items_kind: "valid",
+                items_size: "valid",
+            });
+            assert.equal(await oidOf(project, "items_kind"), done, "the first index was built again");
+            assert.deepEqual(await project.applied(), ["0001"]);
+            assert.deepEqual(await leftOver(project), []);
+        });
+
+        it("resumed or not, its down restores what was there", async () => {
+            await killWhileBuilding(project);
+            await project.must("migrate up");
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), {});
+            assert.deepEqual(await project.applied(), []);
+        });
+
+        // What follows does not depend on the version of the server.
+        if (major === 17) return;
+
+        it("killed after an index was built and before that was written down, it is not built twice", async () => {
+            const open = await closeGate(project);
+            const run = project.start("migrate up");
+            await underWay(project, "items_size");
+            run.child.kill("SIGSTOP");
+            await open();
+            await until("the index is built", async () => (await indexesOf(project)).items_size === "valid");
+            await run.kill9();
+
+            const built = await oidOf(project, "items_size");
+            await project.must("migrate up");
+            assert.equal(await oidOf(project, "items_size"), built);
+            assert.deepEqual(await indexesOf(project), {
+                items_kind: "valid",
+                items_size: "valid",
+            });
+        });
+
+        it("a transaction of somebody else holds the index up, and nobody else with it", async () => {
+            const other = await project.connect();
+            await other.query("begin; update public.items set size = size where id = 1");
+            const run = project.start("migrate up");
+            await underWay(project, "items_kind");
+            const longest = await longestWait(200, () =>
+                project.client.query("update public.items set size = size where id = 2"),
+            );
+            assert.ok(longest < 1000, `an update took ${longest} ms`);
+            await other.query("rollback");
+            assert.equal((await run.outcome).code, 0, run.printed());
+        });
+
+        for (const state of ["valid", "INVALID"] as const) {
+            it(`an index of somebody else with that name, ${state}, is refused and stays, however often one tries`, async () => {
+                if (state === "valid") await project.client.query("create index items_size on public.items (id, size)");
+                else {
+                    await project.client.query("insert into public.items values (0, 'kind 1', 7)");
+                    const duplicate = project.client.query(
+                        "create unique index concurrently items_size on public.items (size)",
+                    );
+                    await assert.rejects(duplicate, /could not create unique index/);
+                }
+                const theirs = await oidOf(project, "items_size");
+                for (let attempt = 1; attempt <= 3; attempt += 1) {
+                    const { code, stderr } = await project.run("migrate up");
+                    assert.equal(code, 1, `attempt ${attempt}: ${stderr}`);
+                    assert.match(stderr, /up\.sql:4: there is an index public\.items_size already/);
+                    assert.equal(await oidOf(project, "items_size"), theirs);
+                }
+                // The way back takes what the migration made, and nothing else.
+                await project.run("migrate down --stdin", {
+                    stdin: project.stdin("0001"),
+                });
+                assert.deepEqual(Object.keys(await indexesOf(project)), ["items_size"]);
+                assert.equal(await oidOf(project, "items_size"), theirs);
+            });
+        }
+
+        it("an index that cannot be built is not left behind INVALID, and the mended migration is applied", async () => {
+            await project.client.query("insert into public.items values (0, 'kind 1', 7)");
+            const unique: Trio = {
+                up: "-- transaction: none\ncreate unique index concurrently items_size on public.items (size);",
+                down: "drop index concurrently public.items_size;",
+                verify: "select 1;",
+            };
+            await project.write({ "0001_unique": unique });
+            const { code, stderr } = await project.run("migrate up");
+            assert.equal(code, 1);
+            assert.match(stderr, /0001_unique\/up\.sql:2: could not create unique index "items_size"/);
+            assert.match(stderr, /Key \(size\)=\(7\) is duplicated/);
+            assert.deepEqual(await indexesOf(project), {});
+
+            await project.client.query("delete from public.items where id = 0");
+            await project.must("migrate up");
+            assert.deepEqual(await indexesOf(project), { items_size: "valid" });
+        });
+
+        it("a statement that runs too long is ended, and leaves no INVALID index", async () => {
+            const open = await closeGate(project);
+            const slow = {
+                ...indexes,
+                up: `-- statement-timeout: 300ms\n${indexes.up}`,
+            };
+            await project.write({ "0001_indexes": slow });
+            const { code, stderr } = await project.run("migrate up");
+            assert.equal(code, 1);
+            assert.match(stderr, /up\.sql:5: canceling statement due to statement timeout/);
+            assert.match(stderr, /-- statement-timeout/);
+            assert.deepEqual(await indexesOf(project), { items_kind: "valid" });
+
+            await open();
+            await project.must("migrate up");
+            assert.deepEqual(await indexesOf(project), {
+                items_kind: "valid",
+                items_size: "valid",
+            });
+        });
+
+        it("text that was edited after an interruption: what was begun is taken back, the new text is applied", async () => {
+            await killWhileBuilding(project);
+            const edited: Trio = {
+                up: "-- transaction: none\ncreate index concurrently items_both on public.items (kind, size);",
+                down: "drop index concurrently public.items_both;",
+                verify: "select 1;",
+            };
+            await project.write({ "0001_indexes": edited });
+            await project.must("migrate up");
+            assert.deepEqual(await indexesOf(project), { items_both: "valid" });
+            assert.deepEqual(await leftOver(project), []);
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), {});
+        });
+
+        it("text that was edited into one with a transaction: what was begun is taken back first", async () => {
+            await killWhileBuilding(project);
+            await project.write({
+                "0001_indexes": {
+                    up: "create index items_kind on public.items (kind);",
+                    down: "drop index public.items_kind;",
+                    verify: "select 1;",
+                },
+            });
+            await project.must("migrate up");
+            assert.deepEqual(await indexesOf(project), { items_kind: "valid" });
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), {});
+        });
+
+        it("an interrupted up is taken back when the next run goes back further", async () => {
+            await project.write({ "0001_first": {}, "0002_indexes": indexes });
+            await killWhileBuilding(project);
+            assert.deepEqual(await project.applied(), ["0001"]);
+            await project.must("migrate down --stdin", { stdin: project.stdin("0001") });
+            assert.deepEqual(await project.applied(), []);
+            assert.deepEqual(await indexesOf(project), {});
+            assert.deepEqual(await leftOver(project), []);
+            await project.must("migrate up");
+            assert.deepEqual(await indexesOf(project), { items_kind: "valid", items_size: "valid" });
+        });
+
+        it("an interrupted up that dropped an index is taken back by building it again", async () => {
+            await project.client.query("create index items_kind on public.items (kind)");
+            await project.write({
+                "0001_indexes": {
+                    up: [
+                        "-- transaction: none",
+                        "drop index concurrently public.items_kind;",
+                        "create index concurrently items_size on public.items (public.gated(size));",
+                    ].join("\n"),
+                    down: [
+                        "drop index concurrently public.items_size;",
+                        "create index concurrently items_kind on public.items (kind);",
+                    ].join("\n"),
+                    verify: "select 1;",
+                },
+            });
+            await killWhileBuilding(project);
+            await project.must("migrate down --stdin", { stdin: project.stdin("0001") });
+            assert.deepEqual(await indexesOf(project), { items_kind: "valid" });
+        });
+
+        it("its own down after an interrupted up takes back what was begun", async () => {
+            await killWhileBuilding(project);
+            await project.must("migrate down --stdin", {
+                stdin: project.stdin("0001"),
+            });
+            assert.deepEqual(await indexesOf(project), {});
+            assert.deepEqual(await project.applied(), []);
+            assert.deepEqual(await leftOver(project), []);
+        });
+
+        it("an interrupted down goes on with the next down", async () => {
+            await project.must("migrate up");
+            await killWhileDropping(project);
+            await project.must("migrate down --stdin", {
+                stdin: project.stdin("0001"),
+            });
+            assert.deepEqual(await indexesOf(project), {});
+            assert.deepEqual(await project.applied(), []);
+            assert.deepEqual(await leftOver(project), []);
+        });
+
+        it("an up after an interrupted down ends with everything there", async () => {
+            await project.must("migrate up");
+            await killWhileDropping(project);
+            await project.must("migrate up --stdin", {
+                stdin: project.stdin("0001"),
+            });
+            assert.deepEqual(await indexesOf(project), {
+                items_kind: "valid",
+                items_size: "valid",
+            });
+            assert.deepEqual(await project.applied(), ["0001"]);
+            assert.deepEqual(await leftOver(project), []);
+        });
+
+        it("a down that failed can be mended", async () => {
+            await project.must("migrate up");
+            const wrong = {
+                ...indexes,
+                down: `drop index concurrently public.items_none;\n${indexes.down}`,
+            };
+            await project.write({ "0001_indexes": wrong });
+            await project.must("migrate record --stdin", {
+                stdin: project.stdin("0001"),
+            });
+            const { code, stderr } = await project.run("migrate down");
+            assert.equal(code, 1);
+            assert.match(stderr, /down\.sql:1: index "items_none" does not exist/);
+
+            await project.write({ "0001_indexes": indexes });
+            await project.must("migrate record --stdin", {
+                stdin: project.stdin("0001"),
+            });
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), {});
+        });
+
+        it("the same statement twice in one file is done twice", async () => {
+            const again: Trio = {
+                up: [
+                    "-- transaction: none",
+                    "create index concurrently items_kind on public.items (kind);",
+                    "drop index concurrently public.items_kind;",
+                    "create index concurrently items_kind on public.items (kind);",
+                    "drop index concurrently public.items_kind;",
+                    "create index concurrently items_size on public.items (public.gated(size));",
+                    "create index concurrently items_kind on public.items (kind);",
+                ].join("\n"),
+                down: indexes.down ?? "",
+                verify: indexes.verify ?? "",
+            };
+            await project.write({ "0001_indexes": again });
+            await killWhileBuilding(project);
+            await project.must("migrate up");
+            assert.deepEqual(await indexesOf(project), {
+                items_kind: "valid",
+                items_size: "valid",
+            });
+        });
+
+        it("a constraint is validated without a transaction, and waits for no lock longer than it may", async () => {
+            const check: Trio = {
+                up: "alter table public.items add constraint items_size_known check (size > 0) not valid;",
+                down: "alter table public.items drop constraint items_size_known;",
+                verify: "select 1;",
+            };
+            const validate: Trio = {
+                up: "-- transaction: none\nalter table public.items validate constraint items_size_known;",
+                down: "alter table public.items validate constraint items_size_known;",
+                verify: "select 1 / convalidated::int from pg_constraint where conname = 'items_size_known';",
+            };
+            await project.write({ "0001_check": check });
+            await project.must("migrate up");
+            const other = await project.connect();
+            await other.query("begin; lock table public.items in share row exclusive mode");
+            await project.write({
+                "0001_check": check,
+                "0002_validate": validate,
+            });
+            const run = project.start("migrate up");
+            await until("it has tried", async () => /attempt 1 gave way to traffic/.test(run.printed()));
+            await other.query("rollback");
+            assert.equal((await run.outcome).code, 0);
+        });
+
+        it("progress is told per statement", async () => {
+            const { stderr } = await project.must("migrate up");
+            assert.match(stderr, /0001_indexes: statement 1 of 2: create index concurrently items_kind/);
+            assert.match(stderr, /0001_indexes: statement 2 of 2: create index concurrently items_size/);
+        });
+    });
+}
+
+/** Closes the gate. Returns what opens it. */
+async function closeGate(project: SqlProject): Promise<() => Promise<void>> {
+    const keeper = await project.connect();
+    await keeper.query("select pg_advisory_lock($1)", [gate]);
+    return () => keeper.end();
+}
+
+/** Waits until the statement of a run on an index is under way. */
+async function underWay({ admin }: SqlProject, index: string): Promise<void> {
+    await until(`a statement on ${index} runs`, async () => {
+        const { rows } = await admin.query(
+            `select from pg_stat_activity where ${ofRunner} and query like $1 and wait_event_type = 'Lock'`,
+            [`%concurrently%${index}%`],
+        );
+        return rows.length > 0;
+    });
+}
+
+/** The runner's session here, in pg_stat_activity. */
+const ofRunner = "datname = current_database() and application_name like 'simulation-db %'";
+
+/** Kills a run in the middle of its second statement, which builds items_size. */
+async function killWhileBuilding(project: SqlProject): Promise<void> {
+    const open = await closeGate(project);
+    const run = project.start("migrate up");
+    await underWay(project, "items_size");
+    await kill(project, run);
+    await open();
+}
+
+/** Kills a rollback in the middle of its second statement, which drops items_kind. */
+async function killWhileDropping(project: SqlProject): Promise<void> {
+    const other = await project.connect();
+    await other.query("begin; alter index public.items_kind set (fillfactor = 90)");
+    const run = project.start("migrate down");
+    await underWay(project, "items_kind");
+    await kill(project, run);
+    await other.query("rollback");
+}
+
+/** Kills a run, and its session with it: that the server notices by itself is tested elsewhere, and takes a second. */
+async function kill({ admin }: SqlProject, run: Run): Promise<void> {
+    await run.kill9();
+    await until("the session is gone", async () => {
+        const { rows } = await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${ofRunner}`);
+        return rows.length === 0;
+    });
+}
+
+/** Does something again and again for some time, and tells how long the slowest took, in milliseconds. */
+async function longestWait(forMs: number, act: () => Promise<unknown>): Promise<number> {
+    let longest = 0;
+    for (const until = performance.now() + forMs; performance.now() < until;) {
+        const started = performance.now();
+        await act();
+        longest = Math.max(longest, performance.now() - started);
+    }
+    return longest;
+}
+
+/** The indexes of public.items but its primary key, by name. */
+async function indexesOf({ admin }: SqlProject): Promise<Record<string, "valid" | "invalid">> {
+    const { rows } = await admin.query(
+        `select relname as name, indisvalid and indisready and indislive as valid
+         from pg_index join pg_class on oid = indexrelid
+         where indrelid = to_regclass('public.items') and not indisprimary order by relname`,
+    );
+    return Object.fromEntries(rows.map(({ name, valid }) => [name, valid ? "valid" : "invalid"]));
+}
+
+async function oidOf({ admin }: SqlProject, index: string): Promise<number> {
+    const { rows } = await admin.query("select to_regclass($1)::oid as oid", [`public.${index}`]);
+    return rows[0].oid;
+}
+
+async function leftOver({ admin }: SqlProject): Promise<string[]> {
+    const { rows } = await admin.query("select version from simulation_db.unfinished");
+    return rows.map(({ version }) => version);
+}

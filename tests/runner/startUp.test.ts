@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+
+const root = dirname(dirname(import.meta.dirname));
+
+/** Prints at its end which packages and files of ours a process has loaded. */
+const spy = `
+import { registerHooks } from "node:module";
+const loaded = new Set();
+registerHooks({
+    load(url, context, next) {
+        loaded.add(url);
+        return next(url, context);
+    },
+});
+process.on("exit", () => process.stderr.write("loaded: " + [...loaded].join(" ") + "\\n"));
+`;
+
+describe("the start of the runner", function () {
+    this.timeout(60_000);
+    let cluster: TestCluster;
+    let project: SqlProject;
+    before(async () => {
+        cluster = await testCluster({ major: 15 });
+        project = await sqlProject(cluster, { "0001_first": {}, "0002_second": {} });
+        await project.must("migrate up --to 0001");
+    });
+    after(async () => {
+        await project?.remove();
+        await cluster?.stop();
+    });
+
+    /** What a run loads, as far as it is ours or of a package: `pg`, `runner/apply.ts`. */
+    async function loadedBy(command: string, stdin = ""): Promise<string[]> {
+        const { code, stderr } = await project.run(command, {
+            stdin,
+            env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(spy)}` },
+        });
+        assert.equal(code, 0, stderr);
+        const here = pathToFileURL(root).href;
+        const urls = /^loaded: (.*)$/m.exec(stderr)?.[1]?.split(" ") ?? [];
+        const names = urls
+            .filter(url => url.startsWith(here))
+            .map(url => url.slice(here.length + 1))
+            .map(path => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path);
+        return [...new Set(names)].toSorted();
+    }
+
+    for (const [verb, version] of [
+        ["up", "0002"],
+        ["record", "0002"],
+        ["down", "0002"],
+    ] as const) {
+        it(`a step of the stack (${verb}) loads the driver, and neither the parsers nor the clients it does not need`, async () => {
+            const loaded = await loadedBy(`migrate ${verb} --stdin`, project.stdin(version));
+            assert.ok(loaded.includes("pg"), "the spy sees nothing");
+            for (const name of ["commander", "libpg-query", "@supabase/supabase-js", "jose", "yaml"])
+                assert.ok(!loaded.includes(name), `${name} was loaded`);
+            for (const name of ["runner/bucket.ts", "runner/adopt.ts", "runner/commandLine.ts"])
+                assert.ok(!loaded.includes(name), `${name} was loaded`);
+        });
+    }
+
+    it("help needs no driver", async () => {
+        const loaded = await loadedBy("--help");
+        assert.ok(loaded.includes("commander"));
+        assert.ok(!loaded.includes("pg"));
+    });
+
+    it("what it compiled is kept for the next run, in a folder of its own", async () => {
+        const folder = await mkdtemp(join(tmpdir(), "simulation-db-cache-"));
+        try {
+            const env = { NODE_COMPILE_CACHE: folder };
+            await project.must("migrate up --stdin", { stdin: project.stdin("0001"), env });
+            assert.ok((await readdir(folder)).length > 0);
+        } finally {
+            await rm(folder, { recursive: true, force: true });
+        }
+    });
+
+    it("reading the sql folder does not keep the processor busy after it is done", async () => {
+        // The optimising compiler of the parser ran on for 0.6 s; what is measured is processor time, of all threads.
+        const code = `
+            const { splitStatements } = await import(${JSON.stringify(pathToFileURL(join(root, "runner/statements.ts")).href)});
+            const before = process.cpuUsage();
+            await splitStatements("create table public.a (id bigint primary key, b text not null); select 1", "a.sql");
+            await new Promise(resolve => setTimeout(resolve, 700));
+            const { user, system } = process.cpuUsage(before);
+            process.stdout.write(String((user + system) / 1000));`;
+        const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+            stdio: ["ignore", "pipe", "inherit"],
+            timeout: 30_000,
+        });
+        let output = "";
+        for await (const text of child.stdout) output += String(text);
+        assert.ok(Number(output) > 0 && Number(output) < 450, `${output} ms of processor time`);
+    });
+});

@@ -1,0 +1,231 @@
+import assert from "node:assert/strict";
+import type pg from "pg";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject, type Trio, until } from "../support/sqlProject.ts";
+
+/** The lock timeout of these tests, and how much longer a busy machine may take. In milliseconds. */
+const lockTimeout = 300;
+const slack = 1500;
+
+const addColumn: Trio = {
+    up: "alter table public.busy add column note text;",
+    down: "alter table public.busy drop column note;",
+    verify: "select note from public.busy limit 0;",
+};
+
+for (const major of [15, 17] as const) {
+    describe(`traffic goes on (PostgreSQL ${major})`, function () {
+        this.timeout(60_000);
+        let cluster: TestCluster;
+        let project: SqlProject;
+        before(async () => {
+            cluster = await testCluster({ major });
+        });
+        after(() => cluster?.stop());
+        beforeEach(async () => {
+            project = await sqlProject(cluster, { "0001_column": addColumn });
+            await project.client.query(
+                "create table public.busy (id bigint primary key); insert into public.busy select generate_series(1, 100)",
+            );
+        });
+        afterEach(() => project?.remove());
+
+        it("a migration that waits for a lock gives way again and again, and passes when it is free", async () => {
+            const reader = await openReader(project);
+            const traffic = startTraffic(project);
+            const run = project.start("migrate up");
+            await until("it has given way three times", async () =>
+                /attempt 3 gave way to traffic/.test(run.printed()),
+            );
+            assert.match(run.printed(), /attempt 1 gave way to traffic: .*canceling statement due to lock timeout/);
+            await reader.query("commit");
+            assert.equal((await run.outcome).code, 0, run.printed());
+            const { longestMs, queries } = await traffic.stop();
+            assert.ok(longestMs < lockTimeout + slack, `somebody waited ${longestMs} ms`);
+            assert.ok(queries > 20, `only ${queries} queries`);
+            assert.deepEqual(await project.applied(), ["0001"]);
+        });
+
+        it("a rollback gives way in the same way", async () => {
+            await project.must("migrate up");
+            const reader = await openReader(project);
+            const run = project.start("migrate down");
+            await until("it has given way", async () => /attempt 2 gave way to traffic/.test(run.printed()));
+            await reader.query("commit");
+            assert.equal((await run.outcome).code, 0, run.printed());
+            assert.deepEqual(await project.applied(), []);
+        });
+
+        // What follows does not depend on the version of the server.
+        if (major === 17) return;
+
+        it("after the bound it gives up, with nothing changed and with what to look at", async () => {
+            const reader = await openReader(project);
+            const env = { SIMULATION_DB_RETRY_FOR_MS: "1000" };
+            const { code, stderr, tookMs } = await project.run("migrate up", { env });
+            assert.equal(code, 1);
+            assert.match(stderr, /sql\/0001_column\/up\.sql:1: canceling statement due to lock timeout/);
+            assert.match(stderr, /tried \d+ times in 1 s/);
+            assert.match(stderr, /see who holds the lock: .*pg_stat_activity/);
+            assert.match(stderr, /run the same command again/);
+            assert.ok(tookMs < 15_000, `it took ${tookMs} ms`);
+            assert.deepEqual(await project.applied(), []);
+            await reader.query("commit");
+            await project.must("migrate up");
+        });
+
+        it("the lock timeout of the stack and of the migration are the ones that are used", async () => {
+            const reads = (name: string): Trio => ({
+                up: `create table public.${name} as select current_setting('lock_timeout') as lock_timeout;`,
+                down: `drop table public.${name};`,
+            });
+            const read = async (name: string) => (await project.client.query(`select * from public.${name}`)).rows[0];
+            const own = reads("own");
+            await project.write({
+                "0001_column": addColumn,
+                "0002_usual": reads("usual"),
+                "0003_own": { ...own, up: `-- lock-timeout: 2s\n-- statement-timeout: 5min\n${own.up}` },
+                "0004_after": reads("after"),
+            });
+            await project.must("migrate up", { env: { SIMULATION_DB_LOCK_TIMEOUT_MS: "700" } });
+            assert.deepEqual(await read("usual"), { lock_timeout: "700ms" });
+            assert.deepEqual(await read("own"), { lock_timeout: "2s" });
+            assert.deepEqual(await read("after"), { lock_timeout: "700ms" });
+        });
+
+        it("whatever a migration sets is gone for its verify's ledger row and for the next migration", async () => {
+            await project.admin.query("create role leaking_role; grant leaking_role to postgres");
+            const names =
+                "'lock_timeout', 'statement_timeout', 'search_path', 'role', 'simulation_db.found', 'app.mine'";
+            const show: Trio = {
+                up: `create table public.% as
+                     select name, current_setting(name, true) as value from unnest(array[${names}]) as name
+                     union all select 'current_user', current_user
+                     union all select 'temporary', to_regclass('pg_temp.leaked')::text;`,
+                down: "drop table public.%;",
+                verify: "select 1;",
+            };
+            const showIn = (name: string) => ({
+                ...show,
+                up: show.up?.replace("%", name) ?? "",
+                down: show.down?.replace("%", name) ?? "",
+            });
+            const leak: Trio = {
+                up: [
+                    "create temporary table leaked ();",
+                    "set lock_timeout = '7min';",
+                    "set statement_timeout = '8min';",
+                    "set search_path = pg_catalog;",
+                    `select set_config('simulation_db.found', '{"here": 1}', false), set_config('app.mine', '1', false);`,
+                    "set role leaking_role;",
+                ].join("\n"),
+                down: "select 1;",
+                verify: "select 1;",
+            };
+            try {
+                await project.write({
+                    "0001_before": showIn("before"),
+                    "0002_leak": leak,
+                    "0003_after": showIn("after"),
+                });
+                const { output, code } = await project.run("migrate up");
+                assert.equal(code, 0, output);
+                const read = async (table: string) =>
+                    (await project.client.query(`select name, coalesce(value, '') as value from public.${table}`)).rows;
+                assert.deepEqual(await read("after"), await read("before"));
+                const { rows } = await project.admin.query(
+                    "select version, found from simulation_db.migration order by 1",
+                );
+                assert.deepEqual(rows, [
+                    { version: "0001", found: null },
+                    { version: "0002", found: { here: 1 } },
+                    { version: "0003", found: null },
+                ]);
+                await project.must("migrate down --to 0000");
+            } finally {
+                await project.admin.query("drop role leaking_role");
+            }
+        });
+
+        it("a deadlock is tried again", async () => {
+            await project.client.query("create table public.calm (id bigint primary key)");
+            await project.write({
+                "0001_both": {
+                    // The server looks for deadlocks after a second: until then the migration waits.
+                    up: [
+                        "-- lock-timeout: 20s",
+                        "alter table public.busy add column note text;",
+                        "alter table public.calm add column note text;",
+                    ].join("\n"),
+                    down: "alter table public.calm drop column note;\nalter table public.busy drop column note;",
+                    verify: "select 1;",
+                },
+            });
+            const other = await project.connect();
+            await other.query("begin; lock table public.calm in access share mode");
+            const run = project.start("migrate up");
+            await until("the migration waits for the second table", async () => {
+                const { rows } = await project.admin.query(
+                    "select from pg_locks where not granted and relation = 'public.calm'::regclass",
+                );
+                return rows.length > 0;
+            });
+            // The other one waits without looking for a deadlock, so the migration is the one that is ended.
+            await project.admin.query(`alter database ${project.database} set deadlock_timeout = default`);
+            await other.query("set local lock_timeout = '30s'");
+            const crossing = other.query("select from public.busy").then(
+                () => "passed",
+                (error: Error) => error.message,
+            );
+            await until("the deadlock was seen", async () => {
+                const settled = await Promise.race([crossing, new Promise(resolve => setTimeout(resolve, 20))]);
+                return settled !== undefined || /deadlock detected/.test(run.printed());
+            });
+            await other.query("rollback").catch(() => {});
+            const { code, stderr } = await run.outcome;
+            assert.equal(code, 0, stderr);
+            if ((await crossing) === "passed")
+                assert.match(stderr, /attempt 1 gave way to traffic: .*deadlock detected/);
+            assert.deepEqual(await project.applied(), ["0001"]);
+        });
+
+        it("a table that somebody locked altogether stops a run for a bounded time only", async () => {
+            const other = await project.connect();
+            await other.query("begin; lock table public.busy in access exclusive mode");
+            const run = project.run("migrate up", { env: { SIMULATION_DB_RETRY_FOR_MS: "1000" } });
+            const { code, stderr, tookMs } = await run;
+            assert.equal(code, 1);
+            assert.match(stderr, /lock timeout/);
+            assert.ok(tookMs < 15_000, `it took ${tookMs} ms`);
+        });
+    });
+}
+
+/** Somebody who has read public.busy and keeps the transaction open: no DDL passes. */
+async function openReader(project: SqlProject): Promise<pg.Client> {
+    const client = await project.connect();
+    await client.query("begin; select from public.busy");
+    return client;
+}
+
+/** Somebody who reads and writes public.busy all the time. */
+function startTraffic(project: SqlProject): { stop(): Promise<{ longestMs: number; queries: number }> } {
+    let [going, longestMs, queries] = [true, 0, 0];
+    const loop = (async () => {
+        const client = await project.connect();
+        while (going) {
+            const started = performance.now();
+            await client.query("select count(id) from public.busy; update public.busy set id = id where id = 5");
+            longestMs = Math.max(longestMs, performance.now() - started);
+            queries += 1;
+            await new Promise(resolve => setTimeout(resolve, 10));
+        }
+    })();
+    return {
+        async stop() {
+            going = false;
+            await loop;
+            return { longestMs, queries };
+        },
+    };
+}

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type pg from "pg";
+import { apply } from "../../runner/apply.ts";
+import { readLedger } from "../../runner/ledger.ts";
+import type { Migration } from "../../runner/migration.ts";
+import { record } from "../../runner/record.ts";
+import { rollBack } from "../../runner/rollback.ts";
+import { type Session, withSession } from "../../runner/session.ts";
+import { UserError } from "../../runner/userError.ts";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { rootHash } from "./pgDelta.ts";
+import { damages, emptyWorld, noWorld, RandomMigration, type Seed } from "./randomMigration.ts";
+
+/** Random migrations per major; each is undone by a wrong down first and by the right one then. */
+const runs = Number(process.env.PROPERTY_RUNS ?? 150);
+const seed = Number(process.env.PROPERTY_SEED ?? Math.floor(Math.random() * 2 ** 31));
+
+/** One in so many runs also asks pg-delta whether the catalog is as it was. */
+const askedEvery = 15;
+
+const seeds = fc.array(fc.tuple(fc.nat(999), fc.nat(99), fc.nat(99), fc.nat(99)), {
+    minLength: 2,
+    maxLength: 16,
+    size: "max",
+});
+/** How a down is made wrong: a statement less, another statement in the place of one, or one that does harm. */
+const mistakes = fc.tuple(fc.constantFrom("omit" as const, "alter" as const, "harm" as const), fc.nat(99));
+
+for (const major of [15, 17] as const) {
+    describe(`random migrations (PostgreSQL ${major})`, function () {
+        this.timeout(Math.max(120_000, runs * 3000));
+        let cluster: TestCluster;
+        let project: SqlProject;
+        before(async () => {
+            cluster = await testCluster({ major });
+            project = await sqlProject(cluster);
+        });
+        after(async () => {
+            await project?.remove();
+            await cluster?.stop();
+        });
+
+        it(`${runs} random migrations: the right down restores the catalog, a wrong one is refused by name`, async () => {
+            const count = { statements: 0, refused: 0, harmless: 0, asked: 0 };
+            let run = 0;
+            await withSession(project.environment, "test", undefined, async session => {
+                await session.client.query(emptyWorld);
+                const property = fc.asyncProperty(seeds, mistakes, async (chosen, mistake) => {
+                    run += 1;
+                    try {
+                        await prove(session, chosen, mistake, run % askedEvery === 0, count);
+                    } catch (error) {
+                        await startOver(session);
+                        throw error;
+                    }
+                });
+                await fc.assert(property, { numRuns: runs, seed });
+            });
+            console.log(
+                `      seed ${seed}: ${runs} migrations of ${count.statements} steps undone, ` +
+                    `${count.refused} wrong downs refused, ${count.harmless} with a mistake that changes nothing, ${count.asked} shown to pg-delta`,
+            );
+            assert.ok(count.refused > runs / 2, "hardly any wrong down was wrong");
+        });
+    });
+}
+
+type Count = Record<"statements" | "refused" | "harmless" | "asked", number>;
+
+async function prove(
+    session: Session,
+    chosen: Seed[],
+    [mistake, place]: readonly ["omit" | "alter" | "harm", number],
+    asked: boolean,
+    count: Count,
+): Promise<void> {
+    const { client } = session;
+    const random = new RandomMigration(chosen);
+    const right: Migration = {
+        version: "0001",
+        slug: "random",
+        up: random.up,
+        down: random.down.map(sql => `${sql};\n`).join("") || "select 1;\n",
+        verify: "select 1;",
+    };
+    const { down, aspect } = makeWrong(random, mistake, place);
+    const wrong = { ...right, down };
+    const before = await readCatalog(client);
+    const hashBefore = asked ? await rootHash(client) : undefined;
+
+    await apply(session, wrong, await readLedger(client), () => {});
+    const after = await readCatalog(client);
+    const faults = await tryOut(client, down, before);
+    if (faults.length === 0) count.harmless += 1;
+    else {
+        const error = await rollBack(session, wrong, await readLedger(client), () => {}).then(
+            () => assert.fail(`this down was not refused, but leaves ${faults.join(", ")}:\n${down}`),
+            (refusal: unknown) => refusal,
+        );
+        assert.ok(error instanceof UserError, String(error));
+        for (const fault of aspect ? [...faults, aspect] : faults) {
+            assert.ok(error.message.includes(fault), `${fault} is not named in:\n${error.message}`);
+        }
+        assert.deepEqual(difference(after, await readCatalog(client)), [], "a refused down left something");
+        assert.equal((await readLedger(client)).length, 1, "a refused down took the migration out of the ledger");
+        count.refused += 1;
+    }
+
+    await record(session, right, await readLedger(client));
+    await rollBack(session, right, await readLedger(client), () => {});
+    assert.deepEqual(difference(before, await readCatalog(client)), []);
+    assert.deepEqual(await readLedger(client), []);
+    if (asked) assert.equal(await rootHash(client), hashBefore, "pg-delta sees a difference");
+    count.asked += asked ? 1 : 0;
+    count.statements += random.steps.length;
+}
+
+/** @returns the down, and what it must be refused for, where that is known without trying */
+function makeWrong(random: RandomMigration, mistake: "omit" | "alter" | "harm", place: number) {
+    const down = random.down;
+    const index = place % Math.max(1, down.length);
+    const step = random.steps.toReversed()[index];
+    const text = (statements: readonly string[]) => statements.map(sql => `${sql};\n`).join("") || "select 1;\n";
+    if (mistake === "alter" && step?.wrong) return { down: text(down.with(index, step.wrong)), aspect: undefined };
+    if (mistake === "omit" && step) return { down: text(down.toSpliced(index, 1)), aspect: undefined };
+    const [sql, aspect] = damages[place % damages.length] ?? ["", ""];
+    return { down: text([...down, sql]), aspect };
+}
+
+/** What a down would do wrong: PostgreSQL's refusal, or the keys of the catalog that are not as they were before up. */
+async function tryOut(client: pg.Client, down: string, before: Catalog): Promise<string[]> {
+    await client.query("begin");
+    try {
+        await client.query(down);
+        return difference(before, await readCatalog(client));
+    } catch (error) {
+        return [(error as Error).message];
+    } finally {
+        await client.query("rollback");
+    }
+}
+
+/** After a failure, for the next attempt to fail by itself. */
+async function startOver({ client }: Session): Promise<void> {
+    await client.query("rollback; reset all");
+    await client.query("truncate simulation_db.migration, simulation_db.unfinished");
+    await client.query(noWorld);
+    const { rows } = await client.query("select rolname as name from pg_roles where rolname like 'app_role%'");
+    for (const { name } of rows) await client.query(`drop role ${name}`);
+    await client.query(emptyWorld);
+}
+
+type Catalog = ReadonlyMap<string, string>;
+
+async function readCatalog(client: pg.Client): Promise<Catalog> {
+    const { rows } = await client.query("select key, definition from simulation_db.catalog()");
+    return new Map(rows.map(({ key, definition }) => [key, definition]));
+}
+
+/** The keys that are not the same in both. */
+function difference(one: Catalog, other: Catalog): string[] {
+    return [...new Set([...one.keys(), ...other.keys()])].filter(key => one.get(key) !== other.get(key)).sort();
+}
