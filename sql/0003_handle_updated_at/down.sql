@@ -1,0 +1,2 @@
+-- Nothing is lost.
+drop function public.handle_updated_at();

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { type Ground, grounds, makeGround, titleOf } from "./ground.ts";
+import { ada, scene } from "./scene.ts";
+
+const added = [
+    "dataset_id",
+    "user_id",
+    "config_json",
+    "results_json",
+    "status",
+    "started_at",
+    "completed_at",
+    "error_message",
+    "execution_time_ms",
+    "updated_at",
+];
+
+for (const kind of grounds) {
+    describe(`runs that are older than the migrations (${titleOf(kind)})`, function () {
+        this.timeout(120_000);
+        let ground: Ground;
+        beforeEach(async () => {
+            ground = await makeGround(kind);
+        });
+        afterEach(() => ground?.stop());
+
+        const readRuns = async (): Promise<Record<string, unknown>[]> => {
+            const { rows } = await ground.admin.query(
+                "select to_jsonb(run) as run from public.simulation_runs as run order by id",
+            );
+            return rows.map(({ run }) => run);
+        };
+
+        it("keep what they have, and hold null in what is new: none becomes 'running'", async () => {
+            const before = await readRuns();
+            const extended = kind.simulationRuns === "extended";
+            assert.equal(
+                before.some(run => run.status === "completed" && run.started_at && run.updated_at),
+                extended,
+            );
+            await ground.up();
+            const empty = Object.fromEntries(added.map(name => [name, null]));
+            assert.deepEqual(
+                await readRuns(),
+                before.map(run => ({ ...empty, ...run })),
+            );
+            await ground.down();
+            assert.deepEqual(await readRuns(), before);
+        });
+
+        it("new runs start as running now where the columns are ours, and as before where they are not", async () => {
+            await ground.up();
+            await scene(ground, async say => {
+                const { rows } = await say(
+                    ada,
+                    `insert into public.simulation_runs (user_id, name) values ($1, 'New')
+                     returning status, started_at = now() as started, updated_at = now() as updated, completed_at`,
+                    [ada.sub],
+                );
+                const ours = { status: "running", started: true, updated: true, completed_at: null };
+                const theirs = { status: null, started: null, updated: null, completed_at: null };
+                assert.deepEqual(rows, [kind.simulationRuns === "extended" ? theirs : ours]);
+            });
+        });
+
+        it("org_id is not made required again while there are runs without one; the refusal counts them", async () => {
+            await ground.up("0011");
+            await ground.postgres.query("insert into public.simulation_runs (name) values ('One'), ('Two')");
+            await assert.rejects(ground.down("0011"), /2 runs have no organization/);
+            const { rows } = await ground.postgres.query(
+                "select count(*)::int as n from public.simulation_runs where org_id is null",
+            );
+            assert.deepEqual(rows, [{ n: 2 }]);
+            await ground.postgres.query("delete from public.simulation_runs where org_id is null");
+            await ground.down("0011");
+        });
+    });
+}

@@ -1,0 +1,395 @@
+import assert from "node:assert/strict";
+import type pg from "pg";
+import { type Ground, makeGround, opposites, titleOf } from "./ground.ts";
+import {
+    type Actor,
+    ada,
+    alan,
+    anon,
+    authAdmin,
+    barbara,
+    contoso,
+    edsger,
+    forbidden,
+    grace,
+    katherine,
+    linus,
+    northwind,
+    postgres,
+    reader,
+    refusal,
+    type Say,
+    scene,
+    serviceRole,
+} from "./scene.ts";
+
+for (const kind of opposites) {
+    describe(`simulation_runs (${titleOf(kind)})`, function () {
+        this.timeout(120_000);
+        let ground: Ground;
+        before(async () => {
+            ground = await makeGround(kind);
+            await ground.up();
+            await ground.postgres.query("grant select on public.datasets, public.simulation_runs to simulation_reader");
+        });
+        after(() => ground?.stop());
+
+        type Row = Record<string, unknown>;
+        const insert = async (say: Say, actor: Actor, row: Row): Promise<pg.QueryResult> => {
+            const full: Row = { name: "Mine", ...row };
+            const names = Object.keys(full);
+            const places = names.map((_, index) => `$${index + 1}`).join(", ");
+            // No `returning`: it would ask the read policy as well.
+            return await say(
+                actor,
+                `insert into public.simulation_runs (${names.join(", ")}) values (${places})`,
+                Object.values(full),
+            );
+        };
+        const visibleTo = async (say: Say, actor: Actor) => {
+            const { rows } = await say(
+                actor,
+                "select name from public.simulation_runs where name !~ '^Run ' order by name",
+            );
+            return rows.map(({ name }) => name);
+        };
+        const datasetOf = async (say: Say, owner: Actor): Promise<string> => {
+            const { rows } = await say(
+                owner,
+                "insert into public.datasets (owner_id, name, file_path, file_type) values ($1, 'Loans', $2, 'csv') returning id",
+                [owner.sub, `${owner.sub}/loans.csv`],
+            );
+            return rows[0].id;
+        };
+        const finish =
+            "update public.simulation_runs set status = 'completed', completed_at = now() where name = 'Mine'";
+        const remove = "delete from public.simulation_runs where name = 'Mine'";
+
+        describe("reading", () => {
+            it("anon reaches nothing", () =>
+                scene(ground, async say => {
+                    await assert.rejects(say(anon, "select from public.simulation_runs"), forbidden);
+                    await assert.rejects(insert(say, anon, { org_id: northwind }), forbidden);
+                    await assert.rejects(say(anon, finish), forbidden);
+                    await assert.rejects(say(anon, remove), forbidden);
+                    await assert.rejects(say(anon, "truncate public.simulation_runs"), forbidden);
+                }));
+
+            it("a run of a user alone is seen by that user alone", () =>
+                scene(ground, async say => {
+                    await insert(say, ada, { user_id: ada.sub });
+                    assert.deepEqual(await visibleTo(say, ada), ["Mine"]);
+                    assert.deepEqual(await visibleTo(say, alan), []);
+                    assert.deepEqual(await visibleTo(say, linus), []);
+                }));
+
+            it("a run of an organization is seen by its active members: not by removed, invited, inactive ones or strangers", () =>
+                scene(ground, async say => {
+                    await insert(say, serviceRole, { name: "Northwind's", org_id: northwind });
+                    await insert(say, serviceRole, { name: "Contoso's", org_id: contoso });
+                    assert.deepEqual(await visibleTo(say, ada), ["Northwind's"]);
+                    assert.deepEqual(await visibleTo(say, alan), ["Contoso's", "Northwind's"]);
+                    assert.deepEqual(await visibleTo(say, grace), ["Contoso's"]);
+                    for (const outsider of [edsger, barbara, katherine, linus]) {
+                        assert.deepEqual(await visibleTo(say, outsider), []);
+                    }
+                }));
+
+            it("a removed member still reads their own runs there, and no other's", () =>
+                scene(ground, async say => {
+                    await insert(say, serviceRole, { name: "Edsger's", org_id: northwind, user_id: edsger.sub });
+                    await insert(say, serviceRole, { name: "Ada's", org_id: northwind, user_id: ada.sub });
+                    assert.deepEqual(await visibleTo(say, edsger), ["Edsger's"]);
+                }));
+
+            it("the older runs of the organizations stay visible to their members", () =>
+                scene(ground, async say => {
+                    assert.equal((await say(ada, "select from public.simulation_runs")).rowCount, 4);
+                    assert.equal((await say(alan, "select from public.simulation_runs")).rowCount, 8);
+                    assert.equal((await say(linus, "select from public.simulation_runs")).rowCount, 0);
+                }));
+
+            it("bias detection reads all runs and writes none", () =>
+                scene(ground, async say => {
+                    assert.equal((await say(reader, "select from public.simulation_runs")).rowCount, 12);
+                    await assert.rejects(insert(say, reader, { org_id: northwind }), forbidden);
+                    await assert.rejects(say(reader, finish), forbidden);
+                    await assert.rejects(say(reader, remove), forbidden);
+                }));
+        });
+
+        describe("starting a run", () => {
+            const allowed: [what: string, actor: Actor, row: Row][] = [
+                ["for oneself", linus, { user_id: linus.sub }],
+                ["for oneself in one's organization", ada, { user_id: ada.sub, org_id: northwind }],
+                ["for one's organization under no name, as before", ada, { org_id: northwind }],
+                ["for another of one's organizations", alan, { user_id: alan.sub, org_id: contoso }],
+                ["as a service for anybody", serviceRole, { user_id: ada.sub, org_id: contoso }],
+            ];
+            for (const [what, actor, row] of allowed) {
+                it(`${what} works`, () =>
+                    scene(ground, async say => {
+                        assert.equal((await insert(say, actor, row)).rowCount, 1);
+                    }));
+            }
+
+            const refused: [what: string, actor: Actor, row: Row][] = [
+                ["under another person's name", ada, { user_id: alan.sub }],
+                [
+                    "under another person's name in one's own organization",
+                    ada,
+                    { user_id: alan.sub, org_id: northwind },
+                ],
+                ["in a foreign organization", ada, { user_id: ada.sub, org_id: contoso }],
+                ["in a foreign organization under no name", ada, { org_id: contoso }],
+                ["in any organization as a member of none", linus, { user_id: linus.sub, org_id: northwind }],
+                ["in an organization that removed one", edsger, { user_id: edsger.sub, org_id: northwind }],
+                ["in an organization that only invited one", barbara, { user_id: barbara.sub, org_id: northwind }],
+                ["in an organization where one is inactive", katherine, { user_id: katherine.sub, org_id: contoso }],
+                ["for nobody", ada, {}],
+                ["without saying who one is", { role: "authenticated" }, { org_id: northwind }],
+            ];
+            for (const [what, actor, row] of refused) {
+                it(`${what} is refused`, () =>
+                    scene(ground, async say => {
+                        await assert.rejects(insert(say, actor, row), forbidden);
+                    }));
+            }
+
+            it("on one's own dataset works", () =>
+                scene(ground, async say => {
+                    const dataset_id = await datasetOf(say, ada);
+                    await insert(say, ada, { user_id: ada.sub, org_id: northwind, dataset_id });
+                }));
+
+            it("on another person's dataset, or one that does not exist, is refused in the same words", () =>
+                scene(ground, async say => {
+                    const words: string[] = [];
+                    for (const dataset_id of [await datasetOf(say, ada), "00000000-0000-4000-8000-000000000000"]) {
+                        await assert.rejects(
+                            insert(say, alan, { user_id: alan.sub, dataset_id }),
+                            (error: pg.DatabaseError) => {
+                                words.push(error.message);
+                                return forbidden(error);
+                            },
+                        );
+                    }
+                    assert.equal(words[0], words[1]);
+                }));
+
+            it("stays honest where an older policy allows everything", () =>
+                scene(ground, async say => {
+                    await say(
+                        postgres,
+                        "create policy anything on public.simulation_runs for all to authenticated using (true) with check (true)",
+                    );
+                    const dataset_id = await datasetOf(say, grace);
+                    await assert.rejects(insert(say, ada, { user_id: alan.sub, org_id: northwind }), forbidden);
+                    await assert.rejects(insert(say, ada, { org_id: contoso }), forbidden);
+                    await assert.rejects(insert(say, ada, { user_id: ada.sub, dataset_id }), forbidden);
+                    await insert(say, ada, { user_id: ada.sub });
+                    for (const change of [
+                        `user_id = '${alan.sub}'`,
+                        `org_id = '${contoso}'`,
+                        `dataset_id = '${dataset_id}'`,
+                    ]) {
+                        const update = say(ada, `update public.simulation_runs set ${change} where name = 'Mine'`);
+                        await assert.rejects(update, forbidden, change);
+                    }
+                }));
+        });
+
+        describe("changing and deleting a run", () => {
+            // Who may do it to a run, by whose it is.
+            const cells: [what: string, row: Row, finishers: Actor[], deleters: Actor[]][] = [
+                ["of a user alone", { user_id: ada.sub }, [ada], [ada]],
+                ["of a user in an organization", { user_id: ada.sub, org_id: northwind }, [ada], [ada]],
+                ["of an organization under no name", { org_id: northwind }, [ada, alan], []],
+                ["of a user who was removed from the organization", { user_id: edsger.sub, org_id: northwind }, [], []],
+                ["of nobody", {}, [], []],
+            ];
+            const everybody: [string, Actor][] = Object.entries({
+                ada,
+                alan,
+                grace,
+                edsger,
+                barbara,
+                katherine,
+                linus,
+            });
+            for (const [what, row, finishers, deleters] of cells) {
+                for (const [name, actor] of everybody) {
+                    const may = (list: Actor[]) => (list.includes(actor) ? 1 : 0);
+                    it(`${name} ${may(finishers) ? "finishes" : "does not finish"} and ${may(deleters) ? "deletes" : "does not delete"} a run ${what}`, () =>
+                        scene(ground, async say => {
+                            await insert(say, serviceRole, row);
+                            assert.equal((await say(actor, finish)).rowCount, may(finishers));
+                            assert.equal((await say(actor, remove)).rowCount, may(deleters));
+                        }));
+                }
+            }
+
+            it("service_role finishes and deletes any run", () =>
+                scene(ground, async say => {
+                    await insert(say, serviceRole, {});
+                    assert.equal((await say(serviceRole, finish)).rowCount, 1);
+                    assert.equal((await say(serviceRole, remove)).rowCount, 1);
+                }));
+
+            for (const [what, change] of [
+                ["another person's name", `user_id = '${alan.sub}'`],
+                ["a foreign organization", `org_id = '${contoso}'`],
+                ["nobody", "user_id = null"],
+                ["a dataset that one cannot see", "dataset_id = $1"],
+            ] as const) {
+                it(`the owner cannot move a run to ${what}`, () =>
+                    scene(ground, async say => {
+                        const theirs = await datasetOf(say, alan);
+                        await insert(say, ada, { user_id: ada.sub });
+                        const sql = `update public.simulation_runs set ${change} where name = 'Mine'`;
+                        await assert.rejects(say(ada, sql, change.includes("$1") ? [theirs] : []), forbidden);
+                    }));
+            }
+
+            it("the owner shares a run with an organization of theirs, and a member takes over a run under no name", () =>
+                scene(ground, async say => {
+                    await insert(say, ada, { user_id: ada.sub });
+                    assert.equal(
+                        (
+                            await say(
+                                ada,
+                                `update public.simulation_runs set org_id = '${northwind}' where name = 'Mine'`,
+                            )
+                        ).rowCount,
+                        1,
+                    );
+                    await insert(say, serviceRole, { name: "Ours", org_id: northwind });
+                    const takeOver = say(alan, "update public.simulation_runs set user_id = $1 where name = 'Ours'", [
+                        alan.sub,
+                    ]);
+                    assert.equal((await takeOver).rowCount, 1);
+                }));
+
+            it("id and created_at can be sent back, but not changed; a service can mend them", () =>
+                scene(ground, async say => {
+                    await insert(say, ada, { user_id: ada.sub });
+                    const same =
+                        "update public.simulation_runs set id = id, created_at = created_at where name = 'Mine'";
+                    assert.equal((await say(ada, same)).rowCount, 1);
+                    for (const change of ["id = gen_random_uuid()", "created_at = created_at - interval '1 day'"]) {
+                        const sql = `update public.simulation_runs set ${change} where name = 'Mine'`;
+                        await assert.rejects(say(ada, sql), forbidden);
+                        assert.equal((await say(serviceRole, sql)).rowCount, 1);
+                    }
+                }));
+
+            it("the owner upserts by id", () =>
+                scene(ground, async say => {
+                    const id = "e0000000-0000-4000-8000-000000000001";
+                    const upsert = (name: string) =>
+                        say(
+                            ada,
+                            `insert into public.simulation_runs (id, user_id, name) values ($1, $2, $3)
+                             on conflict (id) do update set id = excluded.id, user_id = excluded.user_id, name = excluded.name`,
+                            [id, ada.sub, name],
+                        );
+                    await upsert("First");
+                    await upsert("Second");
+                    assert.deepEqual(await visibleTo(say, ada), ["Second"]);
+                }));
+
+            it("authenticated has no privilege that row level security does not bind", () =>
+                scene(ground, async say => {
+                    await assert.rejects(say(ada, "truncate public.simulation_runs"), forbidden);
+                    const { rows } = await say(
+                        postgres,
+                        "select has_table_privilege('authenticated', 'public.simulation_runs', 'truncate, references, trigger') as more",
+                    );
+                    assert.deepEqual(rows, [{ more: false }]);
+                }));
+        });
+
+        describe("what a run may hold", () => {
+            const refused: [what: string, row: Row, constraint: string][] = [
+                ["an unknown status", { status: "done" }, "simulation_runs_status_known"],
+                ["a negative time", { execution_time_ms: -1 }, "simulation_runs_execution_time_not_negative"],
+                [
+                    "an end before its start",
+                    { status: "failed", started_at: "2025-01-02", completed_at: "2025-01-01" },
+                    "simulation_runs_completed_after_start",
+                ],
+                [
+                    "an end while running",
+                    { status: "running", completed_at: "2125-01-01" },
+                    "simulation_runs_completed_when_final",
+                ],
+                [
+                    "parameters of more than 1 MiB",
+                    { config_json: JSON.stringify("x".repeat(1_048_577)) },
+                    "simulation_runs_config_size",
+                ],
+                [
+                    "results of more than 16 MiB",
+                    { results_json: JSON.stringify("x".repeat(16_777_217)) },
+                    "simulation_runs_results_size",
+                ],
+                [
+                    "an error message of more than 64 KiB",
+                    { error_message: "x".repeat(65_537) },
+                    "simulation_runs_error_message_size",
+                ],
+                [
+                    "a user that does not exist",
+                    { user_id: "a0000000-0000-4000-8000-0000000000ff" },
+                    "simulation_runs_user_id_fkey",
+                ],
+                [
+                    "a dataset that does not exist",
+                    { dataset_id: "a0000000-0000-4000-8000-0000000000ff" },
+                    "simulation_runs_dataset_id_fkey",
+                ],
+            ];
+            for (const [what, row, constraint] of refused) {
+                it(`refuses ${what}`, () =>
+                    scene(ground, async say => {
+                        const code = constraint.endsWith("_fkey") ? "23503" : "23514";
+                        await assert.rejects(insert(say, serviceRole, row), refusal(code, constraint));
+                    }));
+            }
+
+            it("takes every status of the plan", () =>
+                scene(ground, async say => {
+                    for (const status of ["running", "completed", "failed", "cancelled"]) {
+                        await insert(say, ada, { user_id: ada.sub, status });
+                    }
+                }));
+        });
+
+        describe("when others go", () => {
+            it("deleting a dataset leaves its runs without one, and moves their updated_at", () =>
+                scene(ground, async say => {
+                    const dataset_id = await datasetOf(say, ada);
+                    await insert(say, ada, { user_id: ada.sub, dataset_id, updated_at: "2001-01-01" });
+                    await say(ada, "delete from public.datasets");
+                    const { rows } = await say(
+                        ada,
+                        "select dataset_id, updated_at = now() as moved from public.simulation_runs where name = 'Mine'",
+                    );
+                    assert.deepEqual(rows, [{ dataset_id: null, moved: true }]);
+                }));
+
+            it("deleting a user with runs and datasets works, and leaves the runs to their organization", () =>
+                scene(ground, async say => {
+                    const dataset_id = await datasetOf(say, ada);
+                    await insert(say, ada, { user_id: ada.sub, org_id: northwind, dataset_id });
+                    await say(authAdmin, "delete from auth.users where id = $1", [ada.sub]);
+                    const { rows } = await say(
+                        alan,
+                        "select user_id, dataset_id from public.simulation_runs where name = 'Mine'",
+                    );
+                    assert.deepEqual(rows, [{ user_id: null, dataset_id: null }]);
+                    assert.equal((await say(serviceRole, "select from public.datasets")).rowCount, 0);
+                }));
+        });
+    });
+}
