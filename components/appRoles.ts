@@ -1,0 +1,34 @@
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+
+/** The upload service: keeps the rows of all datasets. */
+export const datasetService = "dataset_service";
+/** Bias detection: reads datasets and runs. */
+export const simulationReader = "simulation_reader";
+
+/** Both, in the order in which they are made. */
+export const roleNames = [datasetService, simulationReader] as const;
+
+export interface AppRolesArgs {
+    readonly provider: postgresql.Provider;
+}
+
+/**
+ * The two logins of the applications. They are made without a password, so they cannot log in until somebody gives
+ * them one with `\password`: no secret passes through the stack.
+ */
+export class AppRoles extends pulumi.ComponentResource {
+    constructor(name: string, { provider }: AppRolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
+        super("simulation-db:database:AppRoles", name, {}, opts);
+        let previous: pulumi.Resource | undefined;
+        for (const role of roleNames) {
+            // One after the other: both change the same shared catalog.
+            previous = new postgresql.Role(
+                `${name}-${role}`,
+                { name: role, login: true, inherit: true },
+                { parent: this, provider, ...(previous ? { dependsOn: previous } : {}) },
+            );
+        }
+        this.registerOutputs({ names: roleNames });
+    }
+}

@@ -1,0 +1,44 @@
+import type { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
+
+export interface DatasetBucketArgs {
+    readonly name: string;
+    /** Largest file, in bytes. */
+    readonly maxBytes: number;
+    readonly environment: StepEnvironment;
+    /** What must exist before: the migrations that hold the bucket's name and limit in the database. */
+    readonly after: readonly pulumi.Resource[];
+}
+
+/**
+ * What browsers and tools declare for CSV and Parquet: Windows sends CSV as an Excel type, and most send Parquet as
+ * octet-stream. The storage policies check the extension, so the last one lets no other file in.
+ */
+const mimeTypes = [
+    "text/csv",
+    "application/csv",
+    "application/vnd.ms-excel",
+    "application/vnd.apache.parquet",
+    "application/x-parquet",
+    "application/octet-stream",
+];
+
+/** The private bucket of the datasets. Destroying it is refused while it holds files. */
+export class DatasetBucket extends pulumi.ComponentResource {
+    readonly step: local.Command;
+
+    constructor(name: string, args: DatasetBucketArgs, opts: pulumi.ComponentResourceOptions = {}) {
+        super("simulation-db:storage:DatasetBucket", name, {}, opts);
+        this.step = runnerStep(
+            `${name}-bucket`,
+            { create: "bucket put", update: "bucket put", delete: "bucket remove" },
+            {
+                environment: args.environment,
+                stdin: JSON.stringify({ name: args.name, maxBytes: args.maxBytes, mimeTypes }),
+            },
+            { parent: this, dependsOn: [...args.after] },
+        );
+        this.registerOutputs({ name: args.name });
+    }
+}

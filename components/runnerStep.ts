@@ -1,0 +1,28 @@
+import { local } from "@pulumi/command";
+import type * as pulumi from "@pulumi/pulumi";
+
+/** What every step of the runner is told through its environment: nothing secret, nothing of this machine. */
+export type StepEnvironment = Readonly<Record<string, string>>;
+
+/** The runner's commands for the verbs of a resource, for example `migrate up --stdin`. */
+export interface StepCommands {
+    readonly create?: string;
+    readonly update?: string;
+    readonly delete?: string;
+}
+
+/**
+ * One call of the runner as a resource. Its commands are constant text, so only stdin and environment can change it;
+ * there are never `triggers`, whose replacement would create before it deletes.
+ */
+export function runnerStep(
+    name: string,
+    commands: StepCommands,
+    { environment, stdin }: { readonly environment: StepEnvironment; readonly stdin: string },
+    opts: pulumi.CustomResourceOptions,
+): local.Command {
+    const verbs = Object.fromEntries(
+        Object.entries(commands).map(([verb, text]) => [verb, `node runner/main.ts ${text}`]),
+    );
+    return new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, opts);
+}

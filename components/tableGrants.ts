@@ -1,0 +1,77 @@
+import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
+import { datasetService, simulationReader } from "./appRoles.ts";
+
+export interface TableGrantsArgs {
+    readonly provider: postgresql.Provider;
+    /** Name of the database. */
+    readonly database: string;
+    /** Owner of the tables that later migrations make. */
+    readonly owner: string;
+    /** What must exist before: the tables. */
+    readonly after: readonly pulumi.Resource[];
+}
+
+/** One row per grant; `columns` narrows it. Row level security still decides which rows. */
+interface TableGrant {
+    readonly role: string;
+    readonly table: string;
+    readonly privilege: "SELECT" | "INSERT" | "UPDATE";
+    readonly columns?: readonly string[];
+}
+
+/** What the upload service finds out by reading the file. */
+const measured = ["file_size", "schema_json", "row_count", "column_count"];
+const written = ["name", "description", "file_path", "file_type", ...measured];
+
+/** What the applications' roles may do in schema public: least privilege, and nothing is deleted by a service. */
+const grants: readonly TableGrant[] = [
+    { role: datasetService, table: "datasets", privilege: "SELECT" },
+    { role: datasetService, table: "datasets", privilege: "INSERT", columns: ["id", "owner_id", ...written] },
+    { role: datasetService, table: "datasets", privilege: "UPDATE", columns: measured },
+    { role: simulationReader, table: "datasets", privilege: "SELECT" },
+    { role: simulationReader, table: "simulation_runs", privilege: "SELECT" },
+];
+
+/**
+ * The grants that converge: shown in a preview, given back when removed. What a destroy must restore exactly, such as
+ * Supabase's own default privileges, is in the migrations instead.
+ */
+export class TableGrants extends pulumi.ComponentResource {
+    /** The last one of a sequence: whoever comes after it comes after all of them. */
+    readonly last: pulumi.Resource;
+
+    constructor(
+        name: string,
+        { provider, database, owner, after }: TableGrantsArgs,
+        opts: pulumi.ComponentResourceOptions = {},
+    ) {
+        super("simulation-db:database:TableGrants", name, {}, opts);
+        // In one row: grants on one object that run side by side fail with "tuple concurrently updated".
+        let dependsOn: pulumi.Resource[] = [...after];
+        const options = () => ({ parent: this, provider, dependsOn, deleteBeforeReplace: true });
+        for (const { role, table, privilege, columns } of grants) {
+            const grant = new postgresql.Grant(
+                `${name}-${role}-${table}-${privilege.toLowerCase()}`,
+                {
+                    role,
+                    database,
+                    schema: "public",
+                    objectType: columns ? "column" : "table",
+                    objects: [table],
+                    ...(columns ? { columns: [...columns] } : {}),
+                    privileges: [privilege],
+                },
+                options(),
+            );
+            dependsOn = [grant];
+        }
+        // A reader also reads what later phases add; row level security shows it no row until a policy names it.
+        this.last = new postgresql.DefaultPrivileges(
+            `${name}-${simulationReader}-later-tables`,
+            { role: simulationReader, owner, database, schema: "public", objectType: "table", privileges: ["SELECT"] },
+            options(),
+        );
+        this.registerOutputs();
+    }
+}

@@ -1,0 +1,3 @@
+import { describeCycle } from "./cycle.ts";
+
+describeCycle(17, { defaultPrivileges: "closed", simulationRuns: "extended" });

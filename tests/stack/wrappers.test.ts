@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { stopLocal } from "../../local/server.ts";
+import { pathWith } from "../../toolchain/commandPath.ts";
+import { ensurePulumi } from "../../toolchain/pulumiCli.ts";
+import { type Outcome, outcomeOf, ownEnvironment } from "../support/engine.ts";
+import { smallPlan } from "./smallPlan.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+describe("npm start and its sisters, on a copy of the project with few migrations", function () {
+    this.timeout(240_000);
+    let dir: string;
+    let environment: NodeJS.ProcessEnv;
+    let started: Outcome;
+    let startedAgain: Outcome;
+    let shell: Outcome;
+    let destroyed: Outcome;
+    let stopped: Outcome;
+    let port: string;
+
+    before(async () => {
+        dir = await copyOfProject();
+        const env = {
+            ...ownEnvironment(),
+            SIMULATION_DB_OFFLINE: "1",
+            NODE_COMPILE_CACHE: join(dir, ".local", "node-cache"),
+        };
+        const { folders } = await ensurePulumi({ root, env, say: () => {} });
+        environment = { ...env, PATH: pathWith(folders, process.env.PATH ?? "") };
+
+        started = await sh("npm start");
+        startedAgain = await sh("npm start");
+        shell = await sh(`
+            eval "$(npm run -s env)" || exit 1
+            echo "port $PGPORT"
+            pulumi stack --show-name &&
+            pulumi preview --non-interactive --expect-no-changes &&
+            node runner/main.ts status`);
+        port = /^port (\d+)$/m.exec(shell.stdout)?.[1] ?? "";
+        destroyed = await sh("npm run destroy -- --yes");
+        stopped = await sh("npm run stop");
+    });
+    after(async () => {
+        if (dir === undefined) return;
+        await stopLocal(dir, () => {});
+        await rm(dirname(dir), { recursive: true, force: true });
+    });
+
+    const sh = (script: string) =>
+        outcomeOf(
+            spawn("sh", ["-c", script], {
+                cwd: dir,
+                env: environment,
+                stdio: ["ignore", "pipe", "pipe"],
+                timeout: 120_000,
+            }),
+        );
+
+    it("npm start makes a database and all of the stack, and says what to do next", () => {
+        assert.equal(started.code, 0, started.output);
+        assert.match(started.output, /Making the embedded database/);
+        assert.match(started.output, /Resources:\n\s+\+ \d+ to create/);
+        assert.match(started.output, /Resources:\n\s+\+ \d+ created/);
+        assert.match(started.output, /newestMigration\s*: "0003"/);
+        assert.match(started.output, /Next:\n(?:.*\n)*\s+npm run destroy/);
+    });
+
+    it("npm start again changes nothing", () => {
+        assert.equal(startedAgain.code, 0, startedAgain.output);
+        assert.equal(startedAgain.output.match(/Resources:\n\s+\d+ unchanged\n/g)?.length, 2, startedAgain.output);
+    });
+
+    it("after eval of npm run env, plain pulumi and the runner find the stack and its database", () => {
+        assert.equal(shell.code, 0, shell.output);
+        assert.match(shell.stdout, /^dev$/m);
+        assert.match(shell.stdout, /\d+ unchanged/);
+        assert.match(shell.stdout, /3 applied, 0 pending, 0 to roll back/);
+    });
+
+    it("npm run destroy takes all of it back, and npm run stop ends the servers", async () => {
+        assert.equal(destroyed.code, 0, destroyed.output);
+        assert.match(destroyed.output, /Resources:\n\s+- \d+ deleted/);
+        assert.equal(stopped.code, 0, stopped.output);
+        const status = await sh(`PGHOST=127.0.0.1 PGPORT=${port} "${process.execPath}" runner/main.ts status`);
+        assert.match(status.output, /nothing listens on/);
+    });
+
+    it("no secret of the local server is printed, except where a shell asks for it", async () => {
+        const secrets = JSON.parse(await readFile(join(dir, ".local", "secrets.json"), "utf8")) as Record<
+            string,
+            string
+        >;
+        for (const { output } of [started, startedAgain, destroyed, stopped]) {
+            for (const [name, secret] of Object.entries(secrets)) assert.ok(!output.includes(secret), name);
+        }
+    });
+});
+
+/** What `git clone` and `npm ci` would make, with few migrations. Its packages are links: nothing there reaches ours. */
+async function copyOfProject(): Promise<string> {
+    const home = await mkdtemp(join(tmpdir(), "simulation db's "));
+    // The account that PostgreSQL runs under passes through.
+    await chmod(home, 0o711);
+    const dir = join(home, "project");
+    const left = ["node_modules", "sql", "tests", "bench", "docs"];
+    for (const name of await readdir(root)) {
+        if (left.includes(name) || name.startsWith(".")) continue;
+        await cp(join(root, name), join(dir, name), {
+            recursive: true,
+            filter: file => !file.endsWith("toolchain/go"),
+        });
+    }
+    for (const [name, text] of Object.entries(smallPlan)) {
+        await mkdir(dirname(join(dir, "sql", name)), { recursive: true });
+        await writeFile(join(dir, "sql", name), text);
+    }
+    const modules = join(dir, "node_modules");
+    await mkdir(modules);
+    for (const entry of await readdir(join(root, "node_modules"), { withFileTypes: true })) {
+        const from = join(root, "node_modules", entry.name);
+        if (entry.isFile()) await cp(from, join(modules, entry.name));
+        else await symlink(from, join(modules, entry.name));
+    }
+    return dir;
+}
