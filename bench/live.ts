@@ -1,0 +1,154 @@
+import { liveGround } from "./live/ground.ts";
+import { besideIdleReader, idleMs } from "./live/idleReader.ts";
+import { duringWhich, migrate, type Step } from "./live/migrate.ts";
+import { runPlan } from "./live/plan.ts";
+import { type Disturbance, underTraffic } from "./live/underTraffic.ts";
+import { type LockWait, readLockWaits } from "./live/lockWaits.ts";
+import type { Benchmark } from "./support/benchmark.ts";
+import type { Environment } from "./support/copies.ts";
+import { inRounds } from "./support/rounds.ts";
+import { type Aim, atMost, type Row, row } from "./support/row.ts";
+import { addTables } from "./support/database.ts";
+
+/** The runner's default, in milliseconds: nobody waits longer behind one of its statements. */
+const lockTimeoutMs = 300;
+const aimAlone = atMost(60, "ms");
+const aimBesideReader = atMost(lockTimeoutMs + 100, "ms");
+
+/** How long the traffic is watched with nothing going on, in milliseconds. */
+const quietMs = 8000;
+
+/** What one run did to the traffic. */
+interface Run extends Disturbance {
+    /** The longest that a client waited for somebody's lock, in milliseconds. */
+    readonly lockMs: number;
+    /** The migration during which that was; null when there was none. */
+    readonly where: string | null;
+}
+
+/** The copy of the project that a run may change. */
+interface Place {
+    readonly environment: Environment;
+    readonly lockWaits: () => Promise<LockWait[]>;
+}
+
+/** A way to change the schema, and what it is measured against. */
+interface Case {
+    readonly name: string;
+    readonly run: (place: Place) => Promise<Run>;
+    /** Name of another case. */
+    readonly against?: string;
+    /** For the longest stall. */
+    readonly aim?: Aim;
+}
+
+const quiet = "no migration";
+const ours = "this project";
+const planEach = "plan's SQL, statement by statement";
+const planWhole = "plan's SQL, one transaction";
+const withReader = (name: string) => `${name}, idle reader`;
+
+const cases: readonly Case[] = [
+    { name: quiet, run: place => felt(place, () => new Promise(end => setTimeout(() => end([]), quietMs))) },
+    { name: ours, run: place => felt(place, () => migrate(place.environment, "up")), against: quiet, aim: aimAlone },
+    { name: planEach, run: place => felt(place, () => runPlan(place.environment, "each")), against: ours },
+    { name: planWhole, run: place => felt(place, () => runPlan(place.environment, "whole")), against: ours },
+];
+const casesBesideReader = cases.slice(1).map(({ name, run, against = ours }) => ({
+    name: withReader(name),
+    run: (place: Place) => besideIdleReader(place.environment, () => run(place)),
+    against: against === quiet ? quiet : withReader(against),
+    ...(against === quiet ? { aim: aimBesideReader } : {}),
+}));
+
+/** What is rolled back had been applied quietly; the tables came later, from others. */
+function rollBack(tables: number): Case {
+    const run = async (place: Place) => {
+        await migrate(place.environment, "up");
+        await addTables(place.environment, tables);
+        return await felt(place, () => migrate(place.environment, "down --to 0000"));
+    };
+    return { name: `roll back all, ${tables} more tables`, run, against: quiet, aim: aimAlone };
+}
+
+export const benchmark: Benchmark = {
+    about: "The plan's migrations on a large table under traffic, beside the plan's own SQL.",
+    minutes: { full: 15, quick: 2 },
+
+    async measure({ quick, say }) {
+        const size = quick ? 300_000 : 3_000_000;
+        const chosen = [...cases, ...casesBesideReader, rollBack(50), ...(quick ? [] : [rollBack(500)])];
+        const ground = await liveGround(size);
+        const onCopy = (run: Case["run"]) =>
+            ground.onCopy(environment => {
+                const lockWaits = async () => readLockWaits(await ground.log(), environment.PGDATABASE ?? "");
+                return run({ environment, lockWaits });
+            });
+        try {
+            const runs = await inRounds(
+                quick ? 1 : 3,
+                new Map(chosen.map(({ name, run }) => [name, () => onCopy(run)])),
+                say,
+            );
+            return {
+                versions: { postgresql: ground.version, "rows in simulation_runs": String(size) },
+                rows: chosen.flatMap(one => rowsOf(one, runs)),
+            };
+        } finally {
+            await ground.stop();
+        }
+    },
+};
+
+/** @param work returns when its migrations were through, when it knows */
+async function felt({ environment, lockWaits }: Place, work: () => Promise<readonly Step[]>): Promise<Run> {
+    let steps: readonly Step[] = [];
+    const disturbance = await underTraffic(environment, async () => {
+        steps = await work();
+    });
+    const waits = (await lockWaits()).toSorted((one, other) => other.tookMs - one.tookMs);
+    const [longest] = waits;
+    return {
+        ...disturbance,
+        lockMs: longest?.tookMs ?? 0,
+        where: longest && steps.length > 0 ? duringWhich(steps, longest.since) : null,
+    };
+}
+
+function rowsOf({ name, against, aim }: Case, all: ReadonlyMap<string, readonly Run[]>): Row[] {
+    const runs = all.get(name) ?? [];
+    const others = against === undefined ? undefined : all.get(against);
+    const figure = (what: string, unit: string, of: (run: Run) => number, more: { aim?: Aim; note?: string } = {}) =>
+        row(`${name}: ${what}`, unit, runs.map(of), {
+            ...more,
+            ...(against && others ? { against: { name: against, samples: others.map(of) } } : {}),
+        });
+    const places = [...new Set(runs.flatMap(({ where }) => where ?? []))];
+    const refused = [...new Set(runs.flatMap(({ errors }) => errors))];
+    const aimed = aim ? { aim } : {};
+    return [
+        figure("longest stall of a client", "ms", run => run.stallMs, aimed),
+        figure("longest wait for a lock", "ms", run => run.lockMs, {
+            ...aimed,
+            ...(places.length > 0 ? { note: `during ${places.join(", ")}` } : {}),
+        }),
+        figure("worst SELECT", "ms", run => run.worstMs.select),
+        figure("worst UPDATE", "ms", run => run.worstMs.update),
+        figure("throughput", "statements/s", run => run.perSecond),
+        row(
+            `${name}: refused statements`,
+            "",
+            runs.map(({ errors }) => errors.length),
+            {
+                ...(aim ? { aim: atMost(0, "") } : {}),
+                ...(refused.length > 0 ? { note: refused.join("; ") } : {}),
+            },
+        ),
+        figure(
+            "total time",
+            "s",
+            run => run.tookMs / 1000,
+            name.endsWith(withReader("")) ? { note: `the reader stays ${idleMs / 1000} s` } : {},
+        ),
+    ];
+}

@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import { type MigrationFolder, migrationFolder } from "./runner/folder.ts";
+import type { Benchmark } from "./support/benchmark.ts";
+import { type Environment, projectCopies } from "./support/copies.ts";
+import { addTables } from "./support/database.ts";
+import { root, runNode, runnerMain } from "./support/node.ts";
+import { inRounds } from "./support/rounds.ts";
+import { type Aim, atMostTimes, row } from "./support/row.ts";
+
+/** Tables that are there before the first migration. */
+const tablesBefore = 50;
+
+const floor = join(import.meta.dirname, "runner", "floor.ts");
+const connect = join(import.meta.dirname, "runner", "connect.ts");
+
+/** What is reported, in this order. */
+interface Figure {
+    readonly name: string;
+    readonly against?: string;
+    readonly aim?: Aim;
+}
+
+const figures: readonly Figure[] = [
+    { name: "apply: plain Node and pg" },
+    { name: "apply: this project", against: "apply: plain Node and pg", aim: atMostTimes(2) },
+    { name: "nothing to do: plain Node and pg" },
+    { name: "nothing to do: this project", against: "nothing to do: plain Node and pg" },
+    { name: "roll back all: this project", against: "apply: plain Node and pg" },
+    { name: "process: node -e 0" },
+    { name: "process: Node with a connection", against: "process: node -e 0" },
+    { name: "process: migrate up --stdin, applied already", against: "process: Node with a connection" },
+    { name: "process: migrate up --stdin, a new one", against: "process: Node with a connection" },
+];
+
+/** Milliseconds by figure. */
+type Times = Readonly<Record<string, number>>;
+
+export const benchmark: Benchmark = {
+    about: "The runner alone: many small migrations in one run, and one process per migration.",
+    minutes: { full: 6, quick: 1 },
+
+    async measure({ quick, say }) {
+        const count = quick ? 10 : 100;
+        const migrations = await migrationFolder(count);
+        const copies = await projectCopies({}, async () => {});
+        try {
+            const onCopy = (work: (run: Run) => Promise<Times>) => () =>
+                copies.onCopy(async environment => {
+                    await addTables(environment, tablesBefore);
+                    return await work(runIn(migrations, environment));
+                });
+            const rounds = await inRounds(
+                3,
+                new Map([
+                    ["plain Node and pg", onCopy(plain)],
+                    ["this project", onCopy(thisProject)],
+                    ["processes", onCopy(run => processes(run, migrations.firstOnStdin))],
+                ]),
+                say,
+            );
+            const all = [...rounds.values()].flat();
+            const samples = (name: string) => all.flatMap(times => times[name] ?? []);
+            return {
+                versions: { postgresql: copies.version, migrations: String(count), tables: String(tablesBefore) },
+                rows: figures.map(({ name, against, aim }) =>
+                    row(name, "ms", samples(name), {
+                        ...(against ? { against: { name: against, samples: samples(against) } } : {}),
+                        ...(aim ? { aim } : {}),
+                    }),
+                ),
+            };
+        } finally {
+            await copies.stop();
+            await migrations.remove();
+        }
+    },
+};
+
+/** Runs Node and says how long that took, in milliseconds. */
+type Run = (args: readonly string[], stdin?: string) => Promise<number>;
+
+function runIn({ folder }: MigrationFolder, environment: Environment): Run {
+    const env = { ...environment, NODE_COMPILE_CACHE: join(root, ".local", "node-cache") };
+    return async (args, stdin = "") => (await runNode(args, { cwd: folder, env, stdin })).tookMs;
+}
+
+async function plain(run: Run): Promise<Times> {
+    return {
+        "apply: plain Node and pg": await run([floor]),
+        "nothing to do: plain Node and pg": await run([floor]),
+    };
+}
+
+async function thisProject(run: Run): Promise<Times> {
+    return {
+        "apply: this project": await run([runnerMain, "migrate", "up"]),
+        "nothing to do: this project": await run([runnerMain, "migrate", "up"]),
+        "roll back all: this project": await run([runnerMain, "migrate", "down", "--to", "0000"]),
+    };
+}
+
+async function processes(run: Run, first: string): Promise<Times> {
+    // The ledger is made before: that happens once in the life of a database.
+    await run([runnerMain, "migrate", "up", "--to", "0000"]);
+    return {
+        "process: node -e 0": await run(["-e", "0"]),
+        "process: Node with a connection": await run([connect]),
+        "process: migrate up --stdin, a new one": await run([runnerMain, "migrate", "up", "--stdin"], first),
+        "process: migrate up --stdin, applied already": await run([runnerMain, "migrate", "up", "--stdin"], first),
+    };
+}
