@@ -1,0 +1,65 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import ts from "typescript";
+import { root } from "./pages.ts";
+
+/** Where the messages for people are written. */
+const places = ["runner", "preview", "components", "local", "toolchain"];
+const files = ["config.ts", "index.ts"];
+
+/** A pattern with less text of its own would fit anything. */
+const leastLetters = 10;
+
+/**
+ * Every line of every string in the sources, as a pattern in which whatever is put in stands for any text. So a
+ * message that is quoted in a page can be looked up, whatever version or host it names.
+ */
+export async function messagePatterns(): Promise<RegExp[]> {
+    const below = await Promise.all(
+        places.map(async place =>
+            (await readdir(join(root, place), { recursive: true })).map(name => join(place, name)),
+        ),
+    );
+    const sources = [...files, ...below.flat().filter(name => /\.(ts|mjs)$/.test(name))];
+    const texts = await Promise.all(sources.map(name => readFile(join(root, name), "utf8")));
+    return texts.flatMap(text => {
+        const patterns: RegExp[] = [];
+        collect(ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, false), patterns);
+        return patterns;
+    });
+}
+
+function collect(node: ts.Node, patterns: RegExp[]): void {
+    const text = textOf(node);
+    if (text !== undefined) patterns.push(...toPatterns(text));
+    // What is put into a text may be one as well.
+    ts.forEachChild(node, child => collect(child, patterns));
+}
+
+/** The texts of an expression with a hole (undefined) for each thing that is put in; undefined: it is no text. */
+function textOf(node: ts.Node): (string | undefined)[] | undefined {
+    if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) return [node.text];
+    if (ts.isTemplateExpression(node)) {
+        return [node.head.text, ...node.templateSpans.flatMap(({ literal }) => [undefined, literal.text])];
+    }
+    if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken) {
+        const [left, right] = [textOf(node.left), textOf(node.right)];
+        return left || right ? [...(left ?? [undefined]), ...(right ?? [undefined])] : undefined;
+    }
+    return undefined;
+}
+
+function toPatterns(parts: readonly (string | undefined)[]): RegExp[] {
+    const hole = "\u0000";
+    return parts
+        .map(part => part ?? hole)
+        .join("")
+        .split("\n")
+        .map(line => line.trim())
+        .filter(line => line.replaceAll(hole, "").replaceAll(/\s/g, "").length >= leastLetters)
+        .map(line => new RegExp(`^${line.split(hole).map(escaped).join(".*")}$`));
+}
+
+function escaped(text: string): string {
+    return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
