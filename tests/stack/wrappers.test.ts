@@ -76,7 +76,7 @@ describe("npm start and its sisters, on a copy of the project with few migration
 
     it("after eval of npm run env, plain pulumi and the runner find the stack and its database", () => {
         assert.equal(shell.code, 0, shell.output);
-        assert.match(shell.stdout, /^dev$/m);
+        assert.match(shell.stdout, /^(simulation-db\/)?dev$/m);
         assert.match(shell.stdout, /\d+ unchanged/);
         assert.match(shell.stdout, /3 applied, 0 pending, 0 to roll back/);
     });

@@ -27,6 +27,7 @@ describe("a stack's file", () => {
                 embedded: true,
                 major: 17,
                 shape: { defaultPrivileges: "closed", simulationRuns: "extended" },
+                place: {},
             });
         }));
 
@@ -38,6 +39,7 @@ describe("a stack's file", () => {
                 embedded: false,
                 major: 17,
                 shape: { defaultPrivileges: "open", simulationRuns: "bare" },
+                place: {},
             });
         }));
 
