@@ -12,7 +12,7 @@ import { announce } from "./preview/announce.ts";
 import { orStop } from "./preview/orStop.ts";
 import { readRemembered } from "./preview/remembered.ts";
 import { readTarget } from "./preview/target.ts";
-import { readMigrations } from "./runner/migrationFolder.ts";
+import { readMigrations } from "./runner/migration/migrationFolder.ts";
 
 const config = await orStop(() => readConfig());
 const { environment } = config;

@@ -1,7 +1,7 @@
 import type { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { BackupSettings } from "../runner/backup/settings.ts";
-import { hashOf, type Migration } from "../runner/migration.ts";
+import { hashOf, type Migration } from "../runner/migration/migration.ts";
 import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
 
 export interface BackupArgs {

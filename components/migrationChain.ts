@@ -1,6 +1,6 @@
 import type { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { encode, type Migration } from "../runner/migration.ts";
+import { encode, type Migration } from "../runner/migration/migration.ts";
 import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
 
 export interface MigrationChainArgs {

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { fileName, label, type Migration, summary } from "../runner/migration.ts";
+import { fileName, label, type Migration, summary } from "../runner/migration/migration.ts";
 import type { Target } from "./target.ts";
 
 /**

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { DatabaseIdentity } from "../runner/identity.ts";
+import type { DatabaseIdentity } from "../runner/database/identity.ts";
 
 /** What the stack's own state says of its last run: the outputs of index.ts. */
 export interface Remembered {

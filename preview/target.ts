@@ -1,8 +1,8 @@
-import { type Chain, compareChain } from "../runner/chain.ts";
-import { connect, type Environment, isLoopback } from "../runner/connection.ts";
-import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/identity.ts";
-import { type LedgerRow, readClaim, readLedger } from "../runner/ledger.ts";
-import type { Migration } from "../runner/migration.ts";
+import { type Chain, compareChain } from "../runner/ledger/chain.ts";
+import { connect, type Environment, isLoopback } from "../runner/database/connection.ts";
+import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
+import { type LedgerRow, readClaim, readLedger } from "../runner/ledger/ledger.ts";
+import type { Migration } from "../runner/migration/migration.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
 import { UserError } from "../runner/userError.ts";
 import type { Remembered } from "./remembered.ts";

@@ -1,6 +1,6 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
-import type { Environment } from "./connection.ts";
-import type { Session } from "./session.ts";
+import type { Environment } from "./database/connection.ts";
+import type { Session } from "./database/session.ts";
 import { UserError } from "./userError.ts";
 
 /** The settings of the bucket, as the stack declares them. */

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { storageClient } from "./bucket.ts";
-import { compareChain } from "./chain.ts";
-import type { Environment } from "./connection.ts";
-import { readLedger } from "./ledger.ts";
-import { fileName, label, type Migration } from "./migration.ts";
-import { runFile } from "./sqlError.ts";
+import { compareChain } from "./ledger/chain.ts";
+import type { Environment } from "./database/connection.ts";
+import { readLedger } from "./ledger/ledger.ts";
+import { fileName, label, type Migration } from "./migration/migration.ts";
+import { runFile } from "./database/sqlError.ts";
 import { UserError } from "./userError.ts";
 
 /**

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { PurgeOptions } from "./archive/commands.ts";
 import type { CreateOptions, FolderOptions, ListOptions } from "./backup/commands.ts";
 import type { ChainOptions } from "./commands.ts";
-import type { RepairOptions } from "./repair.ts";
+import type { RepairOptions } from "./ledger/repair.ts";
 
 /** The words that a person types, with their help. */
 export const commandLine = new Command("runner")

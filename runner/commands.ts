@@ -1,19 +1,19 @@
 import { readdir, readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import type { Reference } from "./adopt.ts";
-import { apply, endInterrupted, type Outcome } from "./apply.ts";
+import type { Reference } from "./ledger/adopt.ts";
+import { apply, endInterrupted, type Outcome } from "./steps/apply.ts";
 import type { BucketSettings } from "./bucket.ts";
-import { compareChain } from "./chain.ts";
-import { claim, release } from "./claim.ts";
-import { connect } from "./connection.ts";
-import { type LedgerRow, readLedger } from "./ledger.ts";
-import { decode, label, type Migration } from "./migration.ts";
-import { readMigrations } from "./migrationFolder.ts";
+import { compareChain } from "./ledger/chain.ts";
+import { claim, release } from "./ledger/claim.ts";
+import { connect } from "./database/connection.ts";
+import { type LedgerRow, readLedger } from "./ledger/ledger.ts";
+import { decode, label, type Migration } from "./migration/migration.ts";
+import { readMigrations } from "./migration/migrationFolder.ts";
 import { requirePreconditions } from "./preconditions.ts";
-import { record } from "./record.ts";
-import { rollBack } from "./rollback.ts";
-import type { RepairOptions } from "./repair.ts";
-import { type Session, withSession } from "./session.ts";
+import { record } from "./steps/record.ts";
+import { rollBack } from "./steps/rollback.ts";
+import type { RepairOptions } from "./ledger/repair.ts";
+import { type Session, withSession } from "./database/session.ts";
 import { expectedIdentity, stepLine } from "./stackOutput.ts";
 import { statusLines } from "./status.ts";
 
@@ -91,7 +91,7 @@ export async function check(): Promise<void> {
 export async function printReference(): Promise<void> {
     const client = await connect(environment, "reference");
     try {
-        const { exportReference } = await import("./adopt.ts");
+        const { exportReference } = await import("./ledger/adopt.ts");
         print(JSON.stringify(await exportReference(client)));
     } finally {
         await client.end();
@@ -103,7 +103,7 @@ export async function adoptFrom(): Promise<void> {
     const reference = JSON.parse(await text(process.stdin)) as Reference;
     const migrations = await readMigrations("sql");
     await withSession(environment, "adopt", expectedIdentity(environment), async session => {
-        const { adopt } = await import("./adopt.ts");
+        const { adopt } = await import("./ledger/adopt.ts");
         const taken = await adopt(session, migrations, reference, say);
         for (const migration of taken) print(stepLine(`${label(migration)} adopted`, session.identity));
         print(`${taken.length} adopted`);
@@ -112,7 +112,7 @@ export async function adoptFrom(): Promise<void> {
 
 /** `repair applied`: the next migration of the sql folder. */
 export async function repairApplied(version: string, options: RepairOptions): Promise<void> {
-    const { markApplied } = await import("./repair.ts");
+    const { markApplied } = await import("./ledger/repair.ts");
     const migrations = await readMigrations("sql");
     await withSession(environment, `repair ${version}`, expectedIdentity(environment), async session => {
         const migration = await markApplied(session, migrations, version, options, say);
@@ -122,7 +122,7 @@ export async function repairApplied(version: string, options: RepairOptions): Pr
 
 /** `repair reverted`: the newest applied migration. */
 export async function repairReverted(version: string, options: RepairOptions): Promise<void> {
-    const { markReverted } = await import("./repair.ts");
+    const { markReverted } = await import("./ledger/repair.ts");
     await withSession(environment, `repair ${version}`, expectedIdentity(environment), async session => {
         const row = await markReverted(session, version, options, say);
         print(`${label(row)} is marked as not applied; nothing was run`);

@@ -20,7 +20,7 @@ async function askedByPerson(): Promise<void> {
 try {
     await (steps.get(process.argv.slice(2).join(" ")) ?? askedByPerson)();
 } catch (error) {
-    const { inWords } = await import("./sqlError.ts");
+    const { inWords } = await import("./database/sqlError.ts");
     const { explain } = await import("./userError.ts");
     process.stderr.write(`${explain(inWords(error))}\n`);
     process.exitCode = 1;

@@ -1,5 +1,5 @@
-import type { Environment } from "./connection.ts";
-import type { DatabaseIdentity } from "./identity.ts";
+import type { Environment } from "./database/connection.ts";
+import type { DatabaseIdentity } from "./database/identity.ts";
 
 /**
  * The one line that a step prints and the stack's state keeps. The identity ends it: the state thus remembers which

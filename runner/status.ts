@@ -1,9 +1,9 @@
 import type pg from "pg";
-import { compareChain } from "./chain.ts";
-import { readLedger } from "./ledger.ts";
-import { label, type Migration, summary } from "./migration.ts";
-import { readForeign } from "./mirror.ts";
-import { readUnfinished, type Unfinished } from "./resumable.ts";
+import { compareChain } from "./ledger/chain.ts";
+import { readLedger } from "./ledger/ledger.ts";
+import { label, type Migration, summary } from "./migration/migration.ts";
+import { readForeign } from "./ledger/mirror.ts";
+import { readUnfinished, type Unfinished } from "./steps/resumable.ts";
 
 /**
  * What is applied and what is not, one line per migration.

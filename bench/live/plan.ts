@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
-import { splitStatements } from "../../runner/statements.ts";
+import { splitStatements } from "../../runner/migration/statements.ts";
 import type { Environment } from "../support/copies.ts";
 import { clientConfig } from "../support/database.ts";
 

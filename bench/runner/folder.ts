@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encode, type Migration } from "../../runner/migration.ts";
+import { encode, type Migration } from "../../runner/migration/migration.ts";
 
 /** A folder with migrations, each of which makes one table and one index. */
 export interface MigrationFolder {

@@ -1,6 +1,6 @@
 import { byteSize } from "../byteSize.ts";
-import { connect } from "../connection.ts";
-import { withSession } from "../session.ts";
+import { connect } from "../database/connection.ts";
+import { withSession } from "../database/session.ts";
 import { expectedIdentity } from "../stackOutput.ts";
 import { textTable } from "../textTable.ts";
 import { UserError } from "../userError.ts";

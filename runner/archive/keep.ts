@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { readDownDirectives } from "../directives.ts";
-import { fileName, type Migration } from "../migration.ts";
+import { readDownDirectives } from "../migration/directives.ts";
+import { fileName, type Migration } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
 import { type ArchivedPart, addToArchive, archiveTableName } from "./registry.ts";
 

@@ -1,6 +1,6 @@
-import type { Session } from "../session.ts";
-import { addEvent } from "../ledger.ts";
-import { inTransaction } from "../transaction.ts";
+import type { Session } from "../database/session.ts";
+import { addEvent } from "../ledger/ledger.ts";
+import { inTransaction } from "../database/transaction.ts";
 import { dropPart, type ListedPart, listArchive } from "./registry.ts";
 
 /** The parts of the archive that are at least so many days old, oldest first. */

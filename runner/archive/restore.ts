@@ -1,8 +1,8 @@
 import type pg from "pg";
-import { label, type Migration } from "../migration.ts";
-import { withRetries } from "../retry.ts";
-import type { Session } from "../session.ts";
-import { inTransaction } from "../transaction.ts";
+import { label, type Migration } from "../migration/migration.ts";
+import { withRetries } from "../database/retry.ts";
+import type { Session } from "../database/session.ts";
+import { inTransaction } from "../database/transaction.ts";
 import { columnSequences, rowsOf } from "./keep.ts";
 import { dropPart, type ListedPart, listArchive } from "./registry.ts";
 

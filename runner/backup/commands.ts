@@ -1,6 +1,6 @@
 import { text } from "node:stream/consumers";
 import { byteSize } from "../byteSize.ts";
-import { withSession } from "../session.ts";
+import { withSession } from "../database/session.ts";
 import { expectedIdentity, stepLine } from "../stackOutput.ts";
 import { textTable } from "../textTable.ts";
 import { UserError } from "../userError.ts";

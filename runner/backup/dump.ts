@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Environment } from "../connection.ts";
+import type { Environment } from "../database/connection.ts";
 import { UserError } from "../userError.ts";
 import type { TableSize } from "./content.ts";
 import type { BackupFile } from "./manifest.ts";

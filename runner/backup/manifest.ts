@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { DatabaseIdentity } from "../identity.ts";
+import type { DatabaseIdentity } from "../database/identity.ts";
 import { UserError } from "../userError.ts";
 import type { TableContent } from "./content.ts";
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import type { Environment } from "../connection.ts";
+import type { Environment } from "../database/connection.ts";
 
 /** How a program ended, and what it said. */
 export interface ProgramOutcome {

@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { connect, type Environment, isLoopback } from "../connection.ts";
-import { readIdentity } from "../identity.ts";
+import { connect, type Environment, isLoopback } from "../database/connection.ts";
+import { readIdentity } from "../database/identity.ts";
 import { UserError } from "../userError.ts";
 import type { Manifest } from "./manifest.ts";
 

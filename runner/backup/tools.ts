@@ -1,6 +1,6 @@
 import { readdir, realpath } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { type Environment, isLoopback } from "../connection.ts";
+import { type Environment, isLoopback } from "../database/connection.ts";
 import { UserError } from "../userError.ts";
 import { runProgram } from "./program.ts";
 

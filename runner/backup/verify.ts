@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type pg from "pg";
-import type { Environment } from "../connection.ts";
+import type { Environment } from "../database/connection.ts";
 import { UserError } from "../userError.ts";
 import { contentSettings, readContentLike, type TableContent } from "./content.ts";
 import { type Manifest, readManifests, requireUnchanged, sizeOf } from "./manifest.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type pg from "pg";
-import { hashOf } from "../migration.ts";
+import { hashOf } from "../migration/migration.ts";
 import { createFingerprint } from "./fingerprint.ts";
 
 const text = readFileSync(new URL("catalog.sql", import.meta.url), "utf8");

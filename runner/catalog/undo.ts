@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { readDownDirectives } from "../directives.ts";
-import { fileName, label, type Migration } from "../migration.ts";
+import { readDownDirectives } from "../migration/directives.ts";
+import { fileName, label, type Migration } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
 import { onlyIn, tablesNow } from "./tables.ts";
 

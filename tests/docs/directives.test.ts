@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readDirectives, readDownDirectives } from "../../runner/directives.ts";
+import { readDirectives, readDownDirectives } from "../../runner/migration/directives.ts";
 import { UserError } from "../../runner/userError.ts";
 import { readPage, tableRows } from "./pages.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readMigrations } from "../../runner/migrationFolder.ts";
-import { splitStatements } from "../../runner/statements.ts";
-import { cutStatements } from "../../runner/statementTexts.ts";
+import { readMigrations } from "../../runner/migration/migrationFolder.ts";
+import { splitStatements } from "../../runner/migration/statements.ts";
+import { cutStatements } from "../../runner/migration/statementTexts.ts";
 
 /** What could be taken for the end of a statement, or hide it. */
 const hard: Readonly<Record<string, string>> = {

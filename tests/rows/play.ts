@@ -1,10 +1,10 @@
 import type pg from "pg";
-import { apply } from "../../runner/apply.ts";
+import { apply } from "../../runner/steps/apply.ts";
 import { type ListedPart, listArchive } from "../../runner/archive/registry.ts";
-import { readLedger } from "../../runner/ledger.ts";
-import type { Migration } from "../../runner/migration.ts";
-import { rollBack } from "../../runner/rollback.ts";
-import type { Session } from "../../runner/session.ts";
+import { readLedger } from "../../runner/ledger/ledger.ts";
+import type { Migration } from "../../runner/migration/migration.ts";
+import { rollBack } from "../../runner/steps/rollback.ts";
+import type { Session } from "../../runner/database/session.ts";
 import type { TestCluster } from "../support/cluster.ts";
 import { type HeldSession, holdSession } from "../support/heldSession.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmod, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
-import { connect } from "../../runner/connection.ts";
+import { connect } from "../../runner/database/connection.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type RunOutcome, type SqlProject, sqlProject } from "../support/sqlProject.ts";
 

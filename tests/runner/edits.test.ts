@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hashOf } from "../../runner/migration.ts";
+import { hashOf } from "../../runner/migration/migration.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { readDirectives } from "../../runner/directives.ts";
-import { readMigrations } from "../../runner/migrationFolder.ts";
+import { readDirectives } from "../../runner/migration/directives.ts";
+import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { startRun } from "../support/sqlProject.ts";
 
 describe("the sql folder", function () {

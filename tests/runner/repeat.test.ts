@@ -177,8 +177,8 @@ for (const major of [15, 17] as const) {
 describe("the state's text form of a migration", () => {
     it("reading it gives back what was written, whatever line ends the files have", async () => {
         // The folder of this project is the example.
-        const { readMigrations } = await import("../../runner/migrationFolder.ts");
-        const { decode, encode } = await import("../../runner/migration.ts");
+        const { readMigrations } = await import("../../runner/migration/migrationFolder.ts");
+        const { decode, encode } = await import("../../runner/migration/migration.ts");
         const sql = join(import.meta.dirname, "../../sql");
         for (const migration of await readMigrations(sql)) {
             assert.deepEqual(decode(encode(migration), migration.slug), migration);

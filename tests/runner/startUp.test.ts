@@ -36,7 +36,7 @@ describe("the start of the runner", function () {
         await cluster?.stop();
     });
 
-    /** What a run loads, as far as it is ours or of a package: `pg`, `runner/apply.ts`. */
+    /** What a run loads, as far as it is ours or of a package: `pg`, `runner/steps/apply.ts`. */
     async function loadedBy(command: string, stdin = ""): Promise<string[]> {
         const { code, stderr } = await project.run(command, {
             stdin,
@@ -62,7 +62,7 @@ describe("the start of the runner", function () {
             assert.ok(loaded.includes("pg"), "the spy sees nothing");
             for (const name of ["commander", "libpg-query", "@supabase/supabase-js", "jose", "yaml"])
                 assert.ok(!loaded.includes(name), `${name} was loaded`);
-            for (const name of ["runner/bucket.ts", "runner/adopt.ts", "runner/commandLine.ts"])
+            for (const name of ["runner/bucket.ts", "runner/ledger/adopt.ts", "runner/commandLine.ts"])
                 assert.ok(!loaded.includes(name), `${name} was loaded`);
         });
     }
@@ -87,7 +87,7 @@ describe("the start of the runner", function () {
     it("reading the sql folder does not keep the processor busy after it is done", async () => {
         // The optimising compiler of the parser ran on for 0.6 s; what is measured is processor time, of all threads.
         const code = `
-            const { splitStatements } = await import(${JSON.stringify(pathToFileURL(join(root, "runner/statements.ts")).href)});
+            const { splitStatements } = await import(${JSON.stringify(pathToFileURL(join(root, "runner/migration/statements.ts")).href)});
             const before = process.cpuUsage();
             await splitStatements("create table public.a (id bigint primary key, b text not null); select 1", "a.sql");
             await new Promise(resolve => setTimeout(resolve, 700));

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse, scan } from "libpg-query";
-import type { Migration } from "../../runner/migration.ts";
+import type { Migration } from "../../runner/migration/migration.ts";
 import { sqlFolder } from "./ground.ts";
 
 /** What a file breaks of sql/CONVENTIONS.md, as far as a machine can see it. */

@@ -2,12 +2,12 @@ import { join } from "node:path";
 import pg from "pg";
 import type { BaselineShape } from "../../local/baseline.ts";
 import type { PostgresMajor } from "../../local/cluster.ts";
-import { apply } from "../../runner/apply.ts";
-import { readLedger } from "../../runner/ledger.ts";
-import type { Migration } from "../../runner/migration.ts";
-import { readMigrations } from "../../runner/migrationFolder.ts";
-import { rollBack } from "../../runner/rollback.ts";
-import { withSession } from "../../runner/session.ts";
+import { apply } from "../../runner/steps/apply.ts";
+import { readLedger } from "../../runner/ledger/ledger.ts";
+import type { Migration } from "../../runner/migration/migration.ts";
+import { readMigrations } from "../../runner/migration/migrationFolder.ts";
+import { rollBack } from "../../runner/steps/rollback.ts";
+import { withSession } from "../../runner/database/session.ts";
 import { testCluster } from "../support/cluster.ts";
 
 /** Where the migrations are. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { summary } from "../../runner/migration.ts";
-import { readMigrations } from "../../runner/migrationFolder.ts";
+import { summary } from "../../runner/migration/migration.ts";
+import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { codeOf, faultsOf, readExample, wordsOf } from "./conventions.ts";
 import { sqlFolder } from "./ground.ts";
 

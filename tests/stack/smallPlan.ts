@@ -1,4 +1,4 @@
-import { parts } from "../../runner/migration.ts";
+import { parts } from "../../runner/migration/migration.ts";
 
 /** Files of a sql folder: name below it, and text. */
 export type SqlFiles = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hashOf } from "../../runner/migration.ts";
+import { hashOf } from "../../runner/migration/migration.ts";
 import type { Outcome } from "../support/engine.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";

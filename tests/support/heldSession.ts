@@ -1,5 +1,5 @@
-import type { Environment } from "../../runner/connection.ts";
-import { type Session, withSession } from "../../runner/session.ts";
+import type { Environment } from "../../runner/database/connection.ts";
+import { type Session, withSession } from "../../runner/database/session.ts";
 
 /** The runner's session, kept open over several tests. */
 export interface HeldSession {

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
-import { encode, type Migration } from "../../runner/migration.ts";
+import { encode, type Migration } from "../../runner/migration/migration.ts";
 import type { TestCluster } from "./cluster.ts";
 import { ownEnvironment } from "./engine.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type pg from "pg";
 import { fingerprintTables } from "../../runner/catalog/fingerprint.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
-import { ensureLedger } from "../../runner/ledger.ts";
+import { ensureLedger } from "../../runner/ledger/ledger.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { ground, superuserGround } from "./ground.ts";

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type pg from "pg";
-import { apply } from "../../runner/apply.ts";
-import { readLedger } from "../../runner/ledger.ts";
-import type { Migration } from "../../runner/migration.ts";
-import { record } from "../../runner/record.ts";
-import { rollBack } from "../../runner/rollback.ts";
-import { type Session, withSession } from "../../runner/session.ts";
+import { apply } from "../../runner/steps/apply.ts";
+import { readLedger } from "../../runner/ledger/ledger.ts";
+import type { Migration } from "../../runner/migration/migration.ts";
+import { record } from "../../runner/steps/record.ts";
+import { rollBack } from "../../runner/steps/rollback.ts";
+import { type Session, withSession } from "../../runner/database/session.ts";
 import { UserError } from "../../runner/userError.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";

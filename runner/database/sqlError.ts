@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { lineAt, type Statement, splitStatements } from "./statements.ts";
-import { UserError } from "./userError.ts";
+import { lineAt, type Statement, splitStatements } from "../migration/statements.ts";
+import { UserError } from "../userError.ts";
 
 /** What PostgreSQL said of a statement of ours, with the place in the file. */
 export class SqlError extends UserError {

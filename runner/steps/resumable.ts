@@ -1,15 +1,15 @@
-import { readInverse, writeUndo } from "./catalog/inverse.ts";
-import { requireUndone, takeSnapshot } from "./catalog/undo.ts";
-import type { Directives } from "./directives.ts";
-import { addToLedger, type LedgerRow, removeFromLedger } from "./ledger.ts";
-import { fileName, hashOf, label, type Migration } from "./migration.ts";
-import { withRetries } from "./retry.ts";
-import { freshSession, type Session } from "./session.ts";
-import { runFile, runStatement, SqlError } from "./sqlError.ts";
-import { type Resumption, resumption } from "./statementRules.ts";
-import { type Statement, splitStatements } from "./statements.ts";
-import { inTransaction, noticeGoneMs } from "./transaction.ts";
-import { UserError } from "./userError.ts";
+import { readInverse, writeUndo } from "../catalog/inverse.ts";
+import { requireUndone, takeSnapshot } from "../catalog/undo.ts";
+import type { Directives } from "../migration/directives.ts";
+import { addToLedger, type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
+import { fileName, hashOf, label, type Migration } from "../migration/migration.ts";
+import { withRetries } from "../database/retry.ts";
+import { freshSession, type Session } from "../database/session.ts";
+import { runFile, runStatement, SqlError } from "../database/sqlError.ts";
+import { type Resumption, resumption } from "../migration/statementRules.ts";
+import { type Statement, splitStatements } from "../migration/statements.ts";
+import { inTransaction, noticeGoneMs } from "../database/transaction.ts";
+import { UserError } from "../userError.ts";
 
 /** How long a run that fails tries to take its INVALID index with it, in milliseconds. */
 const cleanUpMs = 10_000;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import pg from "pg";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** libpq's connection variables and nothing else: what psql and pg_dump read, the runner reads. */
 export type Environment = Readonly<Record<string, string | undefined>>;

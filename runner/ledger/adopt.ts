@@ -1,8 +1,8 @@
 import type pg from "pg";
 import { adoptIntoLedger, readLedger } from "./ledger.ts";
-import { hashOf, label, type Migration } from "./migration.ts";
-import type { Session } from "./session.ts";
-import { UserError } from "./userError.ts";
+import { hashOf, label, type Migration } from "../migration/migration.ts";
+import type { Session } from "../database/session.ts";
+import { UserError } from "../userError.ts";
 
 /** What migrations did to the catalog of a database where this tool applied them: the yardstick of an adoption. */
 export interface Reference {

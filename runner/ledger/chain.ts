@@ -1,6 +1,6 @@
 import type { LedgerRow } from "./ledger.ts";
-import { hashOf, label, type Migration } from "./migration.ts";
-import { UserError } from "./userError.ts";
+import { hashOf, label, type Migration } from "../migration/migration.ts";
+import { UserError } from "../userError.ts";
 
 /** How the sql folder and the ledger of a database relate. */
 export interface Chain {

@@ -1,5 +1,5 @@
 import { setFlagsFromString } from "node:v8";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** One statement of a file, as PostgreSQL's own parser cuts it. */
 export interface Statement {

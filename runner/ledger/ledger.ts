@@ -1,9 +1,9 @@
 import type pg from "pg";
-import { createArchive } from "./archive/registry.ts";
-import { ensureCatalogFunctions } from "./catalog/catalog.ts";
-import { fileName, hashOf, type Migration } from "./migration.ts";
+import { createArchive } from "../archive/registry.ts";
+import { ensureCatalogFunctions } from "../catalog/catalog.ts";
+import { fileName, hashOf, type Migration } from "../migration/migration.ts";
 import { mirror, unmirror } from "./mirror.ts";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** What the ledger knows of one applied migration. */
 export interface LedgerRow {

@@ -1,5 +1,5 @@
 import { type Statement, splitStatements } from "./statements.ts";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /**
  * Checks that the runner can run a file as it promises: nothing in it may end the runner's own transaction, and a file

@@ -1,9 +1,9 @@
 import type { Outcome } from "./apply.ts";
-import { requireSameUp } from "./chain.ts";
-import { type LedgerRow, recordInLedger } from "./ledger.ts";
-import { hashOf, label, type Migration } from "./migration.ts";
-import type { Session } from "./session.ts";
-import { UserError } from "./userError.ts";
+import { requireSameUp } from "../ledger/chain.ts";
+import { type LedgerRow, recordInLedger } from "../ledger/ledger.ts";
+import { hashOf, label, type Migration } from "../migration/migration.ts";
+import type { Session } from "../database/session.ts";
+import { UserError } from "../userError.ts";
 
 /**
  * Stores changed down and verify texts of an applied migration. Nothing of the migration runs.

@@ -1,8 +1,8 @@
 import type pg from "pg";
-import type { Directives } from "./directives.ts";
+import type { Directives } from "../migration/directives.ts";
 import type { Settings } from "./settings.ts";
 import { connectionLost, SqlError } from "./sqlError.ts";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** How soon the server notices that a run was killed while a statement of it runs, in milliseconds. */
 export const noticeGoneMs = 1000;

@@ -1,15 +1,15 @@
-import { restoreRows } from "./archive/restore.ts";
-import { recordUndo, takeSnapshot } from "./catalog/undo.ts";
-import { requireNext } from "./chain.ts";
-import { type Directives, readDirectives } from "./directives.ts";
-import { addToLedger, type LedgerRow, readLedger, recordInLedger } from "./ledger.ts";
-import { fileName, hashOf, type Migration } from "./migration.ts";
+import { restoreRows } from "../archive/restore.ts";
+import { recordUndo, takeSnapshot } from "../catalog/undo.ts";
+import { requireNext } from "../ledger/chain.ts";
+import { type Directives, readDirectives } from "../migration/directives.ts";
+import { addToLedger, type LedgerRow, readLedger, recordInLedger } from "../ledger/ledger.ts";
+import { fileName, hashOf, type Migration } from "../migration/migration.ts";
 import { endInterruptedRollBack } from "./rollback.ts";
 import { finishUp, forgetUnfinished, runStatements } from "./resumable.ts";
-import { withRetries } from "./retry.ts";
-import { freshSession, type Session } from "./session.ts";
-import { runFile } from "./sqlError.ts";
-import { inTransaction } from "./transaction.ts";
+import { withRetries } from "../database/retry.ts";
+import { freshSession, type Session } from "../database/session.ts";
+import { runFile } from "../database/sqlError.ts";
+import { inTransaction } from "../database/transaction.ts";
 
 /** What became of one step, for its one line of output. */
 export interface Outcome {

@@ -1,10 +1,10 @@
 import { compareChain } from "./chain.ts";
 import { addRepairToLedger, type LedgerRow, readLedger, removeRepairFromLedger } from "./ledger.ts";
-import { fileName, label, type Migration } from "./migration.ts";
-import { readUnfinished } from "./resumable.ts";
-import type { Session } from "./session.ts";
-import { inTransaction } from "./transaction.ts";
-import { UserError } from "./userError.ts";
+import { fileName, label, type Migration } from "../migration/migration.ts";
+import { readUnfinished } from "../steps/resumable.ts";
+import type { Session } from "../database/session.ts";
+import { inTransaction } from "../database/transaction.ts";
+import { UserError } from "../userError.ts";
 
 /** Why and how a migration is marked. */
 export interface RepairOptions {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** The three files of a migration. */
 export const parts = ["up", "down", "verify"] as const;

@@ -1,4 +1,4 @@
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** What the head of up.sql may ask for. Comment lines of the form `-- name: value` before the first statement. */
 export interface Directives {

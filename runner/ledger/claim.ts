@@ -1,8 +1,8 @@
 import { readClaim, readLedger } from "./ledger.ts";
-import { requirePreconditions } from "./preconditions.ts";
-import { readUnfinished, undoUnfinished } from "./resumable.ts";
-import type { Session } from "./session.ts";
-import { UserError } from "./userError.ts";
+import { requirePreconditions } from "../preconditions.ts";
+import { readUnfinished, undoUnfinished } from "../steps/resumable.ts";
+import type { Session } from "../database/session.ts";
+import { UserError } from "../userError.ts";
 
 /**
  * Makes a stack the one that manages this database. Before the first migration the preconditions are checked.

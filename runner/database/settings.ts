@@ -1,5 +1,5 @@
 import type { Environment } from "./connection.ts";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** How patient the runner is, and for whom it works. All times in milliseconds. */
 export interface Settings {

@@ -1,8 +1,8 @@
-import { keepRows } from "./archive/keep.ts";
-import { readInverse, writeUndo } from "./catalog/inverse.ts";
-import { fileName, type Migration } from "./migration.ts";
-import type { Session } from "./session.ts";
-import { runFile } from "./sqlError.ts";
+import { keepRows } from "../archive/keep.ts";
+import { readInverse, writeUndo } from "../catalog/inverse.ts";
+import { fileName, type Migration } from "../migration/migration.ts";
+import type { Session } from "../database/session.ts";
+import { runFile } from "../database/sqlError.ts";
 
 /**
  * Before the rollback of a migration that `repair` marked as applied: tries its down, to learn what it takes away, and

@@ -1,7 +1,7 @@
 import type pg from "pg";
-import { label, type Migration } from "./migration.ts";
-import { connectionLost, isPassing, SqlError } from "./sqlError.ts";
-import { cutStatements } from "./statementTexts.ts";
+import { label, type Migration } from "../migration/migration.ts";
+import { connectionLost, isPassing, SqlError } from "../database/sqlError.ts";
+import { cutStatements } from "../migration/statementTexts.ts";
 
 /** What the catalog says of Supabase's ledger and this login; null stands for false where there is no table. */
 type Privileges = Record<

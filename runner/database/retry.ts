@@ -1,5 +1,5 @@
 import { inWords, isPassing } from "./sqlError.ts";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** Between two attempts, in milliseconds: long enough for the traffic that queued up to pass. */
 const pauseMs = { shortest: 250, longest: 2000 };

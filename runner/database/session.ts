@@ -1,10 +1,10 @@
 import type pg from "pg";
 import { connect, type Environment } from "./connection.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "./identity.ts";
-import { ensureLedger } from "./ledger.ts";
+import { ensureLedger } from "../ledger/ledger.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { noticeGoneMs } from "./transaction.ts";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** One run's hold on one database: connected, the only run of this tool there, the ledger in place. */
 export interface Session {

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /** Oldest server that the stack supports; Supabase projects run 15 or 17. */
 const oldestMajor = 15;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readDirectives, readDownDirectives } from "./directives.ts";
 import { fileName, type Migration, partLine, parts } from "./migration.ts";
 import { requireRunnable } from "./statementRules.ts";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 const folderName = /^(\d{4})_([a-z0-9]+(?:_[a-z0-9]+)*)$/;
 

@@ -1,18 +1,18 @@
 import type { Outcome } from "./apply.ts";
-import { keepRows } from "./archive/keep.ts";
-import { recordUndo, requireUndone, takeSnapshot } from "./catalog/undo.ts";
-import { requireSameUp } from "./chain.ts";
-import { type Directives, readDirectives } from "./directives.ts";
-import { type LedgerRow, removeFromLedger } from "./ledger.ts";
-import { fileName, label, type Migration } from "./migration.ts";
+import { keepRows } from "../archive/keep.ts";
+import { recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
+import { requireSameUp } from "../ledger/chain.ts";
+import { type Directives, readDirectives } from "../migration/directives.ts";
+import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
+import { fileName, label, type Migration } from "../migration/migration.ts";
 import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
-import { withRetries } from "./retry.ts";
-import { freshSession, type Session } from "./session.ts";
-import { runFile } from "./sqlError.ts";
-import { splitStatements } from "./statements.ts";
-import { inTransaction } from "./transaction.ts";
+import { withRetries } from "../database/retry.ts";
+import { freshSession, type Session } from "../database/session.ts";
+import { runFile } from "../database/sqlError.ts";
+import { splitStatements } from "../migration/statements.ts";
+import { inTransaction } from "../database/transaction.ts";
 import { learnUndo } from "./trial.ts";
-import { UserError } from "./userError.ts";
+import { UserError } from "../userError.ts";
 
 /**
  * Rolls one migration back: its down and the removal of the ledger row are one transaction. A version that is not
