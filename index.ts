@@ -1,6 +1,7 @@
 // The stack on one page: read the config, look at the target, declare what should be, say what there is.
 import { readFile } from "node:fs/promises";
 import * as postgresql from "@pulumi/postgresql";
+import * as pulumi from "@pulumi/pulumi";
 import { AppRoles, roleNames } from "./components/appRoles.ts";
 import { BackupBeforeChanges, BackupBeforeDestroy } from "./components/backup.ts";
 import { DatasetBucket } from "./components/datasetBucket.ts";
@@ -31,6 +32,7 @@ const target = await orStop(() =>
             migrations,
             preconditions,
             stackRoles: roleNames,
+            doing: !pulumi.runtime.isDryRun(),
         },
     ),
 );
@@ -40,7 +42,7 @@ const provider = new postgresql.Provider("postgresql", {
     connectTimeout: 15,
     ...providerConnection(config),
 });
-const roles = new AppRoles("roles", { provider }, { protect: config.protect });
+const roles = new AppRoles("roles", { provider, existing: target.ownRoles }, { protect: config.protect });
 const ledger = new Ledger("ledger", {
     identity: target.identity,
     preconditions,

@@ -11,6 +11,8 @@ export const roleNames = [datasetService, simulationReader] as const;
 
 export interface AppRolesArgs {
     readonly provider: postgresql.Provider;
+    /** Those of the roles that this stack has made already: taken over where its state does not know them any more. */
+    readonly existing: readonly string[];
 }
 
 /**
@@ -18,7 +20,7 @@ export interface AppRolesArgs {
  * them one with `\password`: no secret passes through the stack.
  */
 export class AppRoles extends pulumi.ComponentResource {
-    constructor(name: string, { provider }: AppRolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    constructor(name: string, { provider, existing }: AppRolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
         super("simulation-db:database:AppRoles", name, {}, opts);
         let previous: pulumi.Resource | undefined;
         for (const role of roleNames) {
@@ -26,7 +28,12 @@ export class AppRoles extends pulumi.ComponentResource {
             previous = new postgresql.Role(
                 `${name}-${role}`,
                 { name: role, login: true, inherit: true },
-                { parent: this, provider, ...(previous ? { dependsOn: previous } : {}) },
+                {
+                    parent: this,
+                    provider,
+                    ...(previous ? { dependsOn: previous } : {}),
+                    ...(existing.includes(role) ? { import: role } : {}),
+                },
             );
         }
         this.registerOutputs({ names: roleNames });

@@ -1,8 +1,10 @@
+import type pg from "pg";
 import { type Chain, compareChain } from "../runner/ledger/chain.ts";
 import { connect, type Environment, isLoopback } from "../runner/database/connection.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
 import { type LedgerRow, readClaim, readLedger } from "../runner/ledger/ledger.ts";
 import type { Migration } from "../runner/migration/migration.ts";
+import { storageAccess } from "../runner/bucket.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
 import { UserError } from "../runner/userError.ts";
 import type { Remembered } from "./remembered.ts";
@@ -11,6 +13,8 @@ import type { Remembered } from "./remembered.ts";
 export interface Target {
     readonly identity: DatabaseIdentity;
     readonly chain: Chain;
+    /** Roles of the stack that are there already, in a database that it manages: made by it, also when its state was lost. */
+    readonly ownRoles: readonly string[];
     /** What a person should know and that stops nothing. */
     readonly warnings: readonly string[];
 }
@@ -25,6 +29,8 @@ export interface Expectations {
     readonly preconditions: string;
     /** Roles that this stack makes itself: the preconditions need not find them yet. */
     readonly stackRoles: readonly string[];
+    /** Whether the engine is about to do it, not only to plan it. */
+    readonly doing: boolean;
 }
 
 /**
@@ -38,6 +44,8 @@ export async function readTarget(environment: Environment, expected: Expectation
             'set the shell up for the embedded database: eval "$(npm run -s env)"',
         ]);
     }
+    // A preview does without it; a run must not find out after the migrations.
+    if (expected.doing) storageAccess(environment);
     const client = await connect(environment, "preview");
     try {
         await client.query("set default_transaction_read_only = on");
@@ -52,10 +60,19 @@ export async function readTarget(environment: Environment, expected: Expectation
         const ledger = await readLedger(client);
         const chain = compareChain(expected.migrations, ledger);
         if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
-        return { identity, chain, warnings: lostSince(expected.remembered, ledger) };
+        const ownRoles = claimedBy === undefined ? [] : await readRoles(client, expected.stackRoles);
+        return { identity, chain, ownRoles, warnings: lostSince(expected.remembered, ledger) };
     } finally {
         await client.end();
     }
+}
+
+async function readRoles(client: pg.Client, names: readonly string[]): Promise<string[]> {
+    const { rows } = await client.query<{ name: string }>(
+        "select rolname as name from pg_roles where rolname = any ($1)",
+        [names],
+    );
+    return rows.map(({ name }) => name);
 }
 
 /**

@@ -86,8 +86,8 @@ async function requireEmpty({ client }: Session, name: string): Promise<void> {
     ]);
 }
 
-/** supabase-js with the service key. @throws UserError when address or key are not set */
-export async function storageClient(environment: Environment): Promise<SupabaseClient> {
+/** Address and key of the project's Storage. @throws UserError when either is not set */
+export function storageAccess(environment: Environment): { readonly url: string; readonly key: string } {
     const { SUPABASE_URL: url, SUPABASE_SERVICE_ROLE_KEY: key } = environment;
     if (!url) {
         throw new UserError("SUPABASE_URL is not set: the address of the project's API.", [
@@ -99,6 +99,12 @@ export async function storageClient(environment: Environment): Promise<SupabaseC
             "export it in this shell or in the CI's secrets; it never goes into config or state",
         ]);
     }
+    return { url, key };
+}
+
+/** supabase-js with the service key. @throws UserError when address or key are not set */
+export async function storageClient(environment: Environment): Promise<SupabaseClient> {
+    const { url, key } = storageAccess(environment);
     // Heavy to load, and only the bucket step needs it.
     const { createClient } = await import("@supabase/supabase-js");
     return createClient(url, key, { auth: { persistSession: false, autoRefreshToken: false } });

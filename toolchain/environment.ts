@@ -52,7 +52,8 @@ export function variablesOf(
     const node = dirname(process.execPath);
     const path = withoutNpm(env.PATH ?? "");
     const withNode = pathWith([node], path);
-    const folders = cli === undefined || firstOnPath("pulumi", withNode) === cli.command ? [] : cli.folders;
+    // An installed engine may be on the part of PATH that goes with npm's.
+    const folders = cli === undefined || firstOnPath("pulumi", withNode) === cli.command ? [] : [dirname(cli.command)];
     const common = {
         PATH: pathWith([node, ...folders], path),
         PULUMI_SKIP_UPDATE_CHECK: "1",

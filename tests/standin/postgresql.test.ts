@@ -11,9 +11,9 @@ import * as pulumi from "@pulumi/pulumi";
 
 const provider = new postgresql.Provider("server", { superuser: false, sslmode: "disable" });
 let before = [];
-for (const [name, { type, ...args }] of Object.entries(JSON.parse(readFileSync("resources.json", "utf8")))) {
+for (const [name, { type, imported, ...args }] of Object.entries(JSON.parse(readFileSync("resources.json", "utf8")))) {
     if (args.password) args.password = pulumi.secret(args.password);
-    before = [new postgresql[type](name, args, { provider, dependsOn: before })];
+    before = [new postgresql[type](name, args, { provider, dependsOn: before, import: imported })];
 }
 `;
 
@@ -285,6 +285,42 @@ for (const major of [15, 17] as const) {
                 assert.equal(limit, "7");
                 const config = await list("select unnest(rolconfig) from pg_roles where rolname = $1", SERVICE);
                 assert.deepEqual(config, ["search_path=contract, public"]);
+            });
+        });
+
+        describe("import", () => {
+            const found: Resources = { found: { type: "Role", name: "contract_found", login: true } };
+
+            before(async () => {
+                await sql.query("create role contract_found login connection limit 4");
+                await succeed(program.destroy());
+            });
+            after(async () => {
+                await declare({ ...ROLES, ...GRANTS });
+                await succeed(program.up());
+            });
+
+            it("a role that is there is taken over as it is, when the program says the same", async () => {
+                const wanted = { ...found.found, connectionLimit: 4, imported: "contract_found" };
+                await declare({ found: { type: "Role", ...wanted } });
+                assert.match(await succeed(program.up()), /= .*Role found import/);
+                assert.deepEqual(await list("select rolconnlimit from pg_roles where rolname = 'contract_found'"), [
+                    "4",
+                ]);
+                assert.match(await succeed(program.preview()), /unchanged/);
+            });
+
+            it("a role that is there and differs is taken over and becomes what the program says", async () => {
+                await sql.query("create role contract_other login connection limit 4");
+                await declare({ other: { type: "Role", name: "contract_other", imported: "contract_other" } });
+                await succeed(program.up());
+                assert.match(await succeed(program.preview()), /unchanged/);
+                assert.deepEqual(
+                    await list(
+                        "select rolcanlogin || ' ' || rolconnlimit from pg_roles where rolname = 'contract_other'",
+                    ),
+                    ["false -1"],
+                );
             });
         });
 

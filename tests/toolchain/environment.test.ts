@@ -62,6 +62,12 @@ describe("the environment of a stack", () => {
         assert.equal(PATH, `${node}:/own bin:/home/p/node_modules/.bin:/usr/bin`);
     });
 
+    it("keeps an engine on PATH that was found in front of what npm put there", () => {
+        const env = { PATH: "/engine:/p/node_modules/.bin:/usr/lib/npm/lib/node-gyp-bin:/usr/bin" };
+        const found = { ...cli, command: "/engine/pulumi", folders: [] };
+        assert.equal(variablesOf("/p", dev, { cli: found, server, env }).PATH, `${node}:/engine:/usr/bin`);
+    });
+
     it("of any other stack brings programs only: backend, login and password stay the user's", () => {
         const env = { PATH: "/usr/bin", PULUMI_BACKEND_URL: "s3://ours", PGPASSWORD: "theirs", PULUMI_HOME: "/home/p" };
         assert.deepEqual(Object.keys(variablesOf("/p", staging, { cli, server: undefined, env })), [

@@ -27,6 +27,8 @@ export interface Difference {
  * Nothing but create, read, update and delete may have an effect or connect to anything.
  */
 export interface ResourceKind {
+    /** Whether `read` finds all of it by its id alone, so that the engine can take over what no state knows. */
+    readonly importable?: true;
     check(urn: string, inputs: Properties): Checked;
     diff(outputs: Properties, oldInputs: Properties, inputs: Properties): Difference;
     /** The outputs as far as a preview can know them. */

@@ -116,10 +116,11 @@ export async function serve(provider: Provider): Promise<void> {
         read: answer(async request => {
             const [urn, id] = [request.getUrn(), request.getId()];
             const [outputs, inputs] = [read(request.getProperties()), read(request.getInputs())];
-            if (Object.keys({ ...outputs, ...inputs }).length === 0) {
-                throw refusal(provider.official, `imports nothing: ${typeOf(urn)} ${id}`);
+            const kind = kindOf(urn);
+            if (!kind.importable && Object.keys({ ...outputs, ...inputs }).length === 0) {
+                throw refusal(provider.official, `imports nothing of this kind: ${typeOf(urn)} ${id}`);
             }
-            const found = await kindOf(urn).read(urn, id, outputs, inputs);
+            const found = await kind.read(urn, id, outputs, inputs);
             if (found === undefined) return new messages.ReadResponse();
             return new messages.ReadResponse()
                 .setId(id)

@@ -64,6 +64,7 @@ const literal = pg.escapeLiteral;
 
 /** `postgresql:index/role:Role` as the official plugin has it: see tests/standin/postgresql.test.ts. */
 export class Role implements ResourceKind {
+    readonly importable = true;
     readonly #connections: () => Connections;
 
     constructor(connections: () => Connections) {
