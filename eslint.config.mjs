@@ -72,6 +72,11 @@ export default tseslint.config(
         "A preview looks at the target with the runner's parts.",
     ),
     house(
+        ["preview/shadow/**"],
+        ["**/components/**", "**/config.ts", "**/index.ts", "**/toolchain/**"],
+        "A shadow is a server of its own, which local/ knows how to start.",
+    ),
+    house(
         ["config.ts", "index.ts"],
         ["**/local/**", "**/toolchain/**"],
         "The stack does not know how the database or the engine came here.",

@@ -13,7 +13,17 @@ import { type Outcome, outcomeOf, ownEnvironment } from "./engine.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What the engine needs of the project: the stack's program and whatever it imports or reads. */
-const parts = ["Pulumi.yaml", "package.json", "index.ts", "config.ts", "components", "preview", "runner", "sql"];
+const parts = [
+    "Pulumi.yaml",
+    "package.json",
+    "index.ts",
+    "config.ts",
+    "components",
+    "preview",
+    "runner",
+    "local",
+    "sql",
+];
 
 /** A hanging engine must not hang the tests; in milliseconds. */
 const stepLimit = 240_000;
