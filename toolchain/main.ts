@@ -13,7 +13,7 @@ import {
 } from "./environment.ts";
 import { ensurePlugins } from "./plugins.ts";
 import { ensurePulumi, type PulumiCli } from "./pulumiCli.ts";
-import { readStackFile, type StackFile } from "./stackFile.ts";
+import { placeOf, readStackFile, type StackFile } from "./stackFile.ts";
 
 const root = dirname(import.meta.dirname);
 
@@ -114,10 +114,11 @@ async function start(name: string): Promise<number> {
 /** A command of the runner, on the database of a stack. */
 async function runner(verb: "status" | "check", name: string, args: readonly string[]): Promise<number> {
     const stack = readStackFile(root, name);
+    const place = placeOf(stack);
     const ambient = ambientFor(root, stack, process.env);
     useLocalFolder();
     const server = stack.embedded ? await startServer(stack) : undefined;
-    const env = { ...ambient, ...stack.place, ...variablesOf(root, stack, { cli: undefined, server, env: ambient }) };
+    const env = { ...ambient, ...place, ...variablesOf(root, stack, { cli: undefined, server, env: ambient }) };
     // The engine has no part in this.
     return await runForeground(process.execPath, [join(root, "runner", "main.ts"), verb, ...args], {
         cwd: root,

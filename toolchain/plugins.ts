@@ -38,7 +38,8 @@ const pluginNames = Object.keys(pluginVersions) as PluginName[];
 export async function ensurePlugins(options: PluginOptions): Promise<void> {
     const { root, pulumiHome, say } = options;
     const absent = () => pluginNames.filter(name => !isInstalled(name, options));
-    if (absent().some(name => !hasStandIn(name, options) || isInUsersHome(name)) || worthTrying(options)) {
+    const looking = absent().some(name => !hasStandIn(name, options) || isInUsersHome(name)) || worthTrying(options);
+    if (looking) {
         const waiting = (holder: string) => say(`waiting for ${holder}, which is installing plugins ...`);
         await withLock(join(root, ".local", "pulumi", "plugins.lock"), waiting, async () => {
             for (const name of absent().filter(isInUsersHome)) takeFromUsersHome(name, pulumiHome);
@@ -55,7 +56,9 @@ export async function ensurePlugins(options: PluginOptions): Promise<void> {
             "Stand-in plugins serve the local database only, never a real project.",
         ]);
     }
-    say(`stand-in plugins serve for ${names}: the official ones are not to be had here (local database only)`);
+    // Said when it is decided, not by every command of the day.
+    if (looking)
+        say(`stand-in plugins serve for ${names}: the official ones are not to be had here (local database only)`);
 }
 
 function installCommand(name: PluginName): string {

@@ -66,6 +66,23 @@ export function readStackFile(root: string, name: string): StackFile {
     };
 }
 
+/**
+ * Where the stack's database is, for a command that the engine has no part in.
+ *
+ * @throws UserError when the file still has a placeholder there
+ */
+export function placeOf({ name, place }: StackFile): Readonly<Record<string, string>> {
+    const left = Object.entries(place).filter(([, value]) => /[<>]/.test(value));
+    if (left.length === 0) return place;
+    const lines = left.map(
+        ([variable, value]) =>
+            `  simulation-db:${placeKeys[variable as keyof typeof placeKeys]} is still the placeholder ${value}`,
+    );
+    throw new UserError(`Pulumi.${name.split("/").at(-1)}.yaml is not ready:\n${lines.join("\n")}`, [
+        "Pulumi.yaml describes every key",
+    ]);
+}
+
 function stackNames(root: string): string[] {
     return readdirSync(root)
         .map(file => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1])

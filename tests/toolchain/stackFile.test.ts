@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UserError } from "../../runner/userError.ts";
-import { readStackFile } from "../../toolchain/stackFile.ts";
+import { placeOf, readStackFile } from "../../toolchain/stackFile.ts";
 import { inScratch, put } from "./scratch.ts";
 
 function files(folder: string, project: string, stack: string): void {
@@ -47,6 +47,24 @@ describe("a stack's file", () => {
         inScratch(async folder => {
             files(folder, "", "");
             assert.equal(readStackFile(folder, "dev").embedded, false);
+        }));
+
+    it("a placeholder that is left is named before anything is connected to", () =>
+        inScratch(async folder => {
+            files(
+                folder,
+                "",
+                "config:\n  simulation-db:databaseHost: <HOST>\n  simulation-db:databaseUser: postgres\n",
+            );
+            const stack = readStackFile(folder, "dev");
+            assert.throws(
+                () => placeOf(stack),
+                (error: unknown) =>
+                    error instanceof UserError &&
+                    /Pulumi\.dev\.yaml is not ready:\n {2}simulation-db:databaseHost is still the placeholder <HOST>$/.test(
+                        error.message,
+                    ),
+            );
         }));
 
     it("a stack without a file is an error that names those there are", () =>
