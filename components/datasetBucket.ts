@@ -1,5 +1,6 @@
 import type { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { datasetMimeTypes } from "../runner/datasetFileTypes.ts";
 import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
 
 export interface DatasetBucketArgs {
@@ -10,19 +11,6 @@ export interface DatasetBucketArgs {
     /** What must exist before: the migrations that hold the bucket's name and limit in the database. */
     readonly after: readonly pulumi.Resource[];
 }
-
-/**
- * What browsers and tools declare for CSV and Parquet: Windows sends CSV as an Excel type, and most send Parquet as
- * octet-stream. The storage policies check the extension, so the last one lets no other file in.
- */
-const mimeTypes = [
-    "text/csv",
-    "application/csv",
-    "application/vnd.ms-excel",
-    "application/vnd.apache.parquet",
-    "application/x-parquet",
-    "application/octet-stream",
-];
 
 /** The private bucket of the datasets. Destroying it is refused while it holds files. */
 export class DatasetBucket extends pulumi.ComponentResource {
@@ -35,7 +23,7 @@ export class DatasetBucket extends pulumi.ComponentResource {
             { create: "bucket put", update: "bucket put", delete: "bucket remove" },
             {
                 environment: args.environment,
-                stdin: JSON.stringify({ name: args.name, maxBytes: args.maxBytes, mimeTypes }),
+                stdin: JSON.stringify({ name: args.name, maxBytes: args.maxBytes, mimeTypes: datasetMimeTypes }),
             },
             { parent: this, dependsOn: [...args.after] },
         );

@@ -13,7 +13,7 @@ export interface TableGrantsArgs {
 }
 
 /** One row per grant; `columns` narrows it. Row level security still decides which rows. */
-interface TableGrant {
+export interface TableGrant {
     readonly role: string;
     readonly table: string;
     readonly privilege: "SELECT" | "INSERT" | "UPDATE";
@@ -25,7 +25,7 @@ const measured = ["file_size", "schema_json", "row_count", "column_count"];
 const written = ["name", "description", "file_path", "file_type", ...measured];
 
 /** What the applications' roles may do in schema public: least privilege, and nothing is deleted by a service. */
-const grants: readonly TableGrant[] = [
+export const tableGrants: readonly TableGrant[] = [
     { role: datasetService, table: "datasets", privilege: "SELECT" },
     { role: datasetService, table: "datasets", privilege: "INSERT", columns: ["id", "owner_id", ...written] },
     { role: datasetService, table: "datasets", privilege: "UPDATE", columns: measured },
@@ -50,7 +50,7 @@ export class TableGrants extends pulumi.ComponentResource {
         // In one row: grants on one object that run side by side fail with "tuple concurrently updated".
         let dependsOn: pulumi.Resource[] = [...after];
         const options = () => ({ parent: this, provider, dependsOn, deleteBeforeReplace: true });
-        for (const { role, table, privilege, columns } of grants) {
+        for (const { role, table, privilege, columns } of tableGrants) {
             const grant = new postgresql.Grant(
                 `${name}-${role}-${table}-${privilege.toLowerCase()}`,
                 {

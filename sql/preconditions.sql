@@ -68,6 +68,7 @@ planned_name (kind, table_name, name) as (
         ('constraint', 'public.simulation_runs', 'simulation_runs_execution_time_not_negative'),
         ('constraint', 'public.simulation_runs', 'simulation_runs_completed_after_start'),
         ('constraint', 'public.simulation_runs', 'simulation_runs_completed_when_final'),
+        ('constraint', 'public.simulation_runs', 'simulation_runs_execution_time_when_final'),
         ('constraint', 'public.simulation_runs', 'simulation_runs_config_size'),
         ('constraint', 'public.simulation_runs', 'simulation_runs_results_size'),
         ('constraint', 'public.simulation_runs', 'simulation_runs_error_message_size'),
@@ -75,6 +76,7 @@ planned_name (kind, table_name, name) as (
         ('constraint', 'public.simulation_runs', 'simulation_runs_user_id_fkey'),
         ('trigger', 'public.simulation_runs', 'handle_simulation_runs_updated_at'),
         ('trigger', 'public.simulation_runs', 'simulation_runs_identity_kept'),
+        ('trigger', 'public.simulation_runs', 'simulation_runs_status_kept'),
         ('policy', 'public.simulation_runs', 'simulation_runs_member_read'),
         ('policy', 'public.simulation_runs', 'simulation_runs_member_insert'),
         ('policy', 'public.simulation_runs', 'simulation_runs_member_update'),
@@ -86,7 +88,10 @@ planned_name (kind, table_name, name) as (
         ('policy', 'storage.objects', 'dataset_files_owner_insert'),
         ('policy', 'storage.objects', 'dataset_files_owner_update'),
         ('policy', 'storage.objects', 'dataset_files_owner_delete'),
-        ('policy', 'storage.objects', 'dataset_files_owner_only')
+        ('policy', 'storage.objects', 'dataset_files_owner_only_read'),
+        ('policy', 'storage.objects', 'dataset_files_owner_only_insert'),
+        ('policy', 'storage.objects', 'dataset_files_owner_only_update'),
+        ('policy', 'storage.objects', 'dataset_files_owner_only_delete')
 ),
 
 -- Rows that a constraint of the migrations would refuse; counted only where the columns are there.
@@ -103,6 +108,11 @@ unfit_row (columns, predicate, problem) as (
             array['status', 'completed_at'],
             $$completed_at is not null and status not in ('completed', 'failed', 'cancelled')$$,
             'have a completed_at but no final status'
+        ),
+        (
+            array['status', 'execution_time_ms'],
+            $$execution_time_ms is not null and status not in ('completed', 'failed', 'cancelled')$$,
+            'have an execution_time_ms but no final status'
         ),
         (array['config_json'], 'pg_column_size(config_json) > 1048576', 'have a config_json of more than 1 MiB'),
         (array['results_json'], 'pg_column_size(results_json) > 16777216', 'have a results_json of more than 16 MiB'),

@@ -34,3 +34,25 @@ grant execute on function simulation_private.dataset_bucket_id() to authenticate
 
 comment on function simulation_private.dataset_bucket_id() is
     'Id of the bucket of the datasets, for policies: the caller cannot read the setting itself.';
+
+create function simulation_private.fits_dataset_bucket(metadata jsonb) returns boolean
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select
+        not exists (
+            select
+            from jsonb_each_text(case jsonb_typeof(metadata) when 'object' then metadata end) as entry (key, value)
+            where entry.key in ('size', 'contentLength')
+                and case when entry.value ~ '^\d{1,30}$' then entry.value::numeric > bucket.max_bytes else entry.value is not null end
+        )
+    from simulation_private.dataset_bucket as bucket
+$$;
+
+revoke all on function simulation_private.fits_dataset_bucket(jsonb) from public, anon, authenticated, service_role;
+grant execute on function simulation_private.fits_dataset_bucket(jsonb) to authenticated;
+
+comment on function simulation_private.fits_dataset_bucket(jsonb) is
+    'Whether the size that Storage writes into storage.objects.metadata, before an upload (contentLength) and after it (size), is within the limit.';

@@ -1,17 +1,32 @@
--- The setting is there, holds one row at most, and is reached only through its function.
+-- The setting is there, holds one row at most, and is reached only through its functions.
 do $$
 declare
     reached_by text;
+    wanted text;
 begin
     if to_regclass('simulation_private.dataset_bucket') is null then
         raise exception 'table simulation_private.dataset_bucket is missing';
     end if;
-    if not exists (
+    select string_agg(needed.name, ', ') into wanted
+    from (
+        values
+            ('dataset_bucket_pkey'), ('dataset_bucket_one_row'), ('dataset_bucket_id_length'), ('dataset_bucket_max_bytes_positive')
+    ) as needed (name)
+    where not exists (
         select
         from pg_constraint
-        where conrelid = 'simulation_private.dataset_bucket'::regclass and conname = 'dataset_bucket_one_row' and convalidated
-    ) then
-        raise exception 'constraint dataset_bucket_one_row is missing';
+        where conrelid = 'simulation_private.dataset_bucket'::regclass and conname = needed.name and convalidated
+    );
+    if wanted is not null then
+        raise exception 'simulation_private.dataset_bucket lacks the constraints %', wanted;
+    end if;
+    if not (select relrowsecurity from pg_class where oid = 'simulation_private.dataset_bucket'::regclass)
+        or exists (
+            select
+            from pg_attribute
+            where attrelid = 'simulation_private.dataset_bucket'::regclass and attnum > 0 and not attisdropped and not attnotnull
+        ) then
+        raise exception 'simulation_private.dataset_bucket lacks row level security or a not null constraint';
     end if;
     select string_agg(role.name, ', ') into reached_by
     from (values ('anon'), ('authenticated'), ('service_role')) as role (name)
@@ -20,14 +35,24 @@ begin
         raise exception 'table simulation_private.dataset_bucket is open to %', reached_by;
     end if;
 
-    if to_regprocedure('simulation_private.dataset_bucket_id()') is null then
-        raise exception 'function simulation_private.dataset_bucket_id() is missing';
-    end if;
-    if not has_function_privilege('authenticated', 'simulation_private.dataset_bucket_id()', 'execute') then
-        raise exception 'authenticated cannot execute simulation_private.dataset_bucket_id(), which the storage policies call';
-    end if;
-    if has_function_privilege('anon', 'simulation_private.dataset_bucket_id()', 'execute') then
-        raise exception 'anon can execute simulation_private.dataset_bucket_id()';
-    end if;
+    foreach wanted in array array[
+        'simulation_private.dataset_bucket_id()',
+        'simulation_private.fits_dataset_bucket(jsonb)'
+    ] loop
+        if to_regprocedure(wanted) is null then
+            raise exception 'function % is missing', wanted;
+        end if;
+        if not exists (
+            select from pg_proc where oid = to_regprocedure(wanted) and prosecdef and proconfig @> array['search_path=""']
+        ) then
+            raise exception 'function % is not security definer, or has no fixed search_path', wanted;
+        end if;
+        if not has_function_privilege('authenticated', wanted, 'execute') then
+            raise exception 'authenticated cannot execute %, which the storage policies call', wanted;
+        end if;
+        if has_function_privilege('anon', wanted, 'execute') then
+            raise exception 'anon can execute %', wanted;
+        end if;
+    end loop;
 end
 $$;

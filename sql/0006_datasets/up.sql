@@ -40,8 +40,9 @@ alter table public.datasets enable row level security;
 -- Said in full, so that the table is the same whatever the project's default privileges are.
 revoke all on table public.datasets from public, anon, authenticated, service_role;
 grant select, delete on table public.datasets to authenticated;
+-- No insert of id: the refusal of one that is taken would tell whether somebody else's dataset has it.
 grant
-    insert (id, owner_id, name, description, file_path, file_size, file_type, schema_json, row_count, column_count),
+    insert (owner_id, name, description, file_path, file_size, file_type, schema_json, row_count, column_count),
     update (name, description, file_path, file_size, file_type, schema_json, row_count, column_count)
 on table public.datasets to authenticated;
 grant all on table public.datasets to service_role;

@@ -73,7 +73,7 @@ begin
     if has_table_privilege('authenticated', 'public.datasets', 'truncate, references, trigger')
         or has_any_column_privilege('authenticated', 'public.datasets', 'references')
         or has_column_privilege('authenticated', 'public.datasets', 'owner_id', 'update')
-        or has_column_privilege('authenticated', 'public.datasets', 'id', 'update')
+        or has_column_privilege('authenticated', 'public.datasets', 'id', 'insert, update')
         or has_column_privilege('authenticated', 'public.datasets', 'created_at', 'insert, update') then
         raise exception 'authenticated has more than its privileges on public.datasets';
     end if;

@@ -1,4 +1,4 @@
--- The seven checks are there, validated or not.
+-- The eight checks are there, validated or not.
 do $$
 declare
     missing text;
@@ -8,7 +8,8 @@ begin
         values
             ('simulation_runs_status_known'), ('simulation_runs_execution_time_not_negative'),
             ('simulation_runs_completed_after_start'), ('simulation_runs_completed_when_final'),
-            ('simulation_runs_config_size'), ('simulation_runs_results_size'), ('simulation_runs_error_message_size')
+            ('simulation_runs_execution_time_when_final'), ('simulation_runs_config_size'),
+            ('simulation_runs_results_size'), ('simulation_runs_error_message_size')
     ) as wanted (name)
     where not exists (
         select

@@ -4,6 +4,7 @@ alter table public.simulation_runs
     drop constraint simulation_runs_execution_time_not_negative,
     drop constraint simulation_runs_completed_after_start,
     drop constraint simulation_runs_completed_when_final,
+    drop constraint simulation_runs_execution_time_when_final,
     drop constraint simulation_runs_config_size,
     drop constraint simulation_runs_results_size,
     drop constraint simulation_runs_error_message_size,
@@ -17,6 +18,8 @@ alter table public.simulation_runs
         check (completed_at >= started_at) not valid,
     add constraint simulation_runs_completed_when_final
         check (completed_at is null or status in ('completed', 'failed', 'cancelled')) not valid,
+    add constraint simulation_runs_execution_time_when_final
+        check (execution_time_ms is null or status in ('completed', 'failed', 'cancelled')) not valid,
     add constraint simulation_runs_config_size
         check (pg_column_size(config_json) <= 1048576) not valid,
     add constraint simulation_runs_results_size

@@ -1,2 +1,2 @@
 -- Nothing is lost.
-drop function simulation_private.active_organization_ids();
+drop view simulation_private.active_organizations;

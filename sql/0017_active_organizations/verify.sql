@@ -1,21 +1,22 @@
--- The function is there, stable, security definer with a fixed search_path, and for authenticated only.
+-- The view is there, reads as an owner whom no policy binds, and is for authenticated only.
 do $$
 declare
-    found pg_proc;
+    found pg_class;
 begin
-    select * into found from pg_proc where oid = to_regprocedure('simulation_private.active_organization_ids()');
+    select * into found from pg_class where oid = to_regclass('simulation_private.active_organizations') and relkind = 'v';
     if found.oid is null then
-        raise exception 'function simulation_private.active_organization_ids() is missing';
+        raise exception 'view simulation_private.active_organizations is missing';
     end if;
-    if found.prorettype <> 'uuid[]'::regtype or found.provolatile <> 's' or not found.prosecdef
-        or not coalesce(found.proconfig @> array['search_path=""'], false) then
-        raise exception 'function simulation_private.active_organization_ids() is another one';
+    if coalesce(found.reloptions @> array['security_invoker=true'], false)
+        or not (select rolbypassrls or rolsuper from pg_roles where oid = found.relowner) then
+        raise exception 'view simulation_private.active_organizations is bound by the policies of organization_members';
     end if;
-    if not has_function_privilege('authenticated', found.oid, 'execute') then
-        raise exception 'authenticated cannot execute simulation_private.active_organization_ids(), which policies call';
+    if not has_table_privilege('authenticated', found.oid, 'select') then
+        raise exception 'authenticated cannot read simulation_private.active_organizations, which policies read';
     end if;
-    if has_function_privilege('anon', found.oid, 'execute') then
-        raise exception 'anon can execute simulation_private.active_organization_ids()';
+    if has_table_privilege('authenticated', found.oid, 'insert, update, delete, truncate')
+        or has_table_privilege('anon', found.oid, 'select, insert, update, delete, truncate') then
+        raise exception 'simulation_private.active_organizations is open to more than authenticated''s reading';
     end if;
 end
 $$;

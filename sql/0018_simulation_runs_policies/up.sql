@@ -10,32 +10,32 @@ create policy simulation_runs_member_read on public.simulation_runs
     for select to authenticated
     using (
         user_id = (select auth.uid())
-        or org_id = any ((select simulation_private.active_organization_ids())::uuid[])
+        or org_id = any (array(select active.org_id from simulation_private.active_organizations as active))
     );
 
 create policy simulation_runs_member_insert on public.simulation_runs
     for insert to authenticated
     with check (
         (user_id = (select auth.uid()) or (user_id is null and org_id is not null))
-        and (org_id is null or org_id = any ((select simulation_private.active_organization_ids())::uuid[]))
+        and (org_id is null or org_id = any (array(select active.org_id from simulation_private.active_organizations as active)))
     );
 
 create policy simulation_runs_member_update on public.simulation_runs
     for update to authenticated
     using (
         (user_id = (select auth.uid()) or (user_id is null and org_id is not null))
-        and (org_id is null or org_id = any ((select simulation_private.active_organization_ids())::uuid[]))
+        and (org_id is null or org_id = any (array(select active.org_id from simulation_private.active_organizations as active)))
     )
     with check (
         (user_id = (select auth.uid()) or (user_id is null and org_id is not null))
-        and (org_id is null or org_id = any ((select simulation_private.active_organization_ids())::uuid[]))
+        and (org_id is null or org_id = any (array(select active.org_id from simulation_private.active_organizations as active)))
     );
 
 create policy simulation_runs_owner_delete on public.simulation_runs
     for delete to authenticated
     using (
         user_id = (select auth.uid())
-        and (org_id is null or org_id = any ((select simulation_private.active_organization_ids())::uuid[]))
+        and (org_id is null or org_id = any (array(select active.org_id from simulation_private.active_organizations as active)))
     );
 
 -- Policies add up: one that the project had before could let a run through under another person's name.
@@ -45,7 +45,7 @@ create policy simulation_runs_honest_insert on public.simulation_runs
     as restrictive for insert to authenticated
     with check (
         (user_id is null or user_id = (select auth.uid()))
-        and (org_id is null or org_id = any ((select simulation_private.active_organization_ids())::uuid[]))
+        and (org_id is null or org_id = any (array(select active.org_id from simulation_private.active_organizations as active)))
         and (dataset_id is null or exists (select from public.datasets as dataset where dataset.id = simulation_runs.dataset_id))
     );
 
@@ -54,7 +54,7 @@ create policy simulation_runs_honest_update on public.simulation_runs
     using (true)
     with check (
         (user_id is null or user_id = (select auth.uid()))
-        and (org_id is null or org_id = any ((select simulation_private.active_organization_ids())::uuid[]))
+        and (org_id is null or org_id = any (array(select active.org_id from simulation_private.active_organizations as active)))
         and (dataset_id is null or exists (select from public.datasets as dataset where dataset.id = simulation_runs.dataset_id))
     );
 

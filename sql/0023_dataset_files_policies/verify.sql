@@ -1,4 +1,4 @@
--- The five policies are there for authenticated alone, and row level security is on.
+-- The eight policies are there for authenticated alone, and row level security is on.
 do $$
 declare
     missing text;
@@ -8,7 +8,8 @@ begin
         values
             ('dataset_files_owner_read', 'SELECT', 'PERMISSIVE'), ('dataset_files_owner_insert', 'INSERT', 'PERMISSIVE'),
             ('dataset_files_owner_update', 'UPDATE', 'PERMISSIVE'), ('dataset_files_owner_delete', 'DELETE', 'PERMISSIVE'),
-            ('dataset_files_owner_only', 'ALL', 'RESTRICTIVE')
+            ('dataset_files_owner_only_read', 'SELECT', 'RESTRICTIVE'), ('dataset_files_owner_only_insert', 'INSERT', 'RESTRICTIVE'),
+            ('dataset_files_owner_only_update', 'UPDATE', 'RESTRICTIVE'), ('dataset_files_owner_only_delete', 'DELETE', 'RESTRICTIVE')
     ) as wanted (name, command, kind)
     where not exists (
         select

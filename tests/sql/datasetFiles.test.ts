@@ -94,6 +94,7 @@ for (const kind of opposites) {
             ["a double slash", `${ada.sub}//loans.csv`],
             ["a backslash", `${ada.sub}/..\\loans.csv`],
             ["a control character", `${ada.sub}/loans\u0001.csv`],
+            ["a mark without a width", `${ada.sub}/lo\u200bans.csv`],
         ] as const) {
             it(`a name with ${what} is refused for upload and for moving`, () =>
                 scene(ground, async say => {
@@ -102,6 +103,37 @@ for (const kind of opposites) {
                     await assert.rejects(move(say, ada, name), forbidden);
                 }));
         }
+
+        it("a file that is larger than the limit, before or after its upload, or of no size, is refused", () =>
+            scene(ground, async say => {
+                const described = (metadata: string | null) =>
+                    say(ada, "insert into storage.objects (bucket_id, name, metadata) values ('datasets', $1, $2)", [
+                        own,
+                        metadata,
+                    ]);
+                const limit = 52_428_800;
+                const rename = "update storage.objects set name = $1 where name = $2";
+                for (const key of ["size", "contentLength"]) {
+                    for (const bytes of [limit + 1, String(limit + 1), "1e30", -1, "much", "9".repeat(40)])
+                        await assert.rejects(described(JSON.stringify({ [key]: bytes })), forbidden, String(bytes));
+                    await described(JSON.stringify({ [key]: limit, mimetype: "text/csv" }));
+                    assert.equal((await say(ada, rename, [`${ada.sub}/${key}.csv`, own])).rowCount, 1);
+                    const larger = JSON.stringify({ [key]: limit + 1 });
+                    await assert.rejects(say(ada, "update storage.objects set metadata = $1", [larger]), forbidden);
+                }
+            }));
+
+        it("a file under another owner's name is refused", () =>
+            scene(ground, async say => {
+                const put = (owner: string | null) =>
+                    say(ada, "insert into storage.objects (bucket_id, name, owner_id) values ('datasets', $1, $2)", [
+                        own,
+                        owner,
+                    ]);
+                await assert.rejects(put(alan.sub), forbidden);
+                await put(null);
+                await assert.rejects(say(ada, "update storage.objects set owner_id = $1", [alan.sub]), forbidden);
+            }));
 
         it("the policies open no other bucket", () =>
             scene(ground, async say => {

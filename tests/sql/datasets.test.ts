@@ -107,6 +107,11 @@ for (const kind of opposites) {
                     await assert.rejects(insert(say, ada, { created_at: "2001-01-01" }), forbidden);
                 }));
 
+            it("the owner cannot choose an id, which would tell whether another's dataset has it", () =>
+                scene(ground, async say => {
+                    await assert.rejects(insert(say, ada, { id: "e0000000-0000-4000-8000-000000000001" }), forbidden);
+                }));
+
             it("the owner can neither truncate nor refer to the table", () =>
                 scene(ground, async say => {
                     await assert.rejects(say(ada, "truncate public.datasets cascade"), forbidden);
@@ -156,12 +161,12 @@ for (const kind of opposites) {
                     await assert.rejects(say(reader, "delete from public.datasets"), forbidden);
                 }));
 
-            it("no role of the API can call the private functions by name", () =>
+            it("no role of the API can use the private function and view by name", () =>
                 scene(ground, async say => {
                     for (const actor of [anon, ada, serviceRole]) {
                         await assert.rejects(say(actor, "select simulation_private.dataset_bucket_id()"), forbidden);
                         await assert.rejects(
-                            say(actor, "select simulation_private.active_organization_ids()"),
+                            say(actor, "select from simulation_private.active_organizations"),
                             forbidden,
                         );
                     }

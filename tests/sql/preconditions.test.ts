@@ -151,6 +151,7 @@ describe("preconditions", function () {
                     "table public.simulation_runs 12 rows have a status other than running, completed, failed and cancelled",
                     "table public.simulation_runs 12 rows have a user_id that is nobody's in auth.users",
                     "table public.simulation_runs 12 rows have an error_message of more than 64 KiB",
+                    "table public.simulation_runs 12 rows have an execution_time_ms but no final status",
                 ],
             ],
             [

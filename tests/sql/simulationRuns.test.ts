@@ -251,23 +251,28 @@ for (const kind of opposites) {
                     }));
             }
 
-            it("the owner shares a run with an organization of theirs, and a member takes over a run under no name", () =>
+            it("the owner shares a run with an organization of theirs, once", () =>
                 scene(ground, async say => {
-                    await insert(say, ada, { user_id: ada.sub });
-                    assert.equal(
-                        (
-                            await say(
-                                ada,
-                                `update public.simulation_runs set org_id = '${northwind}' where name = 'Mine'`,
-                            )
-                        ).rowCount,
-                        1,
-                    );
-                    await insert(say, serviceRole, { name: "Ours", org_id: northwind });
-                    const takeOver = say(alan, "update public.simulation_runs set user_id = $1 where name = 'Ours'", [
-                        alan.sub,
-                    ]);
-                    assert.equal((await takeOver).rowCount, 1);
+                    await insert(say, alan, { user_id: alan.sub });
+                    const give = (org: string | null) =>
+                        say(alan, "update public.simulation_runs set org_id = $1 where name = 'Mine'", [org]);
+                    assert.equal((await give(northwind)).rowCount, 1);
+                    assert.equal((await give(northwind)).rowCount, 1);
+                    await assert.rejects(give(contoso), forbidden);
+                    await assert.rejects(give(null), forbidden);
+                }));
+
+            it("a member neither takes a run of their organization for themselves nor moves it out", () =>
+                scene(ground, async say => {
+                    await insert(say, serviceRole, { org_id: northwind });
+                    for (const change of [
+                        "user_id = auth.uid()",
+                        "user_id = auth.uid(), org_id = null",
+                        `org_id = '${contoso}'`,
+                    ]) {
+                        const sql = `update public.simulation_runs set ${change} where name = 'Mine'`;
+                        await assert.rejects(say(alan, sql), forbidden, change);
+                    }
                 }));
 
             it("id and created_at can be sent back, but not changed; a service can mend them", () =>
@@ -324,6 +329,11 @@ for (const kind of opposites) {
                     "simulation_runs_completed_when_final",
                 ],
                 [
+                    "an execution time while running",
+                    { status: "running", execution_time_ms: 1 },
+                    "simulation_runs_execution_time_when_final",
+                ],
+                [
                     "parameters of more than 1 MiB",
                     { config_json: JSON.stringify("x".repeat(1_048_577)) },
                     "simulation_runs_config_size",
@@ -356,6 +366,54 @@ for (const kind of opposites) {
                         await assert.rejects(insert(say, serviceRole, row), refusal(code, constraint));
                     }));
             }
+
+            for (const status of ["completed", "failed", "cancelled"]) {
+                it(`stays ${status}, for services too`, () =>
+                    scene(ground, async say => {
+                        await insert(say, ada, { user_id: ada.sub, status });
+                        for (const actor of [ada, serviceRole]) {
+                            for (const later of ["running", "completed", "failed", "cancelled", null]) {
+                                const sql = "update public.simulation_runs set status = $1 where name = 'Mine'";
+                                const update = say(actor, sql, [later]);
+                                if (later === status) assert.equal((await update).rowCount, 1);
+                                else await assert.rejects(update, refusal("23514", "simulation_runs_status_kept"));
+                            }
+                        }
+                        const mended = await say(
+                            postgres,
+                            "update public.simulation_runs set status = 'running', completed_at = null where name = 'Mine'",
+                        );
+                        assert.equal(mended.rowCount, 1);
+                    }));
+            }
+
+            it("has an end when it is final: the one that was given, or now", () =>
+                scene(ground, async say => {
+                    await insert(say, ada, { user_id: ada.sub, status: "running", started_at: "2125-01-01" });
+                    await insert(say, ada, { user_id: ada.sub, name: "Mine, too", status: "failed" });
+                    const given = "2125-01-02 00:00:00+00";
+                    const { rows } = await say(
+                        ada,
+                        `update public.simulation_runs set status = 'completed' where name = 'Mine' returning completed_at = started_at as so`,
+                    );
+                    assert.deepEqual(rows, [{ so: true }]);
+                    await insert(say, ada, {
+                        user_id: ada.sub,
+                        name: "Mine, three",
+                        status: "failed",
+                        started_at: "2125-01-01",
+                        completed_at: given,
+                    });
+                    const { rows: ends } = await say(
+                        ada,
+                        "select completed_at = now() as now, completed_at = $1 as given from public.simulation_runs where name like 'Mine, %' order by name",
+                        [given],
+                    );
+                    assert.deepEqual(ends, [
+                        { now: false, given: true },
+                        { now: true, given: false },
+                    ]);
+                }));
 
             it("takes every status of the plan", () =>
                 scene(ground, async say => {

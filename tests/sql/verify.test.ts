@@ -18,7 +18,7 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
     [
         "0004",
         "alter table simulation_private.dataset_bucket drop constraint dataset_bucket_one_row",
-        /dataset_bucket_one_row is missing/,
+        /lacks the constraints dataset_bucket_one_row/,
     ],
     ["0004", "grant update on simulation_private.dataset_bucket to authenticated", /open to authenticated/],
     ["0004", "drop function simulation_private.dataset_bucket_id() cascade", /dataset_bucket_id\(\) is missing/],
@@ -26,6 +26,11 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
         "0004",
         "revoke execute on function simulation_private.dataset_bucket_id() from authenticated",
         /authenticated cannot execute/,
+    ],
+    [
+        "0004",
+        "alter function simulation_private.fits_dataset_bucket(jsonb) security invoker",
+        /fits_dataset_bucket\(jsonb\) is not security definer/,
     ],
     [
         "0005",
@@ -99,17 +104,15 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
          alter table public.simulation_runs add constraint simulation_runs_status_known check (status <> '') not valid`,
         /has not validated simulation_runs_status_known/,
     ],
+    ["0017", "drop view simulation_private.active_organizations cascade", /active_organizations is missing/],
+    ["0017", "alter view simulation_private.active_organizations set (security_invoker = true)", /is bound by/],
+    ["0017", "alter view simulation_private.active_organizations owner to supabase_auth_admin", /is bound by/],
     [
         "0017",
-        "drop function simulation_private.active_organization_ids() cascade",
-        /active_organization_ids\(\) is missing/,
+        "revoke select on simulation_private.active_organizations from authenticated",
+        /authenticated cannot read/,
     ],
-    ["0017", "alter function simulation_private.active_organization_ids() security invoker", /is another one/],
-    [
-        "0017",
-        "revoke execute on function simulation_private.active_organization_ids() from authenticated",
-        /authenticated cannot execute/,
-    ],
+    ["0017", "grant select on simulation_private.active_organizations to anon", /open to more/],
     [
         "0018",
         "drop policy simulation_runs_honest_update on public.simulation_runs",
@@ -129,7 +132,12 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
     [
         "0021",
         "drop trigger simulation_runs_identity_kept on public.simulation_runs",
-        /simulation_runs_identity_kept .* is missing/,
+        /missing or disabled: simulation_runs_identity_kept/,
+    ],
+    [
+        "0021",
+        "alter table public.simulation_runs disable trigger simulation_runs_status_kept",
+        /missing or disabled: simulation_runs_status_kept/,
     ],
     [
         "0022",
@@ -141,7 +149,7 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
         "revoke execute on function simulation_private.is_safe_object_name(text) from dataset_service",
         /dataset_service cannot execute/,
     ],
-    ["0023", "drop policy dataset_files_owner_only on storage.objects", /policies dataset_files_owner_only/],
+    ["0023", "drop policy dataset_files_owner_only_read on storage.objects", /policies dataset_files_owner_only_read/],
     ["0023", "alter table storage.objects disable row level security", /row level security is off/],
 ];
 

@@ -1,0 +1,153 @@
+import type pg from "pg";
+import { byteSize } from "./byteSize.ts";
+import { datasetMimeTypes } from "./datasetFileTypes.ts";
+import { UserError } from "./userError.ts";
+
+/** What table, bucket and files say differently. */
+export interface Audit {
+    readonly bucket: string;
+    /** Files that no row of public.datasets speaks of. */
+    readonly filesWithoutRow: readonly FileFound[];
+    /** Rows whose file is not in the bucket. */
+    readonly rowsWithoutFile: readonly RowFound[];
+    /** Rows whose file_size is not the size of their file, in bytes. */
+    readonly otherSizes: readonly (RowFound & { readonly fileBytes: number })[];
+    /** Settings of the bucket that are not the stack's, one sentence each. */
+    readonly drift: readonly string[];
+}
+
+interface FileFound {
+    readonly name: string;
+    readonly bytes: number;
+    readonly createdAt: Date;
+}
+
+interface RowFound {
+    readonly id: string;
+    readonly filePath: string;
+    /** Null: the row does not say. */
+    readonly bytes: number | null;
+    readonly createdAt: Date;
+}
+
+/** How many of a kind are printed. */
+const shown = 20;
+
+/**
+ * Compares the rows of datasets with the files of their bucket, and the bucket with its settings. Reads only.
+ *
+ * @param graceMinutes what is younger is left out: an upload makes the file first and the row afterwards
+ * @throws UserError where the migrations are not applied
+ */
+export async function auditDatasets(client: pg.Client, graceMinutes: number): Promise<Audit> {
+    await client.query("begin read only");
+    try {
+        const { bucket, limit } = await readSetting(client);
+        const values = [bucket, `${graceMinutes} minutes`];
+        const rowsOf = async <Row extends pg.QueryResultRow>(sql: string) =>
+            (await client.query<Row>(sql, values)).rows;
+        return {
+            bucket,
+            filesWithoutRow: await rowsOf<FileFound>(`
+                select name, coalesce((metadata ->> 'size')::float8, 0) as bytes, created_at as "createdAt"
+                from storage.objects as file
+                where bucket_id = $1 and created_at < now() - $2::interval
+                    and not exists (select from public.datasets as dataset where dataset.file_path = file.name)
+                order by created_at`),
+            rowsWithoutFile: await rowsOf<RowFound>(`
+                select id, file_path as "filePath", file_size::float8 as bytes, created_at as "createdAt"
+                from public.datasets as dataset
+                where created_at < now() - $2::interval
+                    and not exists (select from storage.objects as file where file.bucket_id = $1 and file.name = dataset.file_path)
+                order by created_at`),
+            otherSizes: await rowsOf<RowFound & { fileBytes: number }>(`
+                select dataset.id, file_path as "filePath", file_size::float8 as bytes, dataset.created_at as "createdAt",
+                    (file.metadata ->> 'size')::float8 as "fileBytes"
+                from public.datasets as dataset
+                join storage.objects as file on file.bucket_id = $1 and file.name = dataset.file_path
+                where dataset.updated_at < now() - $2::interval and file_size <> (file.metadata ->> 'size')::bigint
+                order by dataset.created_at`),
+            drift: await driftOf(client, bucket, limit),
+        };
+    } finally {
+        await client.query("rollback");
+    }
+}
+
+/** How many findings there are. */
+export function countOf({ filesWithoutRow, rowsWithoutFile, otherSizes, drift }: Audit): number {
+    return filesWithoutRow.length + rowsWithoutFile.length + otherSizes.length + drift.length;
+}
+
+/** The findings for people, `shown` of each kind. */
+export function auditLines({ bucket, filesWithoutRow, rowsWithoutFile, otherSizes, drift }: Audit): string[] {
+    const day = (date: Date) => date.toISOString().slice(0, 10);
+    return [
+        ...part(
+            `files in the bucket ${bucket} without a row in public.datasets`,
+            filesWithoutRow.map(({ name, bytes, createdAt }) => `${name}  ${byteSize(bytes)}, of ${day(createdAt)}`),
+        ),
+        ...part(
+            `rows of public.datasets without a file in the bucket ${bucket}`,
+            rowsWithoutFile.map(({ id, filePath, createdAt }) => `${id}  ${filePath}, of ${day(createdAt)}`),
+        ),
+        ...part(
+            "rows of public.datasets with another file_size than their file",
+            otherSizes.map(({ id, bytes, fileBytes }) => `${id}  says ${bytes} bytes, the file has ${fileBytes}`),
+        ),
+        ...part(`settings of the bucket ${bucket} that are not the stack's`, drift),
+    ];
+}
+
+function part(title: string, findings: readonly string[]): string[] {
+    const more = findings.length - shown;
+    return [
+        `${findings.length === 0 ? "none   " : String(findings.length).padEnd(7)} ${title}`,
+        ...findings.slice(0, shown).map(finding => `        ${finding}`),
+        ...(more > 0 ? [`        … and ${more} more: --json prints all of them`] : []),
+    ];
+}
+
+async function readSetting(client: pg.Client): Promise<{ bucket: string; limit: number }> {
+    const { rows: there } = await client.query<{ setting: string | null }>(
+        "select to_regclass('simulation_private.dataset_bucket') as setting",
+    );
+    const { rows } = there[0]?.setting
+        ? await client.query<{ bucket: string; limit: number }>(
+              `select bucket_id as bucket, max_bytes::float8 as "limit" from simulation_private.dataset_bucket`,
+          )
+        : { rows: [] };
+    if (rows[0]) return rows[0];
+    throw new UserError("There is no bucket of datasets in this database: the migrations are not applied.", [
+        "npm run up",
+    ]);
+}
+
+async function driftOf(client: pg.Client, bucket: string, limit: number): Promise<string[]> {
+    const { rows } = await client.query<{ public: boolean; bytes: number | null; types: string[] | null }>(
+        `select coalesce(public, false) as public, file_size_limit::float8 as bytes, allowed_mime_types as types
+         from storage.buckets where id = $1`,
+        [bucket],
+    );
+    const [found] = rows;
+    if (!found) return ["the bucket is missing"];
+    const list = (types: readonly string[] | null) => (types ? types.toSorted().join(", ") : "all types");
+    const { rows: open } = await client.query<{ name: string; roles: string }>(
+        `select policyname as name, array_to_string(roles, ', ') as roles from pg_policies
+         where schemaname = 'storage' and tablename = 'objects' and permissive = 'PERMISSIVE'
+            and roles && array['public', 'anon']::name[]
+            and ((coalesce(qual, '') || coalesce(with_check, '')) !~ 'bucket_id'
+                or position(quote_literal($1::text) in coalesce(qual, '') || coalesce(with_check, '')) > 0)`,
+        [bucket],
+    );
+    return [
+        ...(found.public ? ["it is public, and should be private"] : []),
+        ...(found.bytes === limit
+            ? []
+            : [`it takes files of ${found.bytes ?? "any number of"} bytes, the table ${limit}`]),
+        ...(list(found.types) === list(datasetMimeTypes)
+            ? []
+            : [`it takes ${list(found.types)}, and should take ${list(datasetMimeTypes)}`]),
+        ...open.map(({ name, roles }) => `the policy ${JSON.stringify(name)} on storage.objects opens it to ${roles}`),
+    ];
+}

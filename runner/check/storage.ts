@@ -1,0 +1,105 @@
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type pg from "pg";
+import { storageClient } from "../bucket.ts";
+import type { Environment } from "../database/connection.ts";
+import { datasetMimeTypes } from "../datasetFileTypes.ts";
+import { UserError } from "../userError.ts";
+import { Skipped } from "./attempts.ts";
+import { visitors } from "./people.ts";
+
+const csv = () => new Blob(["id\n1\n"], { type: "text/csv" });
+
+/** The bucket as Storage describes it, and a public address that must not answer. */
+export async function requireBucket(client: pg.Client, environment: Environment): Promise<void> {
+    const { name, limit } = await settingOf(client);
+    const { data, error } = await (await storageClient(environment)).storage.getBucket(name);
+    if (error) throw new UserError(`Storage said "${error.message}" of the bucket ${name}`);
+    if (data.public) throw new UserError(`the bucket ${name} is public`);
+    if (data.file_size_limit !== limit) {
+        throw new UserError(`the bucket ${name} takes files of ${data.file_size_limit} bytes, the table ${limit}`);
+    }
+    const types = data.allowed_mime_types ?? ["all types"];
+    if (types.toSorted().join() !== datasetMimeTypes.toSorted().join()) {
+        throw new UserError(`the bucket ${name} takes ${types.join(", ")}`);
+    }
+    const publicly = await fetch(`${environment.SUPABASE_URL}/storage/v1/object/public/${name}/check.csv`);
+    if (publicly.ok) throw new UserError(`the bucket ${name} answers without a token`);
+}
+
+/** What two users and a caller without a user can do with files, through supabase-js. Leaves nothing behind. */
+export async function tryUploads(client: pg.Client, environment: Environment): Promise<void> {
+    const { name } = await settingOf(client);
+    const service = await storageClient(environment);
+    const { owner, stranger, anon, leave } = await visitors(service, environment);
+    const filesOf = (who: SupabaseClient) => who.storage.from(name);
+    const path = `${owner.id}/check.csv`;
+    const planted = [`${owner.id}/planted.csv`, `${owner.id}/check.exe`];
+    try {
+        await works("the owner uploads", filesOf(owner.client).upload(path, csv()));
+        await works("the owner downloads", filesOf(owner.client).download(path));
+        await refused("a file of another kind", filesOf(owner.client).upload(planted[1] ?? "", csv()));
+        for (const [who, visitor] of [
+            ["a stranger", stranger.client],
+            ["a caller without a user", anon],
+        ] as const) {
+            await refused(`${who} downloads`, filesOf(visitor).download(path));
+            await refused(`${who} uploads into the owner's folder`, filesOf(visitor).upload(planted[0] ?? "", csv()));
+            const { data: listed } = await filesOf(visitor).list(owner.id);
+            if ((listed ?? []).length > 0) throw new UserError(`${who} sees the owner's files`);
+            await filesOf(visitor).remove([path]);
+        }
+        await works("the owner's file is still there", filesOf(owner.client).download(path));
+        await works("the service downloads", filesOf(service).download(path));
+        const { data: removed } = await filesOf(owner.client).remove([path]);
+        if (removed?.length !== 1) throw new UserError("the owner cannot remove a file");
+    } finally {
+        await filesOf(service).remove([path, ...planted]);
+        await leave();
+    }
+}
+
+/** What two users and a caller without a user can do with rows, through supabase-js. Leaves nothing behind. */
+export async function tryRows(client: pg.Client, environment: Environment): Promise<void> {
+    const service = await storageClient(environment);
+    const { status } = await service.from("datasets").select("id").limit(0);
+    if (status === 501) throw new Skipped("the local endpoint serves Storage only");
+    const { owner, stranger, anon, leave } = await visitors(service, environment);
+    const row = (id: string) => ({ owner_id: id, name: "check", file_path: `${id}/check.csv`, file_type: "csv" });
+    try {
+        // Users that only a signature made are not in auth.users, which a row has to refer to.
+        const { rows } = await client.query("select from auth.users where id = $1", [owner.id]);
+        if (rows.length === 0)
+            throw new Skipped("set SUPABASE_ANON_KEY and not SUPABASE_JWT_SECRET, so that Auth makes users");
+        await works("the owner adds a dataset", owner.client.from("datasets").insert(row(owner.id)));
+        await refused("the owner adds one for a stranger", owner.client.from("datasets").insert(row(stranger.id)));
+        await refused("a caller without a user reads", anon.from("datasets").select("id"));
+        const seen = await stranger.client.from("datasets").select("id").eq("owner_id", owner.id);
+        if (seen.error || seen.data.length > 0) throw new UserError("a stranger sees the owner's dataset");
+        await works("the owner removes it", owner.client.from("datasets").delete().eq("owner_id", owner.id));
+    } finally {
+        await service.from("datasets").delete().in("owner_id", [owner.id, stranger.id]);
+        await leave();
+    }
+}
+
+interface Answer {
+    readonly error: { readonly message: string } | null;
+}
+
+async function works(what: string, answer: PromiseLike<Answer>): Promise<void> {
+    const { error } = await answer;
+    if (error) throw new UserError(`${what}: refused with "${error.message}"`);
+}
+
+async function refused(what: string, answer: PromiseLike<Answer>): Promise<void> {
+    const { error } = await answer;
+    if (!error) throw new UserError(`${what}: not refused`);
+}
+
+async function settingOf(client: pg.Client): Promise<{ name: string; limit: number }> {
+    const { rows } = await client.query<{ name: string; limit: number }>(
+        `select bucket_id as name, max_bytes::float8 as "limit" from simulation_private.dataset_bucket`,
+    );
+    if (rows[0]) return rows[0];
+    throw new UserError("simulation_private.dataset_bucket has no row: it is made by a migration.");
+}

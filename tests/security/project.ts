@@ -1,0 +1,45 @@
+import { dirname } from "node:path";
+import type { PostgresMajor } from "../../local/cluster.ts";
+import { datasetMimeTypes } from "../../runner/datasetFileTypes.ts";
+import { type RunOptions, type RunOutcome, startRun } from "../support/sqlProject.ts";
+import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import { stackGrants } from "./stage.ts";
+
+const root = dirname(dirname(import.meta.dirname));
+
+/** A project as an up leaves it, with a Storage endpoint, and the runner to be run on it. */
+export interface Project {
+    readonly target: StackTarget;
+    /** `node runner/main.ts …` in the project's own folder. */
+    run(command: string, options?: RunOptions): Promise<RunOutcome>;
+    stop(): Promise<void>;
+}
+
+/** What the stack tells `bucket put`. */
+export const bucketSettings = { name: "datasets", maxBytes: 52_428_800, mimeTypes: datasetMimeTypes };
+
+export async function makeProject(major: PostgresMajor): Promise<Project> {
+    const target = await stackTarget({ major });
+    const [, , jwtSecret = ""] = target.secrets;
+    const run = (command: string, options: RunOptions = {}) =>
+        startRun(root, command, {
+            ...options,
+            env: { ...target.environment, SUPABASE_JWT_SECRET: jwtSecret, ...options.env },
+        }).outcome;
+    const must = async (command: string, stdin?: string) => {
+        const { code, output } = await run(command, stdin === undefined ? {} : { stdin });
+        if (code !== 0) throw new Error(`${command} ended with ${code}:\n${output}`);
+    };
+    try {
+        await target.admin.query(
+            "set role postgres; create role dataset_service; create role simulation_reader; reset role",
+        );
+        await must("migrate up");
+        await target.admin.query(`set role postgres; ${stackGrants}; reset role`);
+        await must("bucket put", JSON.stringify(bucketSettings));
+        return { target, run, stop: () => target.stop() };
+    } catch (error) {
+        await target.stop();
+        throw error;
+    }
+}

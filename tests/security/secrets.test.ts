@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encode } from "../../runner/migration/migration.ts";
+import { installedTools } from "../backup/installedTools.ts";
+import { smallPlan } from "../stack/smallPlan.ts";
+import { appliedVersions, ledgerText } from "../stack/snapshot.ts";
+import { stackProject } from "../support/stackProject.ts";
+import { stackTarget } from "../support/stackTarget.ts";
+import { watchArguments } from "./argumentWatch.ts";
+import { bucketSettings, makeProject, type Project } from "./project.ts";
+
+const wrongPassword = "a-password-that-postgres-refuses";
+const wrongKey = "eyJhbGciOiJIUzI1NiJ9.a-key-that-storage-refuses.c2lnbmF0dXJl";
+
+/** A migration that fails, whatever was applied before. */
+const broken = encode({
+    version: "0024",
+    slug: "broken",
+    up: "-- Fails.\nselect missing from public.datasets;\n",
+    down: "-- Nothing is lost.\n",
+    verify: "-- Nothing.\n",
+});
+
+interface Command {
+    readonly what: string;
+    readonly words: string;
+    readonly code: number;
+    readonly stdin?: string;
+    readonly env?: Readonly<Record<string, string>>;
+}
+
+const commands: readonly Command[] = [
+    { what: "status", words: "status", code: 0 },
+    { what: "check", words: "check", code: 0 },
+    { what: "audit", words: "audit", code: 0 },
+    { what: "migrate up, with nothing to do", words: "migrate up", code: 0 },
+    { what: "migrate up that fails", words: "migrate up --stdin", code: 1, stdin: broken },
+    { what: "migrate down and up", words: "migrate down --to 0022", code: 0 },
+    { what: "migrate up of one", words: "migrate up", code: 0 },
+    { what: "bucket put", words: "bucket put", code: 0, stdin: JSON.stringify(bucketSettings) },
+    {
+        what: "bucket put with a key that is refused",
+        words: "bucket put",
+        code: 1,
+        stdin: JSON.stringify(bucketSettings),
+        env: { SUPABASE_SERVICE_ROLE_KEY: wrongKey },
+    },
+    {
+        what: "check with a key that is refused",
+        words: "check",
+        code: 1,
+        env: { SUPABASE_SERVICE_ROLE_KEY: wrongKey, SUPABASE_ANON_KEY: wrongKey },
+    },
+    { what: "a login that is refused", words: "status", code: 1, env: { PGPASSWORD: wrongPassword } },
+    { what: "a server that is not there", words: "migrate up", code: 1, env: { PGPORT: "1" } },
+    { what: "a migration that is none", words: "migrate up --stdin", code: 1, stdin: "nonsense" },
+    { what: "reference", words: "reference", code: 0 },
+];
+
+/** The texts of all files of a folder. */
+async function textsIn(folder: string): Promise<string> {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name));
+    return (await Promise.all(files.map(file => readFile(file, "latin1")))).join("\n");
+}
+
+describe("passwords and keys, in the runner (PostgreSQL 15)", function () {
+    this.timeout(240_000);
+    let project: Project;
+    let scratch: string;
+    before(async function () {
+        if (process.platform !== "linux") this.skip();
+        scratch = await mkdtemp(join(tmpdir(), "simulation-db-secrets-"));
+        project = await makeProject(15);
+    });
+    after(async () => {
+        await project?.stop();
+        if (scratch) await rm(scratch, { recursive: true, force: true });
+    });
+
+    const requireNone = (place: string, text: string) => {
+        for (const secret of [...project.target.secrets, wrongPassword, wrongKey])
+            assert.ok(!text.includes(secret), `${place} holds a secret`);
+    };
+
+    it("are looked for where they would be: a command line that holds one is seen", async () => {
+        const watch = watchArguments();
+        await project.run(`status --${wrongPassword}`);
+        assert.ok((await watch.stop()).some(line => line.includes(wrongPassword)));
+    });
+
+    for (const { what, words, code, stdin, env } of commands) {
+        it(`are in no argument, output or file of: ${what}`, async () => {
+            const watch = watchArguments();
+            const outcome = await project.run(words, {
+                ...(stdin === undefined ? {} : { stdin }),
+                env: { TMPDIR: scratch, HOME: scratch, ...env },
+            });
+            const lines = await watch.stop();
+            assert.equal(outcome.code, code, outcome.output);
+            assert.ok(lines.some(line => line.includes(`main.ts ${words}`)));
+            requireNone("a command line", lines.join("\n"));
+            requireNone("the output", outcome.output);
+            requireNone("a temporary file", await textsIn(scratch));
+            requireNone("the ledger", await ledgerText(project.target.admin));
+        });
+    }
+
+    it("are in no argument, output or file of: backup create, with pg_dump below it", async function () {
+        if (!(await installedTools(15))) this.skip();
+        const watch = watchArguments();
+        const folder = join(scratch, "backups");
+        const outcome = await project.run(`backup create --folder ${folder}`, { env: { TMPDIR: scratch } });
+        const lines = await watch.stop();
+        assert.equal(outcome.code, 0, outcome.output);
+        assert.ok(lines.some(line => /pg_dump/.test(line)));
+        requireNone("a command line", lines.join("\n"));
+        requireNone("the output", outcome.output);
+        requireNone("the backup", await textsIn(scratch));
+    });
+
+    it("are not in the server's log", async () => {
+        requireNone("the log", await project.target.cluster.log());
+    });
+});
+
+describe("passwords and keys, in the stack (PostgreSQL 17)", function () {
+    this.timeout(300_000);
+
+    it("are in no argument, output, input, state or file, when an up fails, when one works, and after a destroy", async function () {
+        if (process.platform !== "linux") this.skip();
+        const target = await stackTarget({ major: 17 });
+        const project = await stackProject({ environment: target.environment, sql: smallPlan });
+        const watch = watchArguments();
+        try {
+            await project.newStack("dev", { databaseHost: "embedded", storageUrl: "embedded" });
+            await project.write({
+                "sql/0004_broken/up.sql": "-- Fails.\nselect missing;\n",
+                "sql/0004_broken/down.sql": "-- Nothing is lost.\nselect 1;\n",
+                "sql/0004_broken/verify.sql": "-- Nothing.\nselect 1;\n",
+            });
+            assert.notEqual((await project.up()).code, 0);
+            await rm(join(project.dir, "sql/0004_broken"), { recursive: true });
+            assert.equal((await project.up()).code, 0);
+            const exported = (await project.must("stack", "export", "--show-secrets")).stdout;
+            assert.deepEqual(await appliedVersions(target.admin), ["0001", "0002", "0003"]);
+            const refused = { ...target.environment, PGPASSWORD: wrongPassword };
+            project.environment = refused;
+            assert.notEqual((await project.preview()).code, 0);
+            project.environment = target.environment;
+            const ledger = await ledgerText(target.admin);
+            assert.equal((await project.destroy()).code, 0);
+            const lines = await watch.stop();
+            assert.ok(lines.some(line => /runner\/main\.ts migrate up/.test(line)));
+            const places = {
+                "a command line": lines.join("\n"),
+                "what was printed": project.printed,
+                "the state": exported,
+                "what is on disk": await project.kept(),
+                "the ledger": ledger,
+                "the server's log": await target.cluster.log(),
+            };
+            for (const [place, text] of Object.entries(places)) {
+                for (const secret of [...target.secrets, wrongPassword])
+                    assert.ok(!text.includes(secret), `${place} holds a secret`);
+            }
+        } finally {
+            await watch.stop();
+            await project.remove();
+            await target.stop();
+        }
+    });
+});
