@@ -1,6 +1,8 @@
 import type pg from "pg";
 import { readDownDirectives } from "../migration/directives.ts";
-import { fileName, type Migration } from "../migration/migration.ts";
+import type { Settings } from "../database/settings.ts";
+import { SqlError } from "../database/sqlError.ts";
+import { fileName, label, type Migration } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
 import { type ArchivedPart, addToArchive, archiveTableName } from "./registry.ts";
 
@@ -27,19 +29,67 @@ interface KeptColumn {
  * columns that up had made, and those that down declares (`archive-rows`). All on the server; nothing passes through
  * this process.
  *
+ * A stack without an archive keeps nothing of what down itself takes away. Rows that would have to be taken out of a
+ * table that stays are another matter: that they may not be kept does not say that they may be deleted.
+ *
  * @returns how many rows were kept
+ * @throws UserError when rows have to leave a table, and there is no archive or others would change with them
  */
-export async function keepRows(client: pg.Client, migration: Migration): Promise<number> {
+export async function keepRows(
+    client: pg.Client,
+    migration: Migration,
+    { archive }: Pick<Settings, "archive">,
+): Promise<number> {
     const { archiveRows, notArchived } = readDownDirectives(migration.down, fileName(migration, "down"));
     // A policy that hides rows from the runner is an error then, and no loss.
     await client.query("set local row_security = off");
     let kept = 0;
-    for (const loss of await losses(client, migration.version)) {
+    for (const loss of archive ? await losses(client, migration.version) : []) {
         if (!notArchived.includes(loss.table)) kept += await keep(client, migration, loss);
     }
-    for (const { table, where } of archiveRows) kept += await takeOut(client, migration.version, table, where);
+    for (const { table, where } of archiveRows) {
+        try {
+            if (archive) kept += await takeOut(client, migration.version, table, where);
+            else await requireNone(client, migration, table, where);
+        } catch (error) {
+            throw conditionError(error as pg.DatabaseError, migration, `archive-rows: ${table} where ${where}`);
+        }
+    }
     await client.query("reset row_security");
     return kept;
+}
+
+/** A directive is the author's SQL: what PostgreSQL says of it (classes 22 and 42) is theirs to mend. */
+function conditionError(error: pg.DatabaseError, migration: Migration, directive: string): Error {
+    if (error instanceof UserError || !/^(22|42)/.test(error.code ?? "")) return error;
+    return new SqlError(`${fileName(migration, "down")}: "${directive}" cannot be used: ${error.message}`, error.code, [
+        "mend the directive: its new text is recorded by the next pulumi up, or migrate record, and then used",
+    ]);
+}
+
+/** Nothing may be kept, and a person's rows are not ours to delete. */
+async function requireNone(client: pg.Client, migration: Migration, table: string, where: string): Promise<void> {
+    const { rows: key } = await client.query<{ names: string }>(
+        `select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as names
+         from pg_catalog.pg_index as i
+         inner join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey::int2[])
+         where i.indrelid = $1::regclass and i.indisprimary`,
+        [table],
+    );
+    const name = key[0]?.names ?? "ctid";
+    const { rows } = await client.query<{ found: number; first: string }>(
+        `select count(*)::float8 as found, (array_agg((${name})::text order by ${name}))[1] as first from ${table} where ${where}`,
+    );
+    const { found = 0, first = "" } = rows[0] ?? {};
+    if (found === 0) return;
+    throw new UserError(
+        `${label(migration)} cannot be rolled back while ${table} has rows where ${where}: ` +
+            `${found} of them, the first with ${name} = ${first}. They would have to leave the table, and this stack keeps no archive.`,
+        [
+            "move, mend or delete these rows by hand, then run the same command again",
+            "or let the archive keep them: pulumi config set archive true, then pulumi up (from a shell: unset SIMULATION_DB_ARCHIVE)",
+        ],
+    );
 }
 
 /**

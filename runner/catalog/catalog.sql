@@ -494,4 +494,4 @@ entry (key, definition) as (
     from pg_catalog.pg_subscription where subdbid = (select oid from pg_catalog.pg_database where datname = current_database())
 )
 
-select e.key, coalesce(e.definition, '') from entry as e
+select e.key, coalesce(e.definition, '') as definition from entry as e

@@ -6,17 +6,34 @@ import { createFingerprint } from "./fingerprint.ts";
 const text = readFileSync(new URL("catalog.sql", import.meta.url), "utf8");
 
 /**
- * In PL/pgSQL, which plans the query once per session: planning takes as long as running it. How a value is written
- * down must not depend on the session, the role or the database, so all that has a say in it is set here, as pg_dump does.
+ * How a value is written down must not depend on the session, the role or the database, so all that has a say in it is
+ * set, as pg_dump does.
+ */
+const howToWrite = {
+    search_path: "''",
+    quote_all_identifiers: "off",
+    timezone: "'UTC'",
+    datestyle: "'ISO'",
+    intervalstyle: "'postgres'",
+    extra_float_digits: "3",
+    bytea_output: "'hex'",
+};
+
+/**
+ * In PL/pgSQL, which plans the query once per session: on a small database planning takes longer than running it. Never
+ * compiled (`jit`): of its hundreds of expressions each is used for a moment. With `simulation_db.plan_only` on, it is
+ * planned and not run.
  */
 const createCatalog = `
     create or replace function simulation_db.catalog() returns table (key text, definition text)
         language plpgsql stable
-        set search_path = '' set quote_all_identifiers = off
-        set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres' set extra_float_digits = 3 set bytea_output = 'hex'
+        ${Object.entries(howToWrite)
+            .map(([name, value]) => `set ${name} = ${value}`)
+            .join(" ")}
+        set jit = off
         as $catalog$
         begin
-            return query ${text};
+            return query ${text} where current_setting('simulation_db.plan_only', true) is distinct from 'on';
         end
         $catalog$;
     revoke execute on function simulation_db.catalog() from public`;
@@ -40,4 +57,25 @@ export async function ensureCatalogFunctions(client: pg.Client): Promise<void> {
     await client.query(
         `${createCatalog}; ${createFingerprint}; comment on function simulation_db.catalog() is '${version}'`,
     );
+}
+
+/** Plans `simulation_db.catalog()` for this session, so that no lock of a migration is held for that later. */
+export async function planCatalog(client: pg.Client): Promise<void> {
+    await client.query(
+        "set simulation_db.plan_only = on; select from simulation_db.catalog(); reset simulation_db.plan_only",
+    );
+}
+
+/**
+ * The same catalog, read without installing anything: for a look at a database that nothing may be made in. Any login
+ * may, also one without privileges. Inside a transaction of the caller, whose settings it changes until the end.
+ */
+export async function readCatalog(client: pg.Client): Promise<Map<string, string>> {
+    await client.query(
+        Object.entries(howToWrite)
+            .map(([name, value]) => `set local ${name} = ${value}`)
+            .join(";"),
+    );
+    const { rows } = await client.query<{ key: string; definition: string }>(text);
+    return new Map(rows.map(({ key, definition }) => [key, definition]));
 }

@@ -29,7 +29,7 @@ const writtenBy = "case age(xmin) when 2147483647 then 0 else (age(xmin)::bigint
  */
 export const createFingerprint = `
     create or replace function simulation_db.fingerprint() returns text
-        language plpgsql stable set search_path = ''
+        language plpgsql stable set search_path = '' set jit = off
         as $fingerprint$
         begin
             return concat_ws(' ', current_setting('server_version_num'), current_user, (

@@ -26,6 +26,20 @@ interface Difference {
     readonly actual: string | null;
 }
 
+/** Reads the yardstick from the output of `reference`. @throws UserError when the text is something else */
+export function readReference(text: string): Reference {
+    let why = "it is not in the form that this version writes";
+    try {
+        const reference = JSON.parse(text) as Partial<Reference> | null;
+        if (reference?.format === 1 && Array.isArray(reference.migrations)) return reference as Reference;
+    } catch (error) {
+        why = (error as SyntaxError).message;
+    }
+    throw new UserError(`what came on stdin is no reference of a database: ${why}`, [
+        "print one where the migrations are applied, and hand it over: node runner/main.ts reference > reference.json",
+    ]);
+}
+
 /** Reads the yardstick from a database where the migrations are applied. */
 export async function exportReference(client: pg.Client): Promise<Reference> {
     const { rows } = await client.query<ReferenceMigration>(`

@@ -1,6 +1,6 @@
 import type { Outcome } from "./apply.ts";
 import { keepRows } from "../archive/keep.ts";
-import { recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
+import { keepUndone, recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
 import { type Directives, readDirectives } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
@@ -80,23 +80,25 @@ async function rollBackInTransaction(
     directives: Directives,
     say: (line: string) => void,
 ): Promise<void> {
-    await withRetries(settings.retryForMs, say, async () => {
+    const undone = await withRetries(settings.retryForMs, say, async () => {
         const started = performance.now();
-        await inTransaction(client, directives, settings, async () => {
+        return await inTransaction(client, directives, settings, async () => {
             await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
             if (row.repaired) await learnUndo({ client, settings }, migration);
-            const kept = settings.archive ? await keepRows(client, migration) : 0;
+            const kept = await keepRows(client, migration, settings);
             await runFile(client, migration.down, fileName(migration, "down"));
             await client.query("reset role");
-            await requireUndone(client, migration);
+            const undone = await requireUndone(client, migration);
             if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
             await removeFromLedger(client, migration, {
                 durationMs: Math.round(performance.now() - started),
                 stack: settings.stack,
                 say,
             });
+            return undone;
         });
     });
+    await withRetries(settings.retryForMs, say, () => keepUndone(client, undone));
 }
 
 function requireNewest(migration: Migration, applied: readonly LedgerRow[]): void {

@@ -14,7 +14,7 @@ export async function learnUndo(
     migration: Migration,
 ): Promise<void> {
     await client.query("savepoint before_trial");
-    if (settings.archive) await keepRows(client, migration);
+    await keepRows(client, migration, settings);
     await runFile(client, migration.down, fileName(migration, "down"));
     await client.query("reset role");
     const undo = await readInverse(client);

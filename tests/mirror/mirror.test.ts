@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
 
 /** As the Supabase CLI makes it. */
 const cliTable = `
@@ -235,9 +235,9 @@ for (const major of [15, 17] as const) {
             const other = await project.connect();
             await other.query("begin; lock table supabase_migrations.schema_migrations in access exclusive mode");
             const run = project.start("migrate up");
-            const waiting = setTimeout(() => void other.query("commit"), 1500);
+            await until("it has given way", () => Promise.resolve(run.printed().includes("gave way")));
+            await other.query("commit");
             const { code, stderr } = await run.outcome;
-            clearTimeout(waiting);
             assert.equal(code, 0, stderr);
             assert.match(stderr, /attempt 1 gave way to traffic: supabase_migrations\.schema_migrations: canceling/);
             assert.deepEqual(await mirrored(), ["0001 first", "0002 second"]);

@@ -270,6 +270,55 @@ for (const major of [15, 17] as const) {
                 },
             ));
 
+        it("where nothing may be kept, rows that would have to leave stop the rollback before it runs, and are named", () =>
+            stage.play(
+                {
+                    before: "create table public.items (id integer primary key, owner integer not null); insert into public.items values (1, 1)",
+                    acts: [
+                        {
+                            up: "alter table public.items alter owner drop not null;\nalter table public.items add column name text;",
+                            down: "-- archive-rows: public.items where owner is null\nalter table public.items drop column name;\nalter table public.items alter owner set not null;",
+                        },
+                    ],
+                },
+                async play => {
+                    const { client } = play;
+                    play.archives = false;
+                    await client.query("insert into public.items values (7, null, 'a'), (8, null, 'b'), (9, 9, 'c')");
+                    await assert.rejects(
+                        play.down(),
+                        /0001_act cannot be rolled back while public\.items has rows where owner is null: 2 of them, the first with id = 7\./,
+                    );
+                    assert.deepEqual(await play.rows("public.items"), ["(1,1,)", "(7,,a)", "(8,,b)", "(9,9,c)"]);
+                    await client.query("delete from public.items where owner is null");
+                    await play.down();
+                    assert.deepEqual(await play.rows("public.items"), ["(1,1)", "(9,9)"]);
+                    assert.deepEqual(await play.archive(), []);
+                },
+            ));
+
+        it("a directive that PostgreSQL cannot use is named, and nothing is changed", () =>
+            stage.play(
+                {
+                    before: "create table public.items (id integer primary key, owner integer not null)",
+                    acts: [
+                        {
+                            up: "alter table public.items alter owner drop not null;",
+                            down: "-- archive-rows: public.items where ownr is null\nalter table public.items alter owner set not null;",
+                        },
+                    ],
+                },
+                async play => {
+                    for (const archives of [true, false]) {
+                        play.archives = archives;
+                        await assert.rejects(play.down(), {
+                            name: "SqlError",
+                            message: `sql/0001_act/down.sql: "archive-rows: public.items where ownr is null" cannot be used: column "ownr" does not exist`,
+                        });
+                    }
+                },
+            ));
+
         it("rows that others would follow into nothing are not taken out", () =>
             stage.play(
                 {

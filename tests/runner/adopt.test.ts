@@ -56,6 +56,14 @@ describe("adopting a database that other means changed", () => {
         assert.deepEqual(rows, [{ id: 1 }], "what was adopted is rolled back like what was applied");
     });
 
+    it("says what it needs when something else is handed to it", async () => {
+        for (const stdin of ["", "none", "null", "{}", JSON.stringify({ format: 2, migrations: [] })]) {
+            const { code, output } = await byHand.run("adopt", { stdin });
+            assert.equal(code, 1);
+            assert.match(output, /^what came on stdin is no reference of a database: .+\n {2}→ print one where/);
+        }
+    });
+
     it("names what differs, and adopts nothing then", async () => {
         await byHand.client.query("create table public.runs (id bigint primary key)");
         const { code, stderr } = await byHand.run("adopt", { stdin: reference });

@@ -65,6 +65,8 @@ for (const major of [15, 17] as const) {
                 try {
                     await admin.query(sql);
                     assert.deepEqual(difference(untouched, await readCatalog(admin)), []);
+                    await admin.query("reset role");
+                    assert.equal(await rootHash(admin), untouchedHash, "pg-delta sees a difference, and we do not");
                 } finally {
                     await admin.query("rollback");
                 }

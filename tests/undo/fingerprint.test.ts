@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import type pg from "pg";
 import { fingerprintTables } from "../../runner/catalog/fingerprint.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
-import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import { type Session, withSession } from "../../runner/database/session.ts";
+import { ensureLedger, readLedger } from "../../runner/ledger/ledger.ts";
+import { apply } from "../../runner/steps/apply.ts";
+import { rollBack } from "../../runner/steps/rollback.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { ground, superuserGround } from "./ground.ts";
@@ -97,7 +100,52 @@ for (const major of [15, 17] as const) {
             await takeSnapshot(client);
             assert.notDeepEqual(await takenAt(), second);
         });
+
+        for (const [what, meanwhile, notRestored] of [
+            ["that is exact", "select", ""],
+            ["after somebody changed something else", "comment on table app.owners is 'Changed.'", ""],
+            ["after somebody changed what it gives back", "alter table app.heir alter a set default 3", ""],
+            [
+                "that declares what it does not restore",
+                "select",
+                "-- not-restored: column order of app.heir\n-- not-restored: column app.heir.b\n-- not-restored: storage of column app.heir.b\n",
+            ],
+        ] as const) {
+            it(`a down ${what} leaves a snapshot of the catalog as it is then`, async () => {
+                const migration = {
+                    version: "0001",
+                    slug: "heir",
+                    up: "alter table app.heir alter a set default 1;\nalter table app.heir add column c text;",
+                    down: `${notRestored}alter table app.heir drop column c;\nalter table app.heir alter a set default 0;${notRestored && "\nalter table app.heir add column b text;"}`,
+                    verify: "select 1;",
+                };
+                await project.client.query("alter table app.heir alter a set default 0");
+                try {
+                    await withSession(project.environment, "test", undefined, async session => {
+                        const ledger = () => readLedger(session.client);
+                        await apply(session, migration, await ledger(), () => {});
+                        await project.client.query(meanwhile);
+                        await rollBack(session, migration, await ledger(), () => {});
+                        assert.deepEqual(await ledger(), []);
+                        assert.deepEqual(await readSnapshot(session), [{ known: true, same: true }]);
+                    });
+                } finally {
+                    await project.client.query(
+                        "alter table app.heir alter a drop default; alter table app.heir drop column if exists b; comment on table app.owners is null",
+                    );
+                }
+            });
+        }
     });
+}
+
+/** Whether the snapshot's fingerprint is the one of now, and whether its catalog is. */
+async function readSnapshot({ client }: Session): Promise<unknown[]> {
+    const { rows } = await client.query(`
+        select fingerprint = simulation_db.fingerprint() as known,
+               catalog = (select jsonb_object_agg(key, definition) from simulation_db.catalog()) as same
+        from simulation_db.snapshot`);
+    return rows;
 }
 
 async function fingerprint(client: pg.Client): Promise<string> {

@@ -75,4 +75,12 @@ export const superuserGround = `
     create event trigger app_watch on ddl_command_end when tag in ('CREATE TABLE') execute function app.watch();
     create operator family app.moods using btree;
     create text search template app.plain (init = dsimple_init, lexize = dsimple_lexize);
-    create access method app_heap type table handler heap_tableam_handler;`;
+    create access method app_heap type table handler heap_tableam_handler;
+
+    -- As Supabase has them, where other tools look away.
+    create schema storage authorization supabase_storage_admin;
+    create table storage.objects (id bigint, bucket_id text, owner_id text);
+    alter table storage.objects owner to supabase_storage_admin;
+    alter table storage.objects enable row level security;
+    create policy objects_read on storage.objects for select to authenticated using (bucket_id = 'one');
+    create publication supabase_realtime;`;

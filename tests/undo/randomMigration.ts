@@ -12,6 +12,8 @@ export type Seed = readonly [kind: number, object: number, part: number, variant
 /** What a random migration finds. Run by postgres, in a database of its own. */
 export const emptyWorld = `
     create schema app;
+    -- For functions that change hands: their new owner has to be able to make one.
+    grant create on schema app to authenticated;
     create schema other;
     create publication app_changes;
     create function app.touch() returns trigger language plpgsql as 'begin return new; end';
@@ -58,6 +60,21 @@ export const damages: readonly (readonly [sql: string, aspect: string])[] = [
     ["drop table app.second", "table app.second"],
     ["alter table app.first drop column note", "column app.first.note"],
     ["alter table app.first drop constraint first_name", "constraint first_name on app.first"],
+    [
+        "alter table app.first drop column name; alter table app.first add column name text constraint first_name check (name <> ''); comment on constraint first_name on app.first is 'Not empty.'",
+        "column order of app.first",
+    ],
+    ["alter table app.first alter note set storage external", "storage of column app.first.note"],
+    ["alter table app.first alter note set statistics 7", "storage of column app.first.note"],
+    ["alter table app.first alter note set compression pglz", "storage of column app.first.note"],
+    ["alter table app.first set (fillfactor = 47)", "options of table app.first"],
+    ["alter table app.first set (toast.autovacuum_enabled = off)", "toast options of app.first"],
+    ["alter table app.first cluster on first_size", "index app.first_size"],
+    ["create statistics app.more on id, size from app.first", "statistics app.more"],
+    ["alter function app.answer() owner to authenticated", "function app.answer()"],
+    ["grant select on app.first to authenticated with grant option", "grants on table app.first to authenticated"],
+    ["alter table app.first alter note type varchar(99)", "column app.first.note"],
+    ["alter publication app_changes set (publish = 'insert')", "publication app_changes"],
     ["alter table app.first disable row level security", "row level security of app.first"],
     ["alter table app.first alter size drop default", "default of column app.first.size"],
     ["alter table app.first rename column note to notes", "column app.first.note"],
@@ -81,6 +98,10 @@ interface Column extends Named {
     notNull: boolean;
     readonly grants: Set<string>;
     statistics?: number | undefined;
+    storage?: string;
+    compressed?: boolean;
+    /** A generated column is made of this one; it and an identity column are never dropped and made again. */
+    readonly from?: Column;
 }
 /** Whatever is made by `create … on app.table …` or `alter table … add constraint`. */
 interface Part extends Named {
@@ -109,6 +130,7 @@ interface Routine extends Named {
     body: number;
     stable: boolean;
     granted: boolean;
+    owner: "postgres" | "authenticated";
 }
 interface View extends Named {
     readonly of: Table;
@@ -121,7 +143,7 @@ export class RandomMigration {
     readonly steps: readonly Step[];
     readonly #tables: Table[];
     readonly #routines: Routine[] = [
-        { name: "answer", body: 42, stable: false, granted: false, comment: "To everything." },
+        { name: "answer", body: 42, stable: false, granted: false, owner: "postgres", comment: "To everything." },
     ];
     readonly #views: View[] = [];
     readonly #sequences: (Named & { step: number })[] = [{ name: "counter", step: 1 }];
@@ -219,7 +241,7 @@ export class RandomMigration {
                 this.#tables.filter(({ pins }) => pins === 0),
                 object,
             );
-            if (!it) return undefined;
+            if (!it || this.#tables.length === 1) return undefined;
             this.#tables.splice(this.#tables.indexOf(it), 1);
             return { up: `drop table app.${it.name}`, down: makeTable(it) };
         },
@@ -311,7 +333,10 @@ export class RandomMigration {
         },
         (object, part) => {
             const it = choose(this.#tables, object);
-            const chosen = choose(it.columns.slice(1), part);
+            const chosen = choose(
+                it.columns.slice(1).filter(({ type }) => !type.includes("generated")),
+                part,
+            );
             if (!chosen) return undefined;
             chosen.notNull = !chosen.notNull;
             const [set, drop] = ["set", "drop"].map(
@@ -339,6 +364,42 @@ export class RandomMigration {
             const set = (to: number | undefined) =>
                 `alter table app.${it.name} alter ${chosen.name} set statistics ${to ?? -1}`;
             return { up: set(chosen.statistics), down: set(old), wrong: set(102) };
+        },
+        (object, part, variant) => {
+            const it = choose(this.#tables, object);
+            const chosen = choose(it.columns.filter(isLong), part);
+            if (!chosen) return undefined;
+            const old = chosen.storage ?? "extended";
+            const kinds = ["plain", "external", "main", "extended"].filter(kind => kind !== old);
+            chosen.storage = kinds[variant % 3] ?? "plain";
+            const set = (to: string) => `alter table app.${it.name} alter ${chosen.name} set storage ${to}`;
+            return { up: set(chosen.storage), down: set(old), wrong: set(kinds[(variant + 1) % 3] ?? "plain") };
+        },
+        (object, part) => {
+            const it = choose(this.#tables, object);
+            const chosen = choose(it.columns.filter(isLong), part);
+            if (!chosen) return undefined;
+            chosen.compressed = chosen.compressed !== true;
+            const [on, off] = ["pglz", "default"].map(
+                to => `alter table app.${it.name} alter ${chosen.name} set compression ${to}`,
+            ) as [string, string];
+            return chosen.compressed ? { up: on, down: off } : { up: off, down: on };
+        },
+        (object, _part, variant) => {
+            const it = choose(this.#tables, object);
+            const from = it.columns.find(({ type }) => type === "integer");
+            if (variant % 2 === 0 && !from) return undefined;
+            const type =
+                variant % 2 === 0
+                    ? `integer generated always as (${from?.name} * 2) stored`
+                    : `bigint generated ${variant % 4 === 1 ? "always" : "by default"} as identity`;
+            const more = column(this.#fresh("column"), type, { from: from ?? (it.columns[0] as Column) });
+            it.columns.push(more);
+            it.pins += 1;
+            return {
+                up: `alter table app.${it.name} add column ${more.name} ${type}`,
+                down: `alter table app.${it.name} drop column ${more.name}`,
+            };
         },
 
         // Constraints
@@ -524,11 +585,21 @@ export class RandomMigration {
         // Privileges
         (object, _part, variant) => {
             const it = choose(this.#tables, object);
-            const privilege = `${["select", "insert", "update", "delete"][variant % 4]} to ${["anon", "authenticated", "service_role"][variant % 3]}`;
+            const kind = ["select", "insert", "update", "delete"][variant % 4] ?? "";
+            const who = ["anon", "authenticated", "service_role"][variant % 3];
+            const privilege = `${kind} to ${who}`;
             const [give, take] = [grant(it, privilege), revoke(it, privilege)];
-            if (it.grants.delete(privilege)) return { up: take, down: give };
-            it.grants.add(privilege);
-            return { up: give, down: take };
+            // What is taken back on a table is taken back on its columns as well (documentation of REVOKE).
+            const onColumns = who === "anon" ? it.columns.filter(({ grants }) => grants.has(kind)) : [];
+            const again = onColumns.map(({ name }) => grant(it, `${kind} (${name}) to anon`));
+            const [back, wrong] = it.grants.has(privilege) ? [give, give] : [take, take];
+            if (it.grants.delete(privilege)) for (const { grants } of onColumns) grants.delete(kind);
+            else it.grants.add(privilege);
+            return {
+                up: back === give ? take : give,
+                down: [back, ...again].join("; "),
+                ...(again.length > 0 ? { wrong } : {}),
+            };
         },
         (object, part, variant) => {
             const it = choose(this.#tables, object);
@@ -559,7 +630,13 @@ export class RandomMigration {
 
         // Functions
         () => {
-            const made: Routine = { name: this.#fresh("function"), body: 1, stable: false, granted: false };
+            const made: Routine = {
+                name: this.#fresh("function"),
+                body: 1,
+                stable: false,
+                granted: false,
+                owner: "postgres",
+            };
             this.#routines.push(made);
             return { up: routine(made, "create"), down: `drop function app.${made.name}()` };
         },
@@ -607,6 +684,20 @@ export class RandomMigration {
             ];
             return { up: it.granted ? give : take, down: it.granted ? take : give };
         },
+        object => {
+            const it = choose(this.#routines, object);
+            return (
+                it && rename(it, this.#fresh("function"), (from, to) => `alter function app.${from}() rename to ${to}`)
+            );
+        },
+        object => {
+            const it = choose(this.#routines, object);
+            if (!it) return undefined;
+            const old = it.owner;
+            it.owner = old === "postgres" ? "authenticated" : "postgres";
+            const set = (to: string) => `alter function app.${it.name}() owner to ${to}`;
+            return { up: set(it.owner), down: set(old) };
+        },
 
         // Views, sequences, types
         (object, part) => {
@@ -628,6 +719,20 @@ export class RandomMigration {
                 wrong: `create view app.${it.name} as select 1 as one`,
             };
         },
+        object => {
+            const it = choose(this.#views, object);
+            return it && rename(it, this.#fresh("view"), (from, to) => `alter view app.${from} rename to ${to}`);
+        },
+        object => {
+            const it = choose(this.#views, object);
+            if (!it) return undefined;
+            it.granted = !it.granted;
+            const [give, take] = [
+                `grant select on app.${it.name} to anon`,
+                `revoke select on app.${it.name} from anon`,
+            ];
+            return { up: it.granted ? give : take, down: it.granted ? take : give };
+        },
         () => {
             const made = { name: this.#fresh("sequence"), step: 1 };
             this.#sequences.push(made);
@@ -635,10 +740,25 @@ export class RandomMigration {
         },
         (object, _part, variant) => {
             const it = choose(this.#sequences, object);
+            if (!it) return undefined;
             const old = it.step;
             it.step = 2 + (variant % 50);
             const set = (step: number) => `alter sequence app.${it.name} increment ${step}`;
             return it.step === old ? undefined : { up: set(it.step), down: set(old), wrong: set(77) };
+        },
+        object => {
+            const it = choose(this.#sequences, object);
+            return (
+                it && rename(it, this.#fresh("sequence"), (from, to) => `alter sequence app.${from} rename to ${to}`)
+            );
+        },
+        object => {
+            const it = choose(this.#sequences, object);
+            if (!it) return undefined;
+            this.#sequences.splice(this.#sequences.indexOf(it), 1);
+            const make = (step: number) => `create sequence app.${it.name} increment ${step}`;
+            const down = [make(it.step), ...(it.comment ? [comment(`sequence app.${it.name}`, it.comment)] : [])];
+            return { up: `drop sequence app.${it.name}`, down: down.join("; "), wrong: make(78) };
         },
         (_object, _part, variant) => {
             const made = { name: this.#fresh("type") };
@@ -702,6 +822,8 @@ export class RandomMigration {
     #uses(it: Table, of: Column): boolean {
         const parts = [...it.constraints, ...it.indexes, ...it.policies, ...it.statistics];
         return (
+            of.from !== undefined ||
+            it.columns.some(({ from }) => from === of) ||
             parts.some(({ uses }) => uses.includes(of)) ||
             this.#views.some(({ columns }) => columns.some(([used]) => used === of))
         );
@@ -714,6 +836,11 @@ function choose<T>(from: readonly [T, ...T[]] | readonly T[], number: number): T
 
 function column(name: string, type: string, more: Partial<Column> = {}): Column {
     return { name, type, notNull: false, grants: new Set(), ...more };
+}
+
+/** Of a type whose long values may be compressed or kept elsewhere. */
+function isLong({ type }: Column): boolean {
+    return ["text", "jsonb", "integer[]"].includes(type);
 }
 
 function table(name: string, columns: Column[]): Table {
@@ -766,6 +893,8 @@ function afterColumn(of: Table, it: Column): string[] {
     return [
         ...(it.comment ? [comment(`column app.${of.name}.${it.name}`, it.comment)] : []),
         ...(it.statistics ? [`alter table app.${of.name} alter ${it.name} set statistics ${it.statistics}`] : []),
+        ...(it.storage ? [`alter table app.${of.name} alter ${it.name} set storage ${it.storage}`] : []),
+        ...(it.compressed ? [`alter table app.${of.name} alter ${it.name} set compression pglz`] : []),
         ...[...it.grants].map(kind => grant(of, `${kind} (${it.name}) to anon`)),
     ];
 }
@@ -804,13 +933,18 @@ function routine(it: Routine, verb: "create" | "create or replace"): string {
     return [
         made,
         ...(it.granted ? [`grant execute on function app.${it.name}() to anon`] : []),
+        ...(it.owner === "postgres" ? [] : [`alter function app.${it.name}() owner to ${it.owner}`]),
         ...(it.comment ? [comment(`function app.${it.name}()`, it.comment)] : []),
     ].join("; ");
 }
 
 function view(it: View): string {
     const made = `create view app.${it.name} as select ${it.columns.map(([of, alias]) => `${of.name} as ${alias}`).join(", ")} from app.${it.of.name}`;
-    return it.comment ? `${made}; ${comment(`view app.${it.name}`, it.comment)}` : made;
+    return [
+        made,
+        ...(it.granted ? [`grant select on app.${it.name} to anon`] : []),
+        ...(it.comment ? [comment(`view app.${it.name}`, it.comment)] : []),
+    ].join("; ");
 }
 
 function rowLevelSecurity(it: Pick<Table, "name" | "protected">): string {
