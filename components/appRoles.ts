@@ -13,6 +13,8 @@ export interface AppRolesArgs {
     readonly provider: postgresql.Provider;
     /** Those of the roles that this stack has made already: taken over where its state does not know them any more. */
     readonly existing: readonly string[];
+    /** What must be done before: the claim of the database. */
+    readonly after: readonly pulumi.Resource[];
 }
 
 /**
@@ -20,21 +22,22 @@ export interface AppRolesArgs {
  * them one with `\password`: no secret passes through the stack.
  */
 export class AppRoles extends pulumi.ComponentResource {
-    constructor(name: string, { provider, existing }: AppRolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    constructor(name: string, { provider, existing, after }: AppRolesArgs, opts: pulumi.ComponentResourceOptions = {}) {
         super("simulation-db:database:AppRoles", name, {}, opts);
-        let previous: pulumi.Resource | undefined;
+        let previous = after;
         for (const role of roleNames) {
             // One after the other: both change the same shared catalog.
-            previous = new postgresql.Role(
+            const made = new postgresql.Role(
                 `${name}-${role}`,
                 { name: role, login: true, inherit: true },
                 {
                     parent: this,
                     provider,
-                    ...(previous ? { dependsOn: previous } : {}),
+                    dependsOn: [...previous],
                     ...(existing.includes(role) ? { import: role } : {}),
                 },
             );
+            previous = [made];
         }
         this.registerOutputs({ names: roleNames });
     }

@@ -7,30 +7,46 @@ export interface LedgerArgs {
     readonly identity: string;
     /** The query that must return no row before the first migration. */
     readonly preconditions: string;
+    /** Roles that the stack makes after its claim: the preconditions need not find them yet. */
+    readonly roles: readonly string[];
     readonly environment: StepEnvironment;
-    /** What must exist before: the roles that the migrations name. */
-    readonly after: readonly pulumi.Resource[];
 }
 
-/** The stack's hold on its database: claimed before the first migration, given free after the last rollback. */
+/**
+ * The stack's hold on its database. It is claimed before anything is made, so that of two stacks the second stops with
+ * nothing done; and it is given free before the roles go, which is refused while migrations are applied that need them.
+ * One step cannot be both.
+ */
 export class Ledger extends pulumi.ComponentResource {
     readonly claim: local.Command;
     /** The database, once it is claimed: a run that fails before leaves nothing for the state to remember. */
     readonly claimed: pulumi.Output<string>;
+    readonly #name: string;
+    readonly #step: { readonly environment: StepEnvironment; readonly stdin: string };
 
     constructor(
         name: string,
-        { identity, preconditions, environment, after }: LedgerArgs,
+        { identity, preconditions, roles, environment }: LedgerArgs,
         opts: pulumi.ComponentResourceOptions = {},
     ) {
         super("simulation-db:database:Ledger", name, {}, opts);
-        this.claim = runnerStep(
-            `${name}-claim`,
-            { create: "ledger claim", update: "ledger claim", delete: "ledger release" },
-            { environment, stdin: `-- database: ${identity}\n${preconditions}` },
-            { parent: this, dependsOn: [...after] },
-        );
+        this.#name = name;
+        const stdin = `-- database: ${identity}\n-- roles: ${roles.join(", ")}\n${preconditions}`;
+        this.#step = { environment, stdin };
+        this.claim = runnerStep(`${name}-claim`, { create: "ledger claim", update: "ledger claim" }, this.#step, {
+            parent: this,
+        });
         this.claimed = this.claim.stdout.apply(() => identity);
         this.registerOutputs({ identity });
+    }
+
+    /** @param after what stays until the database is given free */
+    heldUntil(after: readonly pulumi.Resource[]): local.Command {
+        return runnerStep(
+            `${this.#name}-hold`,
+            { create: "ledger claim", update: "ledger claim", delete: "ledger release" },
+            this.#step,
+            { parent: this, dependsOn: [this.claim, ...after] },
+        );
     }
 }

@@ -1,21 +1,22 @@
 import { readdir, readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import type { Reference } from "./ledger/adopt.ts";
 import { apply, endInterrupted, type Outcome } from "./steps/apply.ts";
 import type { BucketSettings } from "./bucket.ts";
 import { compareChain } from "./ledger/chain.ts";
 import { claim, release } from "./ledger/claim.ts";
 import { connect } from "./database/connection.ts";
-import { type LedgerRow, readLedger } from "./ledger/ledger.ts";
+import { type LedgerRow, readLedger, readTexts } from "./ledger/ledger.ts";
 import { decode, label, type Migration } from "./migration/migration.ts";
 import { readMigrations } from "./migration/migrationFolder.ts";
 import { requirePreconditions } from "./preconditions.ts";
 import { record } from "./steps/record.ts";
+import { readUnfinished, undoUnfinished } from "./steps/resumable.ts";
 import { rollBack } from "./steps/rollback.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
 import { type Session, withSession } from "./database/session.ts";
 import { expectedIdentity, stepLine } from "./stackOutput.ts";
 import { statusLines } from "./status.ts";
+import { UserError } from "./userError.ts";
 
 const environment = process.env;
 
@@ -50,9 +51,16 @@ export async function migrateUp(options: ChainOptions): Promise<void> {
 export async function migrateDown(options: ChainOptions): Promise<void> {
     if (options.stdin) return await oneStep("down", rollBack);
     await withSession(environment, "migrate down", expectedIdentity(environment), async session => {
-        const applied = await readApplied(session);
-        const last = applied.at(-1);
-        const to = options.to ?? String(Number(last?.version ?? 0) - 1).padStart(4, "0");
+        const applied = await readTexts(session.client);
+        const unfinished = await readUnfinished(session);
+        // An up that was interrupted is the newest there is, though the ledger does not have it yet.
+        const begun = unfinished?.direction === "up" ? unfinished.migration : undefined;
+        const newest = begun ?? applied.at(-1);
+        const to = options.to ?? String(Number(newest?.version ?? 0) - 1).padStart(4, "0");
+        if (begun && begun.version > to) {
+            await undoUnfinished(session, begun, say);
+            print(stepLine(`${label(begun)} taken back, which was interrupted on its way up`, session.identity));
+        }
         for (const migration of applied.filter(({ version }) => version > to).reverse()) {
             printStep(session, migration, await rollBack(session, migration, await readLedger(session.client), say));
         }
@@ -87,6 +95,26 @@ export async function check(): Promise<void> {
     }
 }
 
+export interface AuditOptions {
+    /** In minutes. */
+    readonly grace: number;
+    readonly json?: boolean;
+}
+
+/** `audit`: rows and files that do not belong together. */
+export async function audit({ grace, json }: AuditOptions): Promise<void> {
+    const client = await connect(environment, "audit");
+    try {
+        const { auditDatasets, auditLines, countOf } = await import("./audit.ts");
+        const found = await auditDatasets(client, grace);
+        for (const line of json ? [JSON.stringify(found)] : auditLines(found)) print(line);
+        const count = countOf(found);
+        if (count > 0) throw new UserError(`The audit has ${count} finding${count === 1 ? "" : "s"}.`);
+    } finally {
+        await client.end();
+    }
+}
+
 /** `reference`: what the applied migrations did here, for {@link adoptFrom} elsewhere. */
 export async function printReference(): Promise<void> {
     const client = await connect(environment, "reference");
@@ -100,10 +128,10 @@ export async function printReference(): Promise<void> {
 
 /** `adopt`: stdin is the output of `reference`. Runs no statement of a migration. */
 export async function adoptFrom(): Promise<void> {
-    const reference = JSON.parse(await text(process.stdin)) as Reference;
+    const { adopt, readReference } = await import("./ledger/adopt.ts");
+    const reference = readReference(await text(process.stdin));
     const migrations = await readMigrations("sql");
     await withSession(environment, "adopt", expectedIdentity(environment), async session => {
-        const { adopt } = await import("./ledger/adopt.ts");
         const taken = await adopt(session, migrations, reference, say);
         for (const migration of taken) print(stepLine(`${label(migration)} adopted`, session.identity));
         print(`${taken.length} adopted`);
@@ -197,12 +225,4 @@ function printStep({ identity }: Session, migration: Migration, { did, durationM
 async function slugOf(version: string): Promise<string> {
     const names = await readdir("sql").catch(() => []);
     return names.find(name => name.startsWith(`${version}_`))?.slice(version.length + 1) ?? "";
-}
-
-/** The applied migrations with their texts, oldest first, as the ledger keeps them. */
-async function readApplied({ client }: Session): Promise<Migration[]> {
-    const { rows } = await client.query<Migration>(
-        "select version, slug, up_sql as up, down_sql as down, verify_sql as verify from simulation_db.migration order by version",
-    );
-    return rows;
 }

@@ -19,24 +19,33 @@ const lockKey = "5361264290217416";
 /** How often a waiting run asks for the lock, in milliseconds. */
 const askEveryMs = 200;
 
+/** How long a run waits before it says so, and how long until it says so again, in milliseconds. */
+const silentMs = { first: 2000, then: 15_000 };
+
+/** Where the progress of a run goes: stdout is for what it was asked for. */
+const toStderr = (line: string) => void process.stderr.write(`${line}\n`);
+
 /**
  * Connects, takes the advisory lock, makes the ledger if there is none, does the work, and lets go of everything.
  *
  * @param expected the database that the caller was applied to before, if known
- * @throws UserError when the database is another one, or when another run keeps the lock too long
+ * @param say told whom it waits for
+ * @throws UserError when the database is another one, when another run keeps the lock too long, or when a newer version
+ *     of this tool has written the ledger
  */
 export async function withSession<T>(
     environment: Environment,
     purpose: string,
     expected: DatabaseIdentity | undefined,
     work: (session: Session) => Promise<T>,
+    say: (line: string) => void = toStderr,
 ): Promise<T> {
     const settings = readSettings(environment);
     const client = await connect(environment, purpose);
     try {
         const identity = await readIdentity(client);
         requireSameDatabase(expected, identity);
-        await takeLock(client, settings);
+        await takeLock(client, settings, say);
         await ensureLedger(client);
         return await work({ client, identity, settings });
     } finally {
@@ -61,8 +70,9 @@ export async function freshSession({ client, settings }: Pick<Session, "client" 
  * Polls instead of waiting inside the server: a session that waits there holds a snapshot, and the other run's
  * `create index concurrently` would wait for that snapshot: a deadlock.
  */
-async function takeLock(client: pg.Client, settings: Settings): Promise<void> {
+async function takeLock(client: pg.Client, settings: Settings, say: (line: string) => void): Promise<void> {
     const deadline = Date.now() + settings.waitForRunMs;
+    let sayAt = Date.now() + silentMs.first;
     for (;;) {
         // The bounds of freshSession come with it: no round trip of their own.
         const { rows } = await client.query<{ taken: boolean }>(
@@ -71,12 +81,21 @@ async function takeLock(client: pg.Client, settings: Settings): Promise<void> {
             [lockKey, settings.lockTimeoutMs, settings.statementTimeoutMs, noticeGoneMs],
         );
         if (rows[0]?.taken) return;
-        if (Date.now() >= deadline) throw await lockedError(client, settings.waitForRunMs);
+        const now = Date.now();
+        if (now >= deadline) throw await lockedError(client, settings.waitForRunMs);
+        if (now >= sayAt) {
+            const { who } = await readHolder(client);
+            say(
+                `another run holds this database: ${who}. Waiting for it, ${Math.ceil((deadline - now) / 1000)} s at most`,
+            );
+            sayAt = now + silentMs.then;
+        }
         await new Promise(resolve => setTimeout(resolve, askEveryMs));
     }
 }
 
-async function lockedError(client: pg.Client, waitedMs: number): Promise<UserError> {
+/** Who has the lock, in words; without a number when nobody has it any more. */
+async function readHolder(client: pg.Client): Promise<{ who: string; pid?: number }> {
     const { rows } = await client.query<{ pid: number; who: string | null; since: Date | null }>(
         `select l.pid, a.application_name as who, a.backend_start as since
          from pg_locks l left join pg_stat_activity a using (pid)
@@ -85,12 +104,19 @@ async function lockedError(client: pg.Client, waitedMs: number): Promise<UserErr
            and (l.classid::bigint << 32) + l.objid::bigint = $1`,
         [lockKey],
     );
-    const holder = rows[0];
-    const who = holder
-        ? `"${holder.who ?? "unknown"}" (server process ${holder.pid}, connected since ${holder.since?.toISOString() ?? "unknown"})`
-        : "a run that has just ended";
+    const [holder] = rows;
+    if (!holder) return { who: "a run that has just ended" };
+    const since = holder.since?.toISOString() ?? "unknown";
+    return {
+        who: `"${holder.who ?? "unknown"}" (server process ${holder.pid}, connected since ${since})`,
+        pid: holder.pid,
+    };
+}
+
+async function lockedError(client: pg.Client, waitedMs: number): Promise<UserError> {
+    const { who, pid } = await readHolder(client);
     return new UserError(`another run holds this database: ${who}. Waited ${waitedMs / 1000} s; nothing was changed.`, [
         "wait until it has ended and run the same command again",
-        ...(holder ? [`if that run is dead: select pg_terminate_backend(${holder.pid})`] : []),
+        ...(pid === undefined ? [] : [`if that run is dead: select pg_terminate_backend(${pid})`]),
     ]);
 }

@@ -7,10 +7,12 @@ import { UserError } from "../userError.ts";
 /**
  * Makes a stack the one that manages this database. Before the first migration the preconditions are checked.
  *
+ * @param preconditions their query; a line `-- roles: one, other` names what the stack makes after its claim
  * @throws UserError when another stack manages the database, or when the database is not ready
  */
 export async function claim({ client, settings }: Session, preconditions: string): Promise<void> {
-    if ((await readLedger(client)).length === 0) await requirePreconditions(client, preconditions);
+    const roles = /^-- roles: (.+)$/m.exec(preconditions)?.[1]?.split(", ");
+    if ((await readLedger(client)).length === 0) await requirePreconditions(client, preconditions, roles);
     await client.query("insert into simulation_db.claim (stack) values ($1) on conflict do nothing", [settings.stack]);
     const owner = await readClaim(client);
     if (owner === settings.stack) return;

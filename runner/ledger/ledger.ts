@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { createArchive } from "../archive/registry.ts";
 import { ensureCatalogFunctions } from "../catalog/catalog.ts";
+import { readFormat, recordFormat, upgradeLedger } from "./format.ts";
 import { fileName, hashOf, type Migration } from "../migration/migration.ts";
 import { mirror, unmirror } from "./mirror.ts";
 import { UserError } from "../userError.ts";
@@ -39,11 +40,12 @@ interface Circumstances {
 
 /**
  * The ledger's own schema. It is not exposed to the API, nobody but its owner may use it, and the history only grows.
- * Runs once per database, in one transaction, under the advisory lock.
+ * Runs once per database, in one transaction, under the advisory lock. Whoever changes it adds to the upgrades in
+ * format.ts what brings the ledgers there to the same form.
  */
 const createLedger = `
     create schema simulation_db;
-    comment on schema simulation_db is 'Ledger of simulation-db: which migrations are applied, and all that happened. Not for the API.';
+    ${recordFormat};
 
     create table simulation_db.migration (
         version     text primary key,
@@ -138,23 +140,27 @@ const createLedger = `
     revoke all on schema simulation_db from public;
     revoke all on all tables in schema simulation_db from public;`;
 
-/** Makes the ledger when the database has none. The caller holds the advisory lock. */
+/**
+ * Makes the ledger when the database has none, and upgrades the one of an older version of this tool. The caller holds
+ * the advisory lock.
+ *
+ * @throws UserError when a newer version of this tool has written it
+ */
 export async function ensureLedger(client: pg.Client): Promise<void> {
+    const format = await readFormat(client);
     // One simple query of several statements is one transaction.
-    if (!(await hasLedger(client))) await client.query(createLedger);
+    if (format === undefined) await client.query(createLedger);
+    else await upgradeLedger(client, format);
     await ensureCatalogFunctions(client);
 }
 
-async function hasLedger(client: pg.Client): Promise<boolean> {
-    const { rows } = await client.query<{ there: boolean }>(
-        "select to_regclass('simulation_db.migration') is not null as there",
-    );
-    return rows[0]?.there === true;
-}
-
-/** The applied migrations, oldest first; none when the database has no ledger. */
+/**
+ * The applied migrations, oldest first; none when the database has no ledger.
+ *
+ * @throws UserError when a newer version of this tool has written the ledger
+ */
 export async function readLedger(client: pg.Client): Promise<LedgerRow[]> {
-    if (!(await hasLedger(client))) return [];
+    if ((await readFormat(client)) === undefined) return [];
     const { rows } = await client.query<LedgerRow>(`
         select version, slug, up_hash as "upHash", down_hash as "downHash", verify_hash as "verifyHash",
                found::text as found, applied_at as "appliedAt", applied_by as "appliedBy",
@@ -163,9 +169,18 @@ export async function readLedger(client: pg.Client): Promise<LedgerRow[]> {
     return rows;
 }
 
+/** The applied migrations with their texts, oldest first: as the ledger keeps them, whatever the sql folder says now. */
+export async function readTexts(client: pg.Client): Promise<Migration[]> {
+    if ((await readFormat(client)) === undefined) return [];
+    const { rows } = await client.query<Migration>(
+        "select version, slug, up_sql as up, down_sql as down, verify_sql as verify from simulation_db.migration order by version",
+    );
+    return rows;
+}
+
 /** The stack that manages this database; undefined when none does. */
 export async function readClaim(client: pg.Client): Promise<string | undefined> {
-    if (!(await hasLedger(client))) return undefined;
+    if ((await readFormat(client)) === undefined) return undefined;
     const { rows } = await client.query<{ stack: string }>("select stack from simulation_db.claim");
     return rows[0]?.stack;
 }

@@ -124,16 +124,18 @@ async function readState(client: pg.Client): Promise<{ obstacle?: string; comple
  * {@link readState}.
  *
  * @returns how many rows it wrote, or why it failed
- * @throws SqlError for what passes, since another tool may hold the table for a moment: all is tried again then
+ * @throws SqlError for what passes, since another tool may hold the table for a moment: all is tried again then; and
+ *     what it caught, when the connection is gone
  */
 async function guarded(client: pg.Client, sql: string, values?: unknown[]): Promise<number | Error> {
     try {
         const { rowCount } = await client.query(sql, values);
         return rowCount ?? 0;
     } catch (thrown) {
+        if (connectionLost(thrown)) throw thrown;
         const { code, message } = thrown as pg.DatabaseError;
         const error = new SqlError(`${table}: ${message}`, code, []);
-        if (isPassing(error) || connectionLost(thrown)) throw error;
+        if (isPassing(error)) throw error;
         await client.query("rollback to savepoint mirror");
         return error;
     }

@@ -1,5 +1,5 @@
 import { readInverse, writeUndo } from "../catalog/inverse.ts";
-import { requireUndone, takeSnapshot } from "../catalog/undo.ts";
+import { keepUndone, requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import type { Directives } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, hashOf, label, type Migration } from "../migration/migration.ts";
@@ -106,13 +106,15 @@ export async function finishDown(
     say: (line: string) => void,
 ): Promise<void> {
     const { client, settings } = session;
-    await inTransaction(client, {}, settings, async () => {
+    const undone = await inTransaction(client, {}, settings, async () => {
         // Nobody saw its up: what down did is taken for the opposite of it.
         if (repaired) await writeUndo(client, migration.version, await readInverse(client));
-        await requireUndone(client, migration);
+        const undone = await requireUndone(client, migration, false);
         await removeFromLedger(client, migration, { durationMs, stack: settings.stack, say });
         await client.query("delete from simulation_db.unfinished");
+        return undone;
     });
+    await withRetries(settings.retryForMs, say, () => keepUndone(client, undone));
 }
 
 /**

@@ -135,7 +135,7 @@ describe("the sql folder", function () {
                     transactional: false,
                     lockTimeoutMs: 2000,
                     statementTimeoutMs: 1_800_000,
-                    allowDestructive: "nobody reads it",
+                    allowed: { destructive: "nobody reads it" },
                 },
             );
             assert.deepEqual(read("-- Just words."), { transactional: true });

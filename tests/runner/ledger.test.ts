@@ -147,6 +147,15 @@ for (const major of [15, 17] as const) {
                 await project.must("ledger claim", as("prod"));
             });
 
+            it("roles that the stack makes after it need not be there, other things must", async () => {
+                const query = "select 'role writer' as object, 'is missing' as problem, 'create it' as remedy";
+                const refused = await project.run("ledger claim", as("dev", query));
+                assert.equal(refused.code, 1);
+                assert.match(refused.stderr, /role writer: is missing \(create it\)/);
+                assert.equal((await project.run("ledger claim", as("dev", `-- roles: reader\n${query}`))).code, 1);
+                await project.must("ledger claim", as("dev", `-- roles: reader, writer\n${query}`));
+            });
+
             it("it is not given free while migrations are applied, and its history stays", async () => {
                 await project.must("ledger claim", as("dev"));
                 await project.must("migrate up");

@@ -71,6 +71,22 @@ for (const major of [15, 17] as const) {
             assert.equal((await holder.outcome).code, 0);
         });
 
+        it("a run that waits says for whom, and how long it will", async () => {
+            await project.write(waiting);
+            const { holder, open } = await heldRun(project);
+            const waits = project.start("migrate up");
+            await until("it says so", async () => /Waiting for it/.test(waits.printed()));
+            assert.match(
+                waits.printed(),
+                /^another run holds this database: "simulation-db migrate up \S+@.*" \(server process \d+, connected since .*\)\. Waiting for it, 5[0-9] s at most$/m,
+            );
+            await open();
+            const { code, stdout, output } = await waits.outcome;
+            assert.equal(code, 0, output);
+            assert.doesNotMatch(stdout, /Waiting/);
+            await holder.outcome;
+        });
+
         it("status answers while a run is under way", async () => {
             await project.write(waiting);
             const { holder, open } = await heldRun(project);

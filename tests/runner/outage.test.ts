@@ -140,6 +140,41 @@ describe("an outage in the middle of a migration", function () {
         assert.deepEqual(await project.applied(), ["0001", "0002"]);
     });
 
+    for (const [part, files] of [
+        ["up.sql:3", slow],
+        ["verify.sql:1", { verify: "select pg_sleep(50);" }],
+    ] as const) {
+        it(`a statement that hangs in ${part.slice(0, -2)} is ended in time, and nothing of the migration is there`, async () => {
+            await project.write({ "0001_first": {}, "0002_second": files });
+            const { code, stderr, tookMs } = await project.run("migrate up", {
+                env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "500" },
+            });
+            assert.equal(code, 1);
+            assert.ok(stderr.includes(`sql/0002_second/${part}: canceling statement due to statement timeout`), stderr);
+            assert.match(stderr, /→ give it more time, at the head of up\.sql: "-- statement-timeout: 30min"/);
+            assert.ok(tookMs < 30_000, `it took ${tookMs} ms`);
+            const { rows } = await project.client.query("select to_regclass('public.second') as second");
+            assert.deepEqual(rows, [{ second: null }]);
+            assert.deepEqual(await project.history(), ["up 0001"]);
+        });
+    }
+
+    it("a rollback whose statement hangs is ended in time, and taken back as a whole", async () => {
+        const second = { down: "drop table public.second;\nselect pg_sleep(50);" };
+        await project.write({ "0001_first": {}, "0002_second": second });
+        await project.must("migrate up");
+        await project.client.query("insert into public.second values (7)");
+        const { code, stderr, tookMs } = await project.run("migrate down", {
+            env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "500" },
+        });
+        assert.equal(code, 1);
+        assert.match(stderr, /sql\/0002_second\/down\.sql:2: canceling statement due to statement timeout/);
+        assert.ok(tookMs < 30_000, `it took ${tookMs} ms`);
+        const { rows } = await project.client.query("select id from public.second");
+        assert.deepEqual(rows, [{ id: "7" }]);
+        assert.deepEqual(await project.applied(), ["0001", "0002"]);
+    });
+
     it("a rollback that loses its connection is not half done", async () => {
         const second = { down: "drop table public.second;\nselect pg_sleep(50);" };
         await project.write({ "0001_first": {}, "0002_second": second });

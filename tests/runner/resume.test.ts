@@ -301,6 +301,62 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await indexesOf(project), {});
         });
 
+        it("a down that forgets something says that it ran, and goes on below when its text was completed", async () => {
+            await project.must("migrate up");
+            const first = "drop index concurrently public.items_size;\n";
+            await project.write({ "0001_indexes": { ...indexes, down: first } });
+            await project.must("migrate record --stdin", { stdin: project.stdin("0001") });
+            for (let attempt = 1; attempt <= 2; attempt += 1) {
+                const { code, stderr } = await project.run("migrate down");
+                assert.equal(code, 1);
+                assert.match(
+                    stderr,
+                    /down\.sql ran to its end and does not undo exactly what up did\. Without a trans/,
+                );
+                assert.match(stderr, /left behind: index public\.items_kind/);
+                assert.doesNotMatch(stderr, /so it was taken back/);
+                assert.deepEqual(await indexesOf(project), { items_kind: "valid" });
+                assert.deepEqual(await project.applied(), ["0001"]);
+            }
+
+            const completed = `${first}drop index concurrently public.items_kind;\n`;
+            await project.write({ "0001_indexes": { ...indexes, down: completed } });
+            await project.must("migrate record --stdin", { stdin: project.stdin("0001") });
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), {});
+            assert.deepEqual(await project.applied(), []);
+            assert.deepEqual(await leftOver(project), []);
+        });
+
+        it("a down that forgets something, mended by hand, is complete with the next down", async () => {
+            await project.must("migrate up");
+            await project.write({
+                "0001_indexes": { ...indexes, down: "drop index concurrently public.items_size;\n" },
+            });
+            await project.must("migrate record --stdin", { stdin: project.stdin("0001") });
+            assert.equal((await project.run("migrate down")).code, 1);
+            await project.client.query("drop index public.items_kind");
+            await project.must("migrate down");
+            assert.deepEqual(await project.applied(), []);
+            assert.deepEqual(await leftOver(project), []);
+        });
+
+        for (const [to, left] of [
+            ["", ["0001"]],
+            [" --to 0001", ["0001"]],
+            [" --to 0000", []],
+        ] as const) {
+            it(`migrate down${to} after an interrupted up takes that one back first`, async () => {
+                await project.write({ "0001_first": {}, "0002_indexes": indexes });
+                await killWhileBuilding(project);
+                const { stdout } = await project.must(`migrate down${to}`);
+                assert.match(stdout, /^0002_indexes taken back, which was interrupted on its way up on \d+\//);
+                assert.deepEqual(await project.applied(), left);
+                assert.deepEqual(await indexesOf(project), {});
+                assert.deepEqual(await leftOver(project), []);
+            });
+        }
+
         it("the same statement twice in one file is done twice", async () => {
             const again: Trio = {
                 up: [

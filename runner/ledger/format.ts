@@ -1,0 +1,48 @@
+import type pg from "pg";
+import { UserError } from "../userError.ts";
+
+/**
+ * What takes a ledger from each format to the next one, in SQL; the first entry takes format 1 to format 2. An entry
+ * that a release has brought is never changed again. A preview looks before any run has upgraded, so what it reads
+ * must be there in the format before as well.
+ */
+const upgrades: readonly string[] = [
+    // To 2: the number is written down, and that is all.
+    "",
+];
+
+/** The format that this version of the tool makes and works with. */
+export const ledgerFormat = upgrades.length + 1;
+
+/** Writes the number down where every login can read it in one look at the catalog: in the comment on the schema. SQL. */
+export const recordFormat = `comment on schema simulation_db is
+    'Ledger of simulation-db, format ${ledgerFormat}: which migrations are applied, and all that happened. Not for the API.'`;
+
+/**
+ * The format of the ledger that is there; undefined when there is none. A ledger without a number has the first.
+ *
+ * @throws UserError when a newer version of this tool has written it: what it means is not known here
+ */
+export async function readFormat(client: pg.Client): Promise<number | undefined> {
+    const { rows } = await client.query<{ there: boolean; format: number | null }>(`
+        select to_regclass('simulation_db.migration') is not null as there,
+               substring(obj_description(to_regnamespace('simulation_db'), 'pg_namespace') from ', format (\\d{1,9}):')::int as format`);
+    const [found] = rows;
+    if (!found?.there) return undefined;
+    const format = found.format ?? 1;
+    if (format <= ledgerFormat) return format;
+    throw new UserError(
+        `the ledger of this database has format ${format}, and this version of simulation-db knows formats up to ${ledgerFormat}: a newer one has written it.`,
+        [
+            "update this project (git pull) to the version that was used last; nothing was changed",
+            "see who that was: select at, by_program, stack from simulation_db.history order by id desc limit 1",
+        ],
+    );
+}
+
+/** Takes an older ledger to the format of today, all or nothing. The caller holds the advisory lock. */
+export async function upgradeLedger(client: pg.Client, from: number): Promise<void> {
+    if (from === ledgerFormat) return;
+    // One simple query of several statements is one transaction.
+    await client.query([...upgrades.slice(from - 1), recordFormat].join(";\n"));
+}

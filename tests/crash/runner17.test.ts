@@ -1,0 +1,3 @@
+import { runnerSweep } from "./runnerSweep.ts";
+
+runnerSweep(17, false);

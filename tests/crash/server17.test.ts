@@ -1,0 +1,3 @@
+import { serverSweep } from "./serverSweep.ts";
+
+serverSweep(17, 5);

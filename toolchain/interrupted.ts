@@ -1,0 +1,170 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { processArguments } from "../local/processIdentity.ts";
+import { runCaptured } from "./child.ts";
+
+/** A stack, and how to run the engine on it. */
+interface StackOfEngine {
+    /** Folder of the program. */
+    readonly root: string;
+    readonly stack: string;
+    /** The engine's executable. */
+    readonly command: string;
+    readonly env: NodeJS.ProcessEnv;
+    readonly say: (line: string) => void;
+}
+
+/** Name of the project, as the engine's files have it. */
+const project = "simulation-db";
+
+/** What the engine writes into a lock file. */
+interface Lock {
+    readonly pid: number;
+    readonly hostname: string;
+}
+
+/** What the engine had begun and not written down the end of. */
+interface PendingOperation {
+    readonly type: string;
+    readonly resource: { readonly urn: string };
+}
+
+/** What the engine knows of a stack. */
+interface State {
+    readonly resources?: readonly { readonly urn: string }[];
+    readonly pending_operations?: readonly PendingOperation[];
+}
+
+/**
+ * What an update that was killed or failed leaves in the engine's files: a lock, which nobody else takes away; notes of
+ * what it was about to do, of which it warns for ever; and a state that may not know of what a plugin did to its end.
+ * So before the next update the lock goes, the state is compared with the database, and a step that was under way comes
+ * to its end when what follows goes the other way: what follows would not know of it. Steps may be done again: their
+ * commands find what is there already. For state in files of this machine only: a service ends a lock by itself.
+ *
+ * @param verb what is about to run; before a preview nothing is done, since it needs no lock and changes nothing
+ */
+export async function clearInterrupted(of: StackOfEngine, verb: string): Promise<void> {
+    const backend = of.env.PULUMI_BACKEND_URL ?? "";
+    if (verb === "preview" || !backend.startsWith("file:///")) return;
+    const files = join(fileURLToPath(backend), ".pulumi");
+    const locks = await removeLocks(join(files, "locks", "organization", project, of.stack), of.say);
+    // The notes of an engine that is at work are its own.
+    if (locks === "held") return;
+    // Looking into the engine's files is a second cheaper than asking the engine.
+    const file = join(files, "stacks", project, `${of.stack}.json`);
+    const pending = (await readState(file)).pending_operations ?? [];
+    if (locks === "removed" || pending.length > 0 || (await hasFailed(join(files, "history", project, of.stack)))) {
+        await compare(of, pending);
+        await finish(of, pending, await readState(file), verb);
+    }
+}
+
+/** Takes away the locks of engines of this machine that live no more. */
+async function removeLocks(folder: string, say: (line: string) => void): Promise<"none" | "removed" | "held"> {
+    let found: "none" | "removed" = "none";
+    for (const name of await readdir(folder).catch(() => [])) {
+        if (!name.endsWith(".json")) continue;
+        const lock = await readLock(join(folder, name));
+        if (lock?.hostname !== hostname() || isEngine(lock.pid)) return "held";
+        await rm(join(folder, name), { force: true });
+        await rm(join(folder, `${name}.attrs`), { force: true });
+        say(`The engine's last run on this stack was killed (process ${lock.pid}). Its lock is taken away.`);
+        found = "removed";
+    }
+    return found;
+}
+
+async function readLock(file: string): Promise<Lock | undefined> {
+    try {
+        return JSON.parse(await readFile(file, "utf8")) as Lock;
+    } catch {
+        // Gone in this moment, or half written: the engine itself will say.
+        return undefined;
+    }
+}
+
+/** Another process may have that number by now. */
+function isEngine(pid: number): boolean {
+    return processArguments(pid).some(argument => basename(argument) === "pulumi");
+}
+
+async function readState(file: string): Promise<State> {
+    try {
+        const { checkpoint } = JSON.parse(await readFile(file, "utf8")) as { checkpoint?: { latest?: State } };
+        return checkpoint?.latest ?? {};
+    } catch {
+        return {};
+    }
+}
+
+/** Whether the last update came to no good end. */
+async function hasFailed(folder: string): Promise<boolean> {
+    const names = (await readdir(folder).catch(() => [])).filter(name => name.endsWith(".history.json")).toSorted();
+    const text = await readFile(join(folder, names.at(-1) ?? ""), "utf8").catch(() => "");
+    return /"result": ?"failed"/.test(text);
+}
+
+async function compare(of: StackOfEngine, pending: readonly PendingOperation[]): Promise<void> {
+    const names = pending.map(({ type, resource }) => `${type} ${nameOf(resource)}`).join(", ");
+    of.say(
+        `The last update did not come to its end${names && ` (it was ${names})`}. Comparing its state with the database.`,
+    );
+    await engine(of, "refresh", "--clear-pending-creates");
+}
+
+/**
+ * A step that was being undone goes before an up, one that was being done comes before a destroy. So do migrations of
+ * which the engine never heard the end: of those the ledger knows.
+ */
+async function finish(of: StackOfEngine, pending: readonly PendingOperation[], state: State, verb: string) {
+    const [opposite, command] = verb === "destroy" ? ["creating", "up"] : ["deleting", "destroy"];
+    const known = (state.resources ?? []).map(({ urn }) => urn).filter(urn => urn.startsWith(stepOf(of, "")));
+    const applied = (await appliedVersions(of.env))?.map(version => stepOf(of, version)) ?? known;
+    const [these, those] = verb === "destroy" ? [applied, known] : [known, applied];
+    const apart = these.filter(urn => !those.includes(urn));
+    const begun = pending
+        .filter(({ type, resource }) => type === opposite && resource.urn.includes("command:local:Command::"))
+        .map(({ resource }) => resource.urn);
+    const steps = [...new Set([...begun, ...apart])];
+    if (steps.length === 0) return;
+    of.say(`Finishing what it was ${opposite}: ${steps.map(urn => nameOf({ urn })).join(", ")}.`);
+    await engine(of, command, ...steps.flatMap(urn => ["--target", urn]));
+}
+
+/** What the engine calls the step of a migration: components/migrationChain.ts. */
+function stepOf({ stack }: StackOfEngine, version: string): string {
+    return `urn:pulumi:${stack}::${project}::${project}:database:MigrationChain$command:local:Command::schema-${version}`;
+}
+
+/** What the ledger has; undefined where the database cannot be asked. */
+async function appliedVersions(env: NodeJS.ProcessEnv): Promise<string[] | undefined> {
+    // Loaded only where it is needed.
+    const { connect } = await import("../runner/database/connection.ts");
+    const { readLedger } = await import("../runner/ledger/ledger.ts");
+    try {
+        const client = await connect(env, "status");
+        try {
+            return (await readLedger(client)).map(({ version }) => version);
+        } finally {
+            await client.end();
+        }
+    } catch {
+        return undefined;
+    }
+}
+
+function nameOf({ urn }: PendingOperation["resource"]): string {
+    return urn.split("::").at(-1) ?? urn;
+}
+
+/** Whatever is in the way here is in the way of the run that follows, which says it in full. */
+async function engine({ root, stack, command, env, say }: StackOfEngine, verb: string, ...args: string[]) {
+    const all = [verb, "--yes", "--skip-preview", ...args, "--stack", stack, "--non-interactive"];
+    const { problem, stdout, stderr } = await runCaptured(command, all, { cwd: root, env, seconds: 600 });
+    if (problem === undefined) return;
+    const said = /^ *(error: .*)$/m.exec(stdout + stderr)?.[1] ?? problem;
+    say(`That did not work (${said}). Going on without it.`);
+}
