@@ -118,11 +118,13 @@ export async function startCluster(options: {
     /** Whether a committed transaction survives a crash of the machine; one of the server it always does. Default: true. */
     readonly durable?: boolean;
     readonly settings?: Readonly<Record<string, string>>;
+    /** Another server program than the installed one, of the same version. */
+    readonly postgres?: string;
 }): Promise<Cluster> {
     const dataDir = resolve(options.dataDir);
     const logFile = resolve(options.logFile);
     const owner = await checkDataDir(dataDir, options.major);
-    const { postgres } = await postgresBinaries(options.major);
+    const postgres = options.postgres ?? (await postgresBinaries(options.major)).postgres;
     const settings = {
         ...(options.durable === false ? { fsync: "off", full_page_writes: "off" } : {}),
         ...options.settings,

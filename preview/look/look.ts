@@ -1,0 +1,179 @@
+import type pg from "pg";
+import { readCatalog } from "../../runner/catalog/catalog.ts";
+import { connect, type Environment } from "../../runner/database/connection.ts";
+import { readIdentity } from "../../runner/database/identity.ts";
+import { type LedgerRow, readLedger } from "../../runner/ledger/ledger.ts";
+import { hashOf } from "../../runner/migration/migration.ts";
+import type { Catalog, TableSize, TargetLook } from "../trial/observation.ts";
+import { readExtensionFiles, type TargetExtensionFile } from "./extensions.ts";
+import { readColumnPrivileges, readDefaultPrivileges, readRoles } from "./roles.ts";
+
+/** How long a look may wait for the server, in milliseconds: a preview must not hang on a busy target. */
+const statementTimeoutMs = 60_000;
+
+/** What a preview reads for itself alone: it is part of no report. */
+export interface Look extends TargetLook {
+    /** What a shadow may have to stand in for. */
+    readonly extensionFiles: readonly TargetExtensionFile[];
+    /** Rows of the ledger, as JSON, of the versions asked for; empty when it may not be read. */
+    readonly ledgerRows: readonly string[];
+    readonly defaultPrivileges: readonly DefaultPrivilege[];
+    readonly columnPrivileges: readonly ColumnPrivilege[];
+    /** Whether Supabase's library supautils lets the runner do what PostgreSQL alone would refuse. */
+    readonly hasSupautils: boolean;
+}
+
+/** One entry of `alter default privileges … grant`. */
+export interface DefaultPrivilege {
+    readonly role: string;
+    /** Null: in all schemas. */
+    readonly schema: string | null;
+    readonly kind: "r" | "S" | "f" | "T" | "n";
+    /** Null: public. */
+    readonly grantee: string | null;
+    readonly privilege: string;
+    readonly grantable: boolean;
+}
+
+/** One entry of `grant … (column) on table`. */
+export interface ColumnPrivilege {
+    /** Quoted. */
+    readonly table: string;
+    readonly column: string;
+    /** Null: public. */
+    readonly grantee: string | null;
+    readonly privilege: string;
+    readonly grantable: boolean;
+}
+
+/**
+ * Looks at the target in one short session that cannot write. A login without any privilege on its tables is enough:
+ * everything but the ledger's rows is in catalogs that anybody may read.
+ *
+ * @param versions whose rows of the ledger are wanted
+ * @throws UserError when the database cannot be reached
+ */
+export async function lookAt(environment: Environment, versions: readonly string[] = []): Promise<Look> {
+    const client = await connect(environment, "preview");
+    try {
+        await client.query(
+            `set default_transaction_read_only = on; set statement_timeout = ${statementTimeoutMs}; set jit = off`,
+        );
+        const identity = await readIdentity(client);
+        const { ledger, ledgerRows } = await readHistory(client, versions);
+        // One snapshot for all of it; no lock is taken that anything but DROP would wait for.
+        await client.query("begin transaction isolation level repeatable read, read only");
+        const server = await readServer(client);
+        const roles = await readRoles(client);
+        const tables = await readSizes(client);
+        const catalog = await readCatalog(client);
+        const defaultPrivileges = await readDefaultPrivileges(client);
+        const columnPrivileges = await readColumnPrivileges(client);
+        const extensionFiles = await readExtensionFiles(client);
+        await client.query("commit");
+        return {
+            identity,
+            ...server,
+            ledger,
+            ledgerRows,
+            ...roles,
+            defaultPrivileges,
+            columnPrivileges,
+            tables,
+            extensionFiles,
+            catalog,
+            catalogHash: hashOfCatalog(catalog),
+        };
+    } finally {
+        await client.end().catch(() => {});
+    }
+}
+
+/** SHA-256 of all keys and definitions; the order in which the server said them has no say. */
+export function hashOfCatalog(catalog: Catalog): string {
+    return hashOf(JSON.stringify([...catalog].sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+async function readHistory(
+    client: pg.Client,
+    versions: readonly string[],
+): Promise<{ ledger: LedgerRow[] | undefined; ledgerRows: string[] }> {
+    try {
+        const ledger = await readLedger(client);
+        if (ledger.length === 0 || versions.length === 0) return { ledger, ledgerRows: [] };
+        const { rows } = await client.query<{ row: string }>(
+            "select to_jsonb(m)::text as row from simulation_db.migration as m where version = any ($1)",
+            [versions],
+        );
+        return { ledger, ledgerRows: rows.map(({ row }) => row) };
+    } catch (error) {
+        // insufficient_privilege: what is applied, the stack's state knows as well.
+        if ((error as pg.DatabaseError).code === "42501") return { ledger: undefined, ledgerRows: [] };
+        throw error;
+    }
+}
+
+type Server = Pick<
+    Look,
+    "major" | "serverVersion" | "login" | "runsAs" | "bootstrapRole" | "database" | "extensions" | "hasSupautils"
+>;
+
+async function readServer(client: pg.Client): Promise<Server> {
+    const { rows } = await client.query<Server>(`
+        select
+            current_setting('server_version_num')::int / 10000 as major,
+            current_setting('server_version') as "serverVersion",
+            session_user as login,
+            -- A preview may log in as somebody who can only look; up runs as whoever may create.
+            case when has_database_privilege(d.oid, 'create') then session_user else d.datdba::regrole::text end as "runsAs",
+            (select rolname from pg_catalog.pg_roles where oid = 10) as "bootstrapRole",
+            jsonb_build_object(
+                'name', d.datname, 'owner', (select rolname from pg_catalog.pg_roles where oid = d.datdba),
+                'acl', d.datacl::text, 'comment', shobj_description(d.oid, 'pg_database'),
+                'connectionLimit', d.datconnlimit, 'collation', d.datcollate
+            ) as database,
+            (
+                select coalesce(jsonb_agg(jsonb_build_object('name', e.extname, 'version', e.extversion, 'schema', n.nspname) order by e.extname), '[]')
+                from pg_catalog.pg_extension as e inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+            ) as extensions,
+            (
+                current_setting('supautils.privileged_role', true) is not null
+                or exists (
+                    select from pg_catalog.pg_db_role_setting, unnest(setconfig) as entry
+                    where entry ~ '^session_preload_libraries=.*supautils'
+                )
+                -- A login may not read which libraries are loaded; without this one these roles would not be of use.
+                or (
+                    exists (select from pg_catalog.pg_roles where rolname = 'supabase_storage_admin')
+                    and to_regnamespace('storage') is not null
+                    and exists (select from pg_catalog.pg_roles where rolname = 'postgres' and not rolsuper)
+                )
+            ) and to_regnamespace('supautils_stand_in') is null as "hasSupautils"
+        from pg_catalog.pg_database as d where d.datname = current_database()`);
+    const row = rows[0];
+    if (!row) throw new Error("the catalog does not know its own database");
+    return row;
+}
+
+/** From the statistics that the server keeps of its tables, so that none of them is read. */
+async function readSizes(client: pg.Client): Promise<Map<string, TableSize>> {
+    const { rows } = await client.query<TableSize & { name: string }>(`
+        select
+            format('%I.%I', n.nspname, c.relname) as name,
+            case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'm' then 'materialized view' else 'foreign table' end as kind,
+            -- A partitioned table is as big as its partitions; its own estimate is that of its last ANALYZE.
+            case when c.relkind = 'p' then (
+                select coalesce(sum(greatest(l.reltuples, 0)), 0)
+                from pg_catalog.pg_partition_tree(c.oid) as t inner join pg_catalog.pg_class as l on l.oid = t.relid where t.isleaf
+            ) else c.reltuples end::float8 as rows,
+            case when c.relkind = 'p' then (
+                select coalesce(sum(pg_catalog.pg_total_relation_size(t.relid)), 0) from pg_catalog.pg_partition_tree(c.oid) as t
+            ) else pg_catalog.pg_total_relation_size(c.oid) end::float8 as bytes,
+            case when c.relkind = 'p' then (
+                select coalesce(sum(pg_catalog.pg_relation_size(t.relid)), 0) from pg_catalog.pg_partition_tree(c.oid) as t
+            ) else pg_catalog.pg_relation_size(c.oid) end::float8 as "heapBytes"
+        from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p', 'm', 'f') and n.nspname !~ '^(pg_|simulation_db)' and n.nspname <> 'information_schema'
+        order by 1`);
+    return new Map(rows.map(({ name, kind, rows, bytes, heapBytes }) => [name, { kind, rows, bytes, heapBytes }]));
+}

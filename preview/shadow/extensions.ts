@@ -1,0 +1,80 @@
+import { execFile } from "node:child_process";
+import { readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import pg from "pg";
+import type { PostgresMajor } from "../../local/cluster.ts";
+import { postgresBinaries } from "../../local/postgresBinaries.ts";
+import type { TargetExtensionFile } from "../look/extensions.ts";
+import type { Gaps } from "./shadow.ts";
+
+/** A server program that knows the extensions of the target, of some only the outside. */
+export interface ExtendedServer {
+    /** Undefined: the installed one has all that is needed. */
+    readonly postgres?: string;
+    readonly gaps: Gaps;
+}
+
+/**
+ * Makes stand-ins for extensions of the target that this PostgreSQL does not have: with their types, tables, functions
+ * and operators, none of which does anything. They are put beside a private copy of the program (hard links), where
+ * nobody else finds them.
+ *
+ * @param folder for the copy; it goes with the shadow
+ * @param texts of the migrations: what they name may be created by them
+ */
+export async function standIns(
+    folder: string,
+    major: PostgresMajor,
+    extensions: readonly TargetExtensionFile[],
+    texts: string,
+): Promise<ExtendedServer> {
+    const { postgres } = await postgresBinaries(major);
+    const native = dirname(dirname(postgres));
+    const here = new Set((await readdir(extensionFolder(native))).filter(isControl).map(name => name.slice(0, -8)));
+    const missing = extensions.filter(({ name }) => !here.has(name));
+    const wanted = missing.filter(({ name, installed }) => installed || texts.includes(name));
+    const gaps: Gaps = {
+        standIns: wanted.map(({ name }) => name),
+        names: new Set(wanted.flatMap(({ name, names }) => [name, ...names])),
+        unknownContent: wanted.some(({ installed }) => !installed),
+    };
+    if (wanted.length === 0) return { gaps };
+    const copy = join(folder, "native");
+    await copyLinked(native, copy);
+    for (const extension of wanted) await writeStandIn(extensionFolder(copy), extension);
+    return { postgres: join(copy, "bin", "postgres"), gaps };
+}
+
+function extensionFolder(native: string): string {
+    return join(native, "share", "postgresql", "extension");
+}
+
+function isControl(name: string): boolean {
+    return name.endsWith(".control");
+}
+
+/** Hard links take no room and no time; between two file systems there are none, and BSD's cp makes none. */
+async function copyLinked(from: string, to: string): Promise<void> {
+    const run = promisify(execFile);
+    await run("cp", ["-al", from, to]).catch(() => run("cp", ["-R", `${from}/.`, to]));
+}
+
+async function writeStandIn(folder: string, extension: TargetExtensionFile): Promise<void> {
+    const { name, version, superuser, trusted, definitions } = extension;
+    const control = [
+        "comment = 'a stand-in, for a preview'",
+        `default_version = '${version}'`,
+        "relocatable = false",
+        `superuser = ${superuser}`,
+        `trusted = ${trusted}`,
+    ];
+    // What cannot be made without the rest is left out, and what needs it as well.
+    const guarded = definitions.map(
+        line =>
+            `do $stand_in$ begin execute ${pg.escapeLiteral(line)}; exception when others then null; end $stand_in$;`,
+    );
+    const script = ["set local check_function_bodies = off;", "set local client_min_messages = error;", ...guarded];
+    await writeFile(join(folder, `${name}.control`), `${control.join("\n")}\n`, { mode: 0o644 });
+    await writeFile(join(folder, `${name}--${version}.sql`), `${script.join("\n")}\n`, { mode: 0o644 });
+}

@@ -1,0 +1,42 @@
+import type pg from "pg";
+import type { Proof } from "../trial/observation.ts";
+
+/** A throw-away database with the target's catalog in it, and no row of it. */
+export interface Shadow {
+    /** Logged in as the role that runs the migrations on the target. */
+    readonly client: pg.Client;
+    /** As its superuser; for what the role itself may not see. */
+    readonly admin: pg.Client;
+    /** A superuser's session in another database of the same server, where pg_stat_statements is; not on every server. */
+    readonly watcher?: pg.Client;
+    readonly database: string;
+    readonly proof: Omit<Proof, "verified" | "words">;
+    /** "PostgreSQL 15, catalog copied by pg_dump" */
+    readonly made: string;
+    /** Told apart from what migrations do wrong. */
+    readonly gaps: Gaps;
+    /** Runs the statement with the rights that Supabase's library gives for it; undefined where it needs none. */
+    readonly asPlatform?: (kind: string, tree: Record<string, unknown>) => boolean;
+    /** Entries of the catalog that are the shadow's own. */
+    isOwn(key: string): boolean;
+    /** Ends it and leaves nothing. */
+    end(): Promise<void>;
+}
+
+/** What the shadow is known not to have. */
+export interface Gaps {
+    /** Extensions that are empty stand-ins here. */
+    readonly standIns: readonly string[];
+    /** Names of what these bring on the target. */
+    readonly names: ReadonlySet<string>;
+    /** Whether a stand-in's content is not known, because the target itself does not have it yet. */
+    readonly unknownContent: boolean;
+}
+
+/** What the migrations need of a shadow besides the target's catalog. */
+export interface ShadowNeeds {
+    /** Roles that the stack makes before its first migration runs. */
+    readonly comingRoles: readonly string[];
+    /** All their texts: an extension that they name may have to be stood in for. */
+    readonly migrationTexts: string;
+}

@@ -1,0 +1,44 @@
+import type pg from "pg";
+import { lineAt, type Statement } from "../../runner/migration/statements.ts";
+import { standInState } from "../look/extensions.ts";
+import type { Gaps } from "../shadow/shadow.ts";
+import type { Failure, Place } from "./observation.ts";
+
+/** Something is not there: PostgreSQL documentation, appendix A, undefined_object and its kin. */
+const undefinedStates = ["42704", "42883", "42P01", "42703", "3F000", "42P02", "0A000", "58P01"];
+
+export function placeOf(file: string, statement: Statement): Place {
+    return { file, line: statement.line, statement: statement.text };
+}
+
+/** What PostgreSQL said of a statement, at the spot that it points at. */
+export function failureOf(error: unknown, place: Place, gaps: Gaps): Failure {
+    const { message, detail, hint, code = "", position } = error as Partial<pg.DatabaseError> & Error;
+    const line = position ? place.line + lineAt(place.statement, Number(position) - 1) - 1 : place.line;
+    return {
+        place: { ...place, line },
+        message,
+        ...(detail ? { detail } : {}),
+        ...(hint ? { hint } : {}),
+        code,
+        cause: isGap(error as Error, gaps) ? "shadow" : "migration",
+    };
+}
+
+/** Whether the target may well accept what the shadow refuses. */
+function isGap(error: Error & { code?: string }, gaps: Gaps): boolean {
+    const { code = "", message } = error;
+    // No SQLSTATE: the server went away, or this program is wrong. Nothing is proven by that. Class 53: too small.
+    if (code === "" || code === standInState || /^(53|57P|58|XX)/.test(code)) return true;
+    if (!undefinedStates.includes(code)) return false;
+    if (gaps.unknownContent) return true;
+    return namesIn(message).some(name => gaps.names.has(name));
+}
+
+/** What a message says is not there: names in quotes, and those of functions and operators, which have none. */
+function namesIn(message: string): string[] {
+    const quoted = [...message.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name);
+    const [, rest = ""] = /^(?:function|procedure|operator|column|cast|data type|type) (.*)$/s.exec(message) ?? [];
+    const words = rest.match(/[^\s"'(),;]+/g) ?? [];
+    return [...quoted, ...words].map(name => name.replace(/^.*\.(?=.)/, ""));
+}

@@ -1,0 +1,191 @@
+import { takeSnapshot } from "../../runner/catalog/undo.ts";
+import { readIdentity } from "../../runner/database/identity.ts";
+import { inTransaction } from "../../runner/database/transaction.ts";
+import { readSettings } from "../../runner/database/settings.ts";
+import { type Environment } from "../../runner/database/connection.ts";
+import { addRepairToLedger } from "../../runner/ledger/ledger.ts";
+import type { Migration } from "../../runner/migration/migration.ts";
+import { type Look, lookAt } from "../look/look.ts";
+import { ShadowIsTarget, yourShadow } from "../shadow/own.ts";
+import { embeddedShadow } from "../shadow/embedded.ts";
+import type { Shadow, ShadowNeeds } from "../shadow/shadow.ts";
+import { cacheKey, keep, readKept } from "./cache.ts";
+import { catalogNow } from "./catalogNow.ts";
+import { tryDown } from "./down.ts";
+import { InnerStatements } from "./inner.ts";
+import type { Proof, Rehearsal, Trial } from "./observation.ts";
+import { Progress } from "./progress.ts";
+import type { Stage } from "./run.ts";
+import { readState } from "./state.ts";
+import { tryUp } from "./up.ts";
+
+export interface RehearsalOptions {
+    /** libpq's variables of the target, and the runner's settings. */
+    readonly environment: Environment;
+    /** In the order of their application. */
+    readonly pending: readonly Migration[];
+    /** Newest first. */
+    readonly toRollBack: readonly Migration[];
+    /** Roles that the stack makes before its first migration runs. */
+    readonly stackRoles?: readonly string[];
+    /** A server of the user's own, as a libpq URI. Never the target. */
+    readonly shadowUrl?: string;
+    /** Where results are kept for the next preview; made when missing. */
+    readonly cacheFolder: string;
+    /** Told of progress, when it takes longer than a second. */
+    readonly say: (line: string) => void;
+    /** Told how long each phase took, in milliseconds; for measurements. */
+    readonly tookPhase?: (phase: string, ms: number) => void;
+}
+
+/**
+ * Looks at the target and runs on a shadow of it what an update would run. What is to be rolled back goes first.
+ *
+ * @throws UserError when the target cannot be reached, or is what shadowUrl points at
+ */
+export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
+    const { environment, pending, toRollBack } = options;
+    const progress = new Progress(options.say, options.tookPhase);
+    progress.enter("looking at the target");
+    const look = await lookAt(
+        environment,
+        toRollBack.map(({ version }) => version),
+    );
+    if (pending.length === 0 && toRollBack.length === 0) {
+        progress.end();
+        const words = "nothing is pending, so nothing had to be tried";
+        return { look, proof: { level: "not needed", verified: true, words, notes: [] }, up: [], down: [] };
+    }
+    const key = await cacheKey(look, { pending, toRollBack, other: otherCircumstances(options) });
+    const kept = await readKept(options.cacheFolder, key, look);
+    if (kept) {
+        progress.end();
+        return { look, ...kept };
+    }
+    const found = await findShadow(look, options, progress);
+    if (!("shadow" in found)) {
+        progress.end();
+        return { look, proof: unverified(found.reasons), up: [], down: [] };
+    }
+    const { shadow } = found;
+    try {
+        progress.enter("trying the migrations on the shadow");
+        const { up, down } = await runAll(shadow, look, options);
+        const result = { proof: proofOf(shadow, [...down, ...up]), up, down };
+        // What a shadow could not do this time, it may do the next.
+        if (result.proof.verified) await keep(options.cacheFolder, key, look, result);
+        return { look, ...result };
+    } finally {
+        progress.enter("removing the shadow");
+        await shadow.end();
+        progress.end();
+    }
+}
+
+/** The user's own server first, then an embedded one; otherwise why there is none. */
+async function findShadow(
+    look: Look,
+    options: RehearsalOptions,
+    progress: Progress,
+): Promise<{ shadow: Shadow } | { reasons: string[] }> {
+    const { environment, shadowUrl } = options;
+    const needs = needsOf(options);
+    const reasons: string[] = [];
+    if (shadowUrl) {
+        try {
+            return { shadow: await yourShadow(shadowUrl, environment, look, needs, progress) };
+        } catch (error) {
+            if (error instanceof ShadowIsTarget) throw error;
+            reasons.push(`your shadow: ${(error as Error).message}`);
+        }
+    }
+    try {
+        const shadow = await embeddedShadow(environment, look, needs, progress);
+        return { shadow: { ...shadow, proof: { ...shadow.proof, notes: [...reasons, ...shadow.proof.notes] } } };
+    } catch (error) {
+        return { reasons: [...reasons, (error as Error).message] };
+    }
+}
+
+function needsOf({ stackRoles = [], pending, toRollBack }: RehearsalOptions): ShadowNeeds {
+    const texts = [...pending, ...toRollBack].flatMap(({ up, down, verify }) => [up, down, verify]);
+    return { comingRoles: stackRoles, migrationTexts: texts.join("\n") };
+}
+
+function otherCircumstances({ environment, stackRoles, shadowUrl }: RehearsalOptions): unknown[] {
+    const path = environment.PATH ?? process.env.PATH;
+    return [environment.SIMULATION_DB_ARCHIVE, environment.SIMULATION_DB_POSTGRES_BIN, path, stackRoles, shadowUrl];
+}
+
+async function runAll(
+    shadow: Shadow,
+    look: Look,
+    { environment, pending, toRollBack }: RehearsalOptions,
+): Promise<{ up: Trial[]; down: Trial[] }> {
+    const { client, watcher } = shadow;
+    const session = { client, identity: await readIdentity(client), settings: readSettings(environment) };
+    const inner = watcher ? new InnerStatements(watcher, shadow.database) : undefined;
+    const withRows = new Set([...look.tables].filter(([, { rows }]) => rows !== 0).map(([name]) => name));
+    const start = await readState(client);
+    const stage: Stage = { shadow, session, start, now: start, inner, withRows };
+    let catalog = await catalogNow(stage);
+    await takeSnapshot(client);
+    const down: Trial[] = [];
+    for (const migration of toRollBack) {
+        await knowUp(stage, migration);
+        const trial = await tryDown(stage, migration, catalog);
+        down.push(trial);
+        catalog = trial.after;
+        if (trial.failure || trial.reversal?.verdict === "declared irreversible") return { up: [], down };
+    }
+    const up: Trial[] = [];
+    for (const migration of pending) {
+        const trial = await tryUp(stage, migration, catalog);
+        up.push(trial);
+        catalog = trial.after;
+        if (trial.failure) break;
+    }
+    return { up, down };
+}
+
+/** Where the target's ledger could not be read, what up made is learned from its down, as after a repair. */
+async function knowUp({ session: { client, settings } }: Stage, migration: Migration): Promise<void> {
+    const { rows } = await client.query<{ known: boolean }>(
+        "select undo is not null or repaired as known from simulation_db.migration where version = $1",
+        [migration.version],
+    );
+    if (rows[0]?.known) return;
+    if (rows[0]) {
+        await client.query("update simulation_db.migration set repaired = true where version = $1", [
+            migration.version,
+        ]);
+    } else {
+        const detail = "the ledger of the target could not be read";
+        await inTransaction(client, {}, settings, () =>
+            addRepairToLedger(client, migration, { stack: settings.stack, detail, say: () => {} }),
+        );
+    }
+}
+
+function proofOf({ proof, made }: Shadow, trials: readonly Trial[]): Proof {
+    const gap = trials.map(({ failure }) => failure).find(failure => failure?.cause === "shadow");
+    const notes = [...proof.notes, "the shadow has no rows: a constraint that old rows break is not found by it"];
+    const on = proof.level === "your shadow" ? "your shadow" : "a shadow";
+    if (gap === undefined) return { level: proof.level, verified: true, words: `verified on ${on} of ${made}`, notes };
+    const where = `${gap.place.file}:${gap.place.line}`;
+    return {
+        level: proof.level,
+        verified: false,
+        words: `NOT VERIFIED: the shadow cannot represent ${where}: ${gap.message}`,
+        notes,
+    };
+}
+
+function unverified(reasons: readonly string[]): Proof {
+    return {
+        level: "static",
+        verified: false,
+        words: `NOT VERIFIED AGAINST A DATABASE: ${reasons.join("; ")}`,
+        notes: [],
+    };
+}

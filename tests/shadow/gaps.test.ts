@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import type { Rehearsal } from "../../preview/trial/observation.ts";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { majors, rehearsePending } from "./ground.ts";
+
+/**
+ * An extension that no shadow has: another one under a name of our own. The catalog of the target says that it is
+ * there, as Supabase's says of pgvector.
+ */
+const foreignExtension = `
+    create schema ext;
+    grant usage on schema ext to public;
+    create extension ltree schema ext;
+    create table public.docs (id bigint, path ext.ltree);
+    create index docs_path on public.docs using gist (path);
+    alter table public.docs owner to postgres;
+    update pg_extension set extname = 'pathtree' where extname = 'ltree';`;
+
+const up = (sql: string, down = "select 1;") => ({ "0001_change": { up: sql, down, verify: "select 1;" } });
+
+for (const major of majors) {
+    describe(`what a shadow cannot represent (PostgreSQL ${major})`, function () {
+        this.timeout(240_000);
+        let cluster: TestCluster;
+        let project: SqlProject;
+        before(async () => {
+            cluster = await testCluster({ major });
+        });
+        after(() => cluster?.stop());
+        beforeEach(async () => {
+            project = await sqlProject(cluster);
+        });
+        afterEach(() => project?.remove());
+
+        const causeOf = ({ up: trials, proof }: Rehearsal) => ({
+            cause: trials.at(-1)?.failure?.cause,
+            verified: proof.verified,
+        });
+
+        describe("an extension that is missing here", () => {
+            beforeEach(() => project.admin.query(foreignExtension));
+
+            it("its types and functions can be used in what a migration makes", async () => {
+                const { proof, up: trials } = await rehearsePending(
+                    project,
+                    up(
+                        `alter table public.docs add column other ext.ltree;
+                         create function public.above(ext.ltree) returns boolean language sql as 'select $1 operator(ext.@>) $1';`,
+                        "drop function public.above(ext.ltree);\nalter table public.docs drop column other;",
+                    ),
+                );
+                assert.ok(proof.verified, proof.words);
+                assert.equal(trials[0]?.failure, undefined);
+                assert.equal(trials[0]?.reversal?.verdict, "restored");
+                assert.ok(
+                    proof.notes.some(note => /the extension pathtree is not there/.test(note)),
+                    proof.notes.join("\n"),
+                );
+                assert.ok(proof.notes.some(note => /differs from the target in: index public\.docs_path/.test(note)));
+            });
+
+            for (const [what, sql] of [
+                ["calling its functions", "select ext.nlevel('a.b'::ext.ltree);"],
+                ["its kinds of index", "create index docs_other on public.docs using gist (path);"],
+                ["what the copy lacks because of it", "drop index public.docs_path;"],
+            ] as const) {
+                it(`${what} proves nothing: it is not verified, and no fault of the migration`, async () => {
+                    const found = await rehearsePending(project, up(sql));
+                    assert.deepEqual(causeOf(found), { cause: "shadow", verified: false });
+                    assert.match(
+                        found.proof.words,
+                        /^NOT VERIFIED: the shadow cannot represent sql\/0001_change\/up\.sql:1: /,
+                    );
+                });
+            }
+
+            it("a mistake beside it is still the migration's", async () => {
+                const found = await rehearsePending(project, up("drop index public.docs_patch;"));
+                assert.deepEqual(causeOf(found), { cause: "migration", verified: true });
+            });
+        });
+
+        it("code that looks for rows and refuses is not believed where the target has rows", async () => {
+            await project.client.query(
+                `create table public.settings (name text); insert into public.settings values ('on');
+                 create table public.empty (name text); analyze public.settings, public.empty;`,
+            );
+            const refuse = (table: string) =>
+                up(`do $$ begin
+                        if not exists (select from public.${table}) then raise exception 'no settings'; end if;
+                    end $$;`);
+            assert.deepEqual(causeOf(await rehearsePending(project, refuse("settings"))), {
+                cause: "shadow",
+                verified: false,
+            });
+            assert.deepEqual(causeOf(await rehearsePending(project, refuse("empty"))), {
+                cause: "migration",
+                verified: true,
+            });
+        });
+
+        it("an extension that the target has not either is the migration's fault", async () => {
+            const found = await rehearsePending(project, up("create extension nobody_has_it;"));
+            assert.deepEqual(causeOf(found), { cause: "migration", verified: true });
+        });
+    });
+}
