@@ -10,9 +10,13 @@ export interface Directives {
     readonly statementTimeoutMs?: number;
     /** Why down cannot bring back what was there. */
     readonly irreversible?: string;
-    /** Why a destructive effect is wanted. */
-    readonly allowDestructive?: string;
+    /** Why what the preview finds is wanted; a kind of finding that is not here stops the run. */
+    readonly allowed?: Readonly<Partial<Record<AllowedKind, string>>>;
 }
+
+/** The kinds of findings that a migration can allow itself, each with a reason: `-- allow-destructive: reason` */
+export const allowedKinds = ["destructive", "blocking", "insecure"] as const;
+export type AllowedKind = (typeof allowedKinds)[number];
 
 /** What the head of down.sql may declare; each may be said several times. */
 export interface DownDirectives {
@@ -31,7 +35,8 @@ export interface DownDirectives {
  * @throws UserError for an unknown directive, a repeated one, or a value that it cannot take
  */
 export function readDirectives(sql: string, file: string): Directives {
-    const known = ["transaction", "lock-timeout", "statement-timeout", "irreversible", "allow-destructive"];
+    const allows = allowedKinds.map(kind => `allow-${kind}`);
+    const known = ["transaction", "lock-timeout", "statement-timeout", "irreversible", ...allows];
     const found = new Map<string, string>();
     for (const { name, value, where } of headDirectives(sql, file, known)) {
         if (found.has(name)) throw new UserError(`${where}: the directive "${name}" stands here twice.`);
@@ -45,13 +50,16 @@ export function readDirectives(sql: string, file: string): Directives {
     const lockTimeout = found.get("lock-timeout");
     const statementTimeout = found.get("statement-timeout");
     const irreversible = found.get("irreversible");
-    const allowDestructive = found.get("allow-destructive");
+    const allowed = allowedKinds.flatMap(kind => {
+        const reason = found.get(`allow-${kind}`);
+        return reason ? [[kind, reason] as const] : [];
+    });
     return {
         transactional: transaction === undefined,
         ...(lockTimeout ? { lockTimeoutMs: duration(lockTimeout, "lock-timeout", file) } : {}),
         ...(statementTimeout ? { statementTimeoutMs: duration(statementTimeout, "statement-timeout", file) } : {}),
         ...(irreversible ? { irreversible } : {}),
-        ...(allowDestructive ? { allowDestructive } : {}),
+        ...(allowed.length > 0 ? { allowed: Object.fromEntries(allowed) } : {}),
     };
 }
 

@@ -1,0 +1,48 @@
+import type pg from "pg";
+import { connect, type Environment } from "../../runner/database/connection.ts";
+import type { Catalog } from "../trial/observation.ts";
+
+/** The catalog as the last change of this tool left it, or why it cannot be had. */
+export type Snapshot =
+    | { readonly catalog: Catalog; readonly takenAt: Date; readonly major: number | undefined }
+    /** `nothing`: nothing was ever applied, so there is nothing to compare with. */
+    | { readonly nothing: true }
+    | { readonly notReadable: string };
+
+/** insufficient_privilege */
+const notAllowed = "42501";
+
+/** Reads the ledger's snapshot in a session that cannot write. */
+export async function readSnapshot(environment: Environment): Promise<Snapshot> {
+    const client = await connect(environment, "preview");
+    try {
+        await client.query("set default_transaction_read_only = on");
+        return await snapshotOf(client);
+    } catch (error) {
+        if ((error as { code?: string }).code === notAllowed) {
+            return { notReadable: "this login may not read the ledger (simulation_db.snapshot)" };
+        }
+        throw error;
+    } finally {
+        await client.end().catch(() => {});
+    }
+}
+
+async function snapshotOf(client: pg.Client): Promise<Snapshot> {
+    const { rows: places } = await client.query(
+        "select from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where n.nspname = 'simulation_db' and c.relname = 'snapshot'",
+    );
+    if (places.length === 0) return { nothing: true };
+    const { rows } = await client.query<{ catalog: Record<string, string>; fingerprint: string | null; takenAt: Date }>(
+        `select catalog, fingerprint, taken_at as "takenAt" from simulation_db.snapshot`,
+    );
+    const [row] = rows;
+    if (row === undefined) return { nothing: true };
+    // The fingerprint begins with server_version_num.
+    const version = /^(\d{5,6}) /.exec(row.fingerprint ?? "")?.[1];
+    return {
+        catalog: new Map(Object.entries(row.catalog)),
+        takenAt: row.takenAt,
+        major: version === undefined ? undefined : Math.floor(Number(version) / 10_000),
+    };
+}

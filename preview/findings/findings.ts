@@ -1,0 +1,106 @@
+import { fileName, type Migration } from "../../runner/migration/migration.ts";
+import type { TargetLook, Trial } from "../trial/observation.ts";
+import { blockingFindings } from "./blocking.ts";
+import { destructiveFindings } from "./destructive.ts";
+import { trialByText } from "./byText.ts";
+import { byImportance, type Finding, placed } from "./finding.ts";
+import { insecureByText } from "./insecure/byText.ts";
+import { functionFindings } from "./insecure/functions.ts";
+import { grantFindings } from "./insecure/grants.ts";
+import { policyFindings } from "./insecure/policies.ts";
+import { roleFindings } from "./insecure/roles.ts";
+import { rowSecurityFindings } from "./insecure/rowSecurity.ts";
+import { viewFindings } from "./insecure/views.ts";
+import { irreversibleFindings } from "./irreversible.ts";
+import { heldLocks, type HeldLock } from "./locks.ts";
+import { noteFindings } from "./notes.ts";
+import { rowFindings } from "./rows.ts";
+import { type FindingSettings, type Scene, sceneOf } from "./scene.ts";
+import { typeFindings } from "./types.ts";
+
+/** What a trial has to tell: the findings, the most important first, and the locks that it saw. */
+export interface Told {
+    readonly findings: readonly Finding[];
+    readonly locks: readonly HeldLock[];
+    readonly scene: Scene;
+}
+
+/** Looks at one trial with all rules. */
+export async function findingsOf(
+    migration: Migration,
+    trial: Trial,
+    look: TargetLook,
+    settings: FindingSettings,
+): Promise<Told> {
+    const scene = await sceneOf(migration, trial, look, settings);
+    const locks = heldLocks(scene);
+    const findings = [
+        ...failureFindings(trial),
+        ...destructiveFindings(scene),
+        ...rowFindings(scene),
+        ...typeFindings(scene),
+        ...blockingFindings(locks, scene),
+        ...rowSecurityFindings(scene),
+        ...(await policyFindings(scene)),
+        ...grantFindings(scene),
+        ...functionFindings(scene),
+        ...(await viewFindings(scene)),
+        ...roleFindings(scene),
+        ...(trial.part === "up" ? irreversibleFindings(scene) : []),
+        ...noteFindings(scene),
+    ];
+    return { findings: byImportance(findings), locks, scene };
+}
+
+/** What the text alone tells of a migration that no shadow could try. @param why in words that go on after "NOT VERIFIED" */
+export async function findingsByText(
+    migration: Migration,
+    look: TargetLook,
+    settings: FindingSettings,
+    why: string,
+): Promise<Told> {
+    const scene = await sceneOf(migration, await trialByText(migration, look), look, settings);
+    const locks = heldLocks(scene);
+    const findings = [
+        unverified(fileName(migration, "up"), why),
+        ...destructiveFindings(scene),
+        ...rowFindings(scene),
+        ...blockingFindings(locks, scene),
+        ...insecureByText(scene),
+        ...irreversibleFindings(scene),
+    ];
+    return { findings: byImportance(findings), locks, scene };
+}
+
+function unverified(object: string, why: string): Finding {
+    const words = `was not tried, this is read from its text: ${why}`;
+    return { code: "not-verified", level: "unverified", object, words, stops: false };
+}
+
+function failureFindings({ failure }: Trial): Finding[] {
+    if (failure === undefined) return [];
+    const { place, message, detail, hint, cause } = failure;
+    const more = [detail, hint].filter(Boolean).join(" ");
+    const words = more ? `${message} (${more})` : message;
+    return cause === "migration"
+        ? [
+              {
+                  code: "migration-fails",
+                  level: "failing",
+                  object: place.file,
+                  ...placed(place),
+                  words: `PostgreSQL refuses it: ${words}`,
+                  stops: true,
+              },
+          ]
+        : [
+              {
+                  code: "shadow-cannot",
+                  level: "unverified",
+                  object: place.file,
+                  ...placed(place),
+                  words: `NOT VERIFIED: the shadow cannot represent this: ${words}`,
+                  stops: false,
+              },
+          ];
+}

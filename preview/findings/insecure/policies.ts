@@ -1,0 +1,133 @@
+import type { ChangedAspect } from "../../changes/comparison.ts";
+import { clause, type Policy, readPolicy } from "../../changes/policy.ts";
+import { schemaOf } from "../../changes/aspect.ts";
+import { type Finding, insecure, note } from "../finding.ts";
+import { isAlwaysTrue } from "../condition.ts";
+import type { Scene } from "../scene.ts";
+
+/** Whom the API turns a caller into, and who includes them. */
+const callers = ["anon", "authenticated", "public"];
+
+/** Policies that are gone, that let more through than before, or that let everything through. */
+export async function policyFindings({ comparison }: Scene): Promise<Finding[]> {
+    const policies = comparison.changed.filter(({ kind }) => kind === "policy");
+    return (await Promise.all(policies.map(policy => findingsOf(policy, comparison)))).flat();
+}
+
+async function findingsOf(aspect: ChangedAspect, { before, after }: Scene["comparison"]): Promise<Finding[]> {
+    const { object, part = "" } = aspect;
+    const name = `policy ${part} on ${object}`;
+    const was = aspect.before === null ? undefined : readPolicy(aspect.before);
+    const is = aspect.after === null ? undefined : readPolicy(aspect.after);
+    if (was && !is) {
+        // With its table goes what it guarded.
+        if (!after.has(`row level security of ${object}`)) return [];
+        const same = sameUnderAnotherName(aspect, { before, after });
+        if (same) return [note("policy-renamed", name, `has the name ${same} now`)];
+        return [
+            insecure(
+                "policy-dropped",
+                name,
+                was.permissive
+                    ? `is dropped: ${was.roles.join(", ")} can no longer ${was.command === "all" ? "reach rows" : was.command} by it`
+                    : "is dropped: it was restrictive, so the others now let more through",
+            ),
+        ];
+    }
+    if (!is) return [];
+    if (!was) {
+        if (sameUnderAnotherName(aspect, { before, after })) return [];
+        return await newPolicy(name, object, is);
+    }
+    const wider = await widened(was, is);
+    if (wider.length > 0) return [insecure("policy-widened", name, wider.join("; "))];
+    const changes = changedClauses(was, is);
+    if (changes.length === 0) return [];
+    return [note("policy-changed", name, `${changes.join("; ")}: compare who gets more by it`)];
+}
+
+async function newPolicy(name: string, object: string, policy: Policy): Promise<Finding[]> {
+    if (!policy.permissive) return [];
+    const everybody = policy.roles.filter(role => callers.includes(role));
+    if (everybody.length === 0) return [];
+    const open = await openClauses(policy);
+    if (open.length > 0) {
+        return [
+            insecure(
+                "policy-open",
+                name,
+                `lets ${everybody.join(", ")} ${policy.command === "all" ? "do everything with" : policy.command} every row: ${open.join(" and ")} is always true`,
+            ),
+        ];
+    }
+    if (policy.roles.includes("anon"))
+        return [insecure("policy-for-anon", name, `lets anon ${policy.command} rows: whoever has the public key`)];
+    if (policy.roles.includes("public") && schemaOf(object) === "public") {
+        return [note("policy-for-everybody", name, `is for every role, anon included: its condition alone decides`)];
+    }
+    return [];
+}
+
+/** What in words lets more through than before, as far as that can be known. */
+async function widened(was: Policy, is: Policy): Promise<string[]> {
+    const roles = is.roles.filter(role => !was.roles.includes(role) && !was.roles.includes("public"));
+    const opened = (await openClauses(is)).filter(clauseName => {
+        const old = clauseName === "using" ? was.using : (was.check ?? was.using);
+        return old !== undefined;
+    });
+    const before = await openClauses(was);
+    return [
+        ...(is.permissive && !was.permissive ? ["is permissive now: rows need to pass only one of those"] : []),
+        ...(was.permissive && roles.length > 0 ? [`is for ${roles.join(", ")} too`] : []),
+        ...(was.permissive && is.command === "all" && was.command !== "all"
+            ? [`is for all commands, was for ${was.command}`]
+            : []),
+        ...opened.filter(name => !before.includes(name)).map(name => `${name} is always true now`),
+        // A restrictive policy for fewer roles or commands holds fewer back.
+        ...(!was.permissive && was.roles.some(role => !is.roles.includes(role)) && !is.roles.includes("public")
+            ? [`is restrictive for ${is.roles.join(", ")} only`]
+            : []),
+        ...(!was.permissive && was.command === "all" && is.command !== "all"
+            ? [`is restrictive for ${is.command} only`]
+            : []),
+    ];
+}
+
+async function openClauses({ command, using, check }: Policy): Promise<("using" | "with check")[]> {
+    const open: ("using" | "with check")[] = [];
+    if (using !== undefined && (await isAlwaysTrue(using))) open.push("using");
+    // Without a check of its own, using holds for new rows as well.
+    if (check !== undefined && command !== "select" && (await isAlwaysTrue(check))) open.push("with check");
+    return open;
+}
+
+function changedClauses(was: Policy, is: Policy): string[] {
+    const changed = (word: string, old: string | undefined, now: string | undefined) =>
+        old === now
+            ? []
+            : [
+                  `${word} was ${old === undefined ? "not there" : clause(old)}, is ${now === undefined ? "not there" : clause(now)}`,
+              ];
+    return [
+        ...changed("using", was.using, is.using),
+        ...changed("with check", was.check, is.check),
+        ...(was.command === is.command ? [] : [`was for ${was.command}, is for ${is.command}`]),
+    ];
+}
+
+/** The name under which a policy that seems to be gone, or new, is there on the other side. */
+function sameUnderAnotherName(
+    { key, object, before: was, after: is }: ChangedAspect,
+    { before, after }: Pick<Scene["comparison"], "before" | "after">,
+): string | undefined {
+    const [mine, there, notThere] = is === null ? [was, after, before] : [is, before, after];
+    const twin = [...there].find(
+        ([other, text]) =>
+            other !== key &&
+            text === mine &&
+            !notThere.has(other) &&
+            other.startsWith("policy ") &&
+            other.endsWith(` on ${object}`),
+    );
+    return twin?.[0].slice("policy ".length, -` on ${object}`.length);
+}

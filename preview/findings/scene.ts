@@ -1,0 +1,62 @@
+import { compare, type Comparison } from "../changes/comparison.ts";
+import { type Directives, readDirectives } from "../../runner/migration/directives.ts";
+import { fileName, type Migration } from "../../runner/migration/migration.ts";
+import type { TargetLook, Trial } from "../trial/observation.ts";
+import { type Act, readActs } from "./act.ts";
+import { type Names, namesOf } from "./names.ts";
+
+/** What a stack says about findings. */
+export interface FindingSettings {
+    /** Schemas that the API shows, beside those that the target's own settings name. */
+    readonly exposedSchemas: readonly string[];
+    /** How long traffic may wait for one migration by estimate, in milliseconds. */
+    readonly maxLockMs: number;
+}
+
+/** All that the rules look at: one file of one migration, tried on a shadow, and the target with its live sizes. */
+export interface Scene {
+    readonly migration: Migration;
+    readonly directives: Directives;
+    readonly trial: Trial;
+    readonly acts: readonly Act[];
+    readonly comparison: Comparison;
+    readonly look: TargetLook;
+    readonly names: Names;
+    readonly exposed: ReadonlySet<string>;
+    readonly settings: FindingSettings;
+}
+
+/** Puts together what the rules need to know of one trial. */
+export async function sceneOf(
+    migration: Migration,
+    trial: Trial,
+    look: TargetLook,
+    settings: FindingSettings,
+): Promise<Scene> {
+    return {
+        migration,
+        directives: readDirectives(migration.up, fileName(migration, "up")),
+        trial,
+        acts: await readActs(trial.statements),
+        comparison: compare(
+            trial.before,
+            trial.after,
+            trial.statements.flatMap(({ renamed }) => renamed),
+        ),
+        look,
+        names: namesOf(look, trial),
+        exposed: exposedSchemas(look, settings),
+        settings,
+    };
+}
+
+/**
+ * The schemas that the API shows: those of the stack, and those that the authenticator's `pgrst.db_schemas` names
+ * (PostgREST documentation, "In-Database Configuration").
+ */
+export function exposedSchemas({ settings }: Pick<TargetLook, "settings">, own: FindingSettings): ReadonlySet<string> {
+    const fromTarget = settings
+        .filter(({ name }) => name === "pgrst.db_schemas")
+        .flatMap(({ value }) => value.split(","));
+    return new Set(["public", ...own.exposedSchemas, ...fromTarget].map(name => name.trim()).filter(Boolean));
+}

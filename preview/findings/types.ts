@@ -1,0 +1,71 @@
+import type { Finding } from "./finding.ts";
+import { placed } from "./finding.ts";
+import { liveSize } from "./live.ts";
+import type { Scene } from "./scene.ts";
+
+/** A type without its length or precision, and those. */
+interface TypeName {
+    readonly base: string;
+    readonly limits: readonly number[];
+}
+
+/** Whole numbers; those with a fraction, the exact ones first. */
+const whole = ["smallint", "integer", "bigint"];
+const fractions = ["numeric", "double precision", "real"];
+const moments = ["timestamp with time zone", "timestamp without time zone"];
+
+/** Columns whose new type holds less than the old one: PostgreSQL rounds or cuts without a word. */
+export function typeFindings({ comparison, trial, look }: Scene): Finding[] {
+    return comparison.changed.flatMap(({ kind, object, part, before, after }): Finding[] => {
+        if (kind !== "column" || before === null || after === null) return [];
+        const loss = lossOf(typeName(before), typeName(after));
+        if (loss === undefined || !look.catalog.has(`column ${object}.${part}`)) return [];
+        const place = trial.statements.find(
+            ({ kind: statement, locks }) =>
+                statement === "AlterTableStmt" && locks.some(({ relation }) => relation === object),
+        )?.place;
+        return [
+            {
+                code: "values-narrowed",
+                level: "destructive",
+                object: `${object}.${part}`,
+                ...placed(place),
+                words: `${bare(before)} becomes ${bare(after)}: ${loss} (${liveSize(look, object)})`,
+                stops: true,
+            },
+        ];
+    });
+}
+
+/** What gets lost between two types; undefined: nothing, or PostgreSQL refuses a value that does not fit. */
+export function lossOf(from: TypeName, to: TypeName): string | undefined {
+    if (fractions.includes(from.base) && whole.includes(to.base)) return "values are rounded to whole numbers";
+    if (from.base === "numeric" && ["double precision", "real"].includes(to.base)) return "values lose digits";
+    if (from.base === "double precision" && to.base === "real") return "values lose digits";
+    if (
+        from.base === "numeric" &&
+        to.base === "numeric" &&
+        to.limits.length > 0 &&
+        (from.limits[1] ?? (from.limits.length > 0 ? 0 : Infinity)) > (to.limits[1] ?? 0)
+    ) {
+        return "values are rounded";
+    }
+    if (fractions.slice(1).includes(from.base) && to.base === "numeric" && to.limits.length > 0)
+        return "values are rounded";
+    if (moments.includes(from.base) && to.base === "date") return "the time of day goes";
+    if (moments.includes(from.base) && to.base.startsWith("time ")) return "the date goes";
+    if (moments.includes(from.base) && moments.includes(to.base) && (to.limits[0] ?? 6) < (from.limits[0] ?? 6))
+        return "moments are rounded";
+    return undefined;
+}
+
+/** Of a column's definition in the catalog: `numeric(10,2) not null`. */
+export function typeName(definition: string): TypeName {
+    const text = bare(definition);
+    const limits = /\(([\d,]+)\)/.exec(text)?.[1]?.split(",").map(Number) ?? [];
+    return { base: text.replace(/\([\d,]+\)/, ""), limits };
+}
+
+function bare(definition: string): string {
+    return definition.replace(/ (?:collate|not null|identity|generated|inherited)\b.*$/, "");
+}

@@ -1,0 +1,112 @@
+import {
+    type Act,
+    type AlterTableCommand,
+    alterCommands,
+    type Node,
+    nodesOf,
+    type RangeVar,
+    type Tree,
+} from "./act.ts";
+import type { Scene } from "./scene.ts";
+
+/** Something that takes the longer the more rows a table has. */
+export interface Work {
+    readonly kind: "rewrite" | "scan" | "index build" | "rows";
+    /** A table of the target. */
+    readonly table: string;
+    /** Estimate, in milliseconds. */
+    readonly ms: number;
+    /** `rewrites 3.4 GB` */
+    readonly words: string;
+}
+
+/** Bytes per second, as measured on two busy shared cores, rounded down: docs/preview.md has the measurement. */
+export const bytesPerSecond = {
+    /** Of a table with its indexes, which are built again. */
+    rewrite: 10e6,
+    /** Of the rows alone. */
+    scan: 150e6,
+    "index build": 15e6,
+    /** A statement that touches every row. */
+    rows: 2.5e6,
+} as const;
+
+const verbs = { rewrite: "rewritten", scan: "read", "index build": "indexed", rows: "changed row by row" } as const;
+
+/** What a statement does to the rows of tables of the target, and about how long that takes with as many as there are. */
+export function workOf(act: Act, { look, names, comparison, trial }: Scene): Work[] {
+    const { observation, trees } = act;
+    const found: Work[] = [];
+    const add = (kind: Work["kind"], table: string | undefined) => {
+        const size = table === undefined ? undefined : look.tables.get(table);
+        if (!table || !size || found.some(one => one.kind === kind && one.table === table)) return;
+        const bytes = kind === "rewrite" ? size.bytes : size.heapBytes;
+        found.push({ kind, table, ms: (bytes / bytesPerSecond[kind]) * 1000, words: verbs[kind] });
+    };
+    for (const table of observation.rewritten.filter(name => !observation.truncated.includes(name)))
+        add("rewrite", table);
+    const rewrites = new Set(found.map(({ table }) => table));
+    for (const tree of trees.flatMap(each => [...nodesOf(each)])) {
+        for (const [kind, relation] of demands(tree)) {
+            const table = names.onTarget(relation);
+            // A rewrite reads the table anyway.
+            if (table !== undefined && !rewrites.has(table)) add(kind, table);
+        }
+    }
+    return found;
+
+    function demands(tree: Tree): (readonly [Work["kind"], RangeVar | undefined])[] {
+        const { kind, node } = tree;
+        const relation = node.relation as RangeVar | undefined;
+        if (kind === "IndexStmt") return [["index build", relation]];
+        if (kind === "ReindexStmt") return [["index build", relation]];
+        if (["UpdateStmt", "DeleteStmt", "MergeStmt"].includes(kind)) return [["rows", relation]];
+        const table = names.onTarget(relation);
+        return alterCommands(tree).flatMap(command => {
+            const needed = table === undefined ? undefined : demandOf(command, table);
+            if (needed === undefined) return [];
+            return needed === "attach" ? [["scan", attached(command)] as const] : [[needed, relation] as const];
+        });
+    }
+
+    function demandOf(
+        { subtype, name = "", def }: AlterTableCommand,
+        table: string,
+    ): Work["kind"] | "attach" | undefined {
+        if (subtype === "AT_SetNotNull") return isProvenNotNull(table, name) ? undefined : "scan";
+        if (subtype === "AT_ValidateConstraint") return wasValid(table, name) ? undefined : "scan";
+        if (subtype === "AT_AttachPartition") return "attach";
+        if (subtype === "AT_AddConstraint") return constraintWork(def?.Constraint);
+        if (subtype === "AT_AddColumn") {
+            const column = def?.ColumnDef as { constraints?: { Constraint?: Node }[] } | undefined;
+            const works = (column?.constraints ?? []).map(({ Constraint }) => constraintWork(Constraint));
+            return works.find(work => work === "index build") ?? works.find(work => work !== undefined);
+        }
+        return undefined;
+    }
+
+    /** PostgreSQL looks for a valid check that says the same, and reads no row then (documentation of ALTER TABLE). */
+    function isProvenNotNull(table: string, column: string): boolean {
+        const proof = `CHECK ((${column} IS NOT NULL))`;
+        const mine = (key: string) => key.startsWith("constraint ") && key.endsWith(` on ${table}`);
+        const proven = [...trial.before].some(([key, text]) => mine(key) && text === proof);
+        return proven || (comparison.before.get(`column ${table}.${column}`)?.includes(" not null") ?? false);
+    }
+
+    function wasValid(table: string, constraint: string): boolean {
+        const before = comparison.before.get(`constraint ${constraint} on ${table}`);
+        return before !== undefined && !before.endsWith(" NOT VALID");
+    }
+}
+
+function constraintWork(constraint: Node | undefined): Work["kind"] | undefined {
+    const { contype, skip_validation: notValid, indexname } = constraint ?? {};
+    if (notValid === true) return undefined;
+    if (contype === "CONSTR_CHECK" || contype === "CONSTR_FOREIGN") return "scan";
+    const isKey = contype === "CONSTR_PRIMARY" || contype === "CONSTR_UNIQUE" || contype === "CONSTR_EXCLUSION";
+    return isKey && indexname === undefined ? "index build" : undefined;
+}
+
+function attached({ def }: AlterTableCommand): RangeVar | undefined {
+    return (def?.PartitionCmd as { name?: RangeVar } | undefined)?.name;
+}

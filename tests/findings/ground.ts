@@ -1,0 +1,58 @@
+/** The target of the corpus: a small project with rows, policies and grants as they are common. Run by postgres. */
+export const ground = `
+    create type public.mood as enum ('sad', 'ok');
+    create sequence public.ticket;
+    create schema private;
+    revoke all on sequence public.ticket from anon, authenticated;
+
+    create table public.runs (
+        id       bigint generated always as identity primary key,
+        owner_id uuid references auth.users (id) on delete set null,
+        title    text not null default '',
+        note     varchar(200),
+        status   text,
+        size     integer constraint runs_size check (size > 0),
+        price    numeric(10, 2),
+        ratio    double precision,
+        at       timestamptz default now(),
+        constraint runs_note_given check (note is not null),
+        constraint runs_size_bounded check (size < 1000000) not valid
+    );
+    create index runs_title on public.runs (title);
+    alter table public.runs enable row level security;
+    create policy runs_read on public.runs for select to authenticated using (owner_id = (select auth.uid()));
+    create policy runs_write on public.runs for update to authenticated
+        using (owner_id = (select auth.uid())) with check (owner_id = (select auth.uid()));
+    create policy runs_kept on public.runs as restrictive for delete to authenticated using (status <> 'kept');
+    revoke all on public.runs from anon;
+    insert into public.runs (note, size, price) select 'a', n, n / 3.0 from generate_series(1, 1000) as n;
+
+    create table public.people (id bigint primary key, name text, run_id bigint constraint people_run references public.runs (id));
+    revoke all on public.people from anon, authenticated;
+    insert into public.people select n, 'p' || n, n from generate_series(1, 100) as n;
+
+    create table public.events (id bigint, at date) partition by range (at);
+    create table public.events_2020 partition of public.events for values from ('2020-01-01') to ('2021-01-01');
+    create table public.events_2021 (id bigint, at date);
+    alter table public.events enable row level security;
+    alter table public.events force row level security;
+    alter table public.events_2020 enable row level security;
+    alter table public.events_2021 enable row level security;
+    revoke all on public.events, public.events_2020, public.events_2021 from anon, authenticated;
+    insert into public.events_2021 values (1, '2021-02-02');
+
+    create table private.secrets (id bigint primary key, word text);
+    insert into private.secrets values (1, 'open sesame');
+
+    create view public.run_titles with (security_invoker = true) as select id, title from public.runs;
+    create materialized view public.run_counts as select status, count(*) from public.runs group by status;
+    revoke all on public.run_titles, public.run_counts from anon, authenticated;
+
+    create function public.title_of(run bigint) returns text language sql stable set search_path = ''
+        return (select title from public.runs where id = run);
+    revoke all on function public.title_of(bigint) from public, anon, authenticated;
+    create function private.touch() returns trigger language plpgsql set search_path = '' as $$ begin new.at = now(); return new; end $$;
+    create function private.purge() returns void language sql set search_path = '' as 'delete from public.people where id > 50';
+    create trigger runs_touch before update on public.runs for each row execute function private.touch();
+    create role reporting;
+    analyze`;

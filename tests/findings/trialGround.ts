@@ -1,0 +1,89 @@
+import pg from "pg";
+import { readIdentity } from "../../runner/database/identity.ts";
+import { readSettings } from "../../runner/database/settings.ts";
+import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import type { Migration } from "../../runner/migration/migration.ts";
+import { findingsOf, type Told } from "../../preview/findings/findings.ts";
+import type { FindingSettings } from "../../preview/findings/scene.ts";
+import { lookAt } from "../../preview/look/look.ts";
+import { embeddedShadow } from "../../preview/shadow/embedded.ts";
+import { catalogNow } from "../../preview/trial/catalogNow.ts";
+import { InnerStatements } from "../../preview/trial/inner.ts";
+import type { Catalog, StatementObservation, TargetLook, Trial } from "../../preview/trial/observation.ts";
+import { Progress } from "../../preview/trial/progress.ts";
+import { observeFile, type Stage, TrialFailed } from "../../preview/trial/run.ts";
+import { readState } from "../../preview/trial/state.ts";
+import type { TestCluster } from "../support/cluster.ts";
+
+/** A target with rows and one shadow of it, on which many migrations are tried, each taken back. */
+export interface TrialGround {
+    readonly look: TargetLook;
+    /** Tries the text as the only migration that is pending. */
+    tell(up: string, settings?: Partial<FindingSettings>): Promise<Told>;
+    /** The catalog of the target after really running it there; taken back. */
+    really(up: string): Promise<Catalog>;
+    remove(): Promise<void>;
+}
+
+export const settings: FindingSettings = { exposedSchemas: [], maxLockMs: 2000 };
+
+export async function trialGround(cluster: TestCluster, sql: string): Promise<TrialGround> {
+    const target = new pg.Client(cluster.connection);
+    target.on("error", () => {});
+    await target.connect();
+    await ensureLedger(target);
+    await target.query(sql);
+    const environment = { ...process.env, ...cluster.environment };
+    const look = await lookAt(environment);
+    const shadow = await embeddedShadow(
+        environment,
+        look,
+        { comingRoles: [], migrationTexts: sql },
+        new Progress(() => {}),
+    );
+    const { client, watcher } = shadow;
+    const session = { client, identity: await readIdentity(client), settings: readSettings(environment) };
+    const inner = watcher ? new InnerStatements(watcher, shadow.database) : undefined;
+    const withRows = new Set([...look.tables].filter(([, { rows }]) => rows !== 0).map(([name]) => name));
+    const start = await readState(client);
+    const stage: Stage = { shadow, session, start, now: start, inner, withRows };
+    const before = await catalogNow(stage);
+
+    return {
+        look,
+        async tell(up, own = {}) {
+            const migration: Migration = { version: "0001", slug: "case", up, down: "", verify: "" };
+            return await findingsOf(migration, await tryCase(migration), look, { ...settings, ...own });
+        },
+        async really(up) {
+            await target.query("begin");
+            try {
+                await target.query(up);
+                const { rows } = await target.query("select key, definition from simulation_db.catalog()");
+                return new Map(rows.map(({ key, definition }) => [key, definition]));
+            } finally {
+                await target.query("rollback");
+            }
+        },
+        async remove() {
+            await shadow.end();
+            await target.end();
+        },
+    };
+
+    async function tryCase({ version, slug, up }: Migration): Promise<Trial> {
+        const statements: StatementObservation[] = [];
+        const trial = { version, slug, part: "up" as const, statements, before, archives: [] };
+        await client.query("begin");
+        try {
+            await observeFile(stage, up, `sql/${version}_${slug}/up.sql`, statements);
+            return { ...trial, after: await catalogNow(stage) };
+        } catch (error) {
+            if (!(error instanceof TrialFailed)) throw error;
+            return { ...trial, after: before, failure: error.failure };
+        } finally {
+            await client.query("rollback");
+            stage.now = start;
+        }
+    }
+}
