@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { UserError } from "./runner/userError.ts";
 
 const backupModes = ["required", "optional", "off"] as const;
+const gateSettings = ["default", "strict"] as const;
+const driftSettings = ["warn", "stop"] as const;
 const sslModes = ["verify-full", "verify-ca", "require", "disable"] as const;
 
 /** The value of databaseHost and storageUrl that means the local default. */
@@ -23,6 +25,16 @@ export interface StackConfig {
     readonly datasetMaxBytes: number;
     readonly backup: { readonly mode: (typeof backupModes)[number]; readonly folder: string; readonly keep: number };
     readonly protect: boolean;
+    /** What a preview looks for, and what stops it. */
+    readonly review: {
+        readonly gates: (typeof gateSettings)[number];
+        /** In milliseconds, by estimate. */
+        readonly maxLockMs: number;
+        /** Beside public. */
+        readonly exposedSchemas: readonly string[];
+        readonly requireVerified: boolean;
+        readonly drift: (typeof driftSettings)[number];
+    };
     /** What the runner's steps are told, under the names that it and libpq read. */
     readonly environment: Readonly<Record<string, string>>;
 }
@@ -51,6 +63,7 @@ export function readConfig(config = new pulumi.Config()): StackConfig {
         if (!allowed.includes(value)) faults.push(`${key} is "${value}": allowed are ${allowed.join(", ")}`);
         return value;
     };
+    const yes = (key: string): boolean => oneOf(key, ["true", "false"]) === "true";
     const whole = (key: string, least: number, most: number): number => {
         const value = text(key);
         const number = Number(value);
@@ -90,13 +103,24 @@ export function readConfig(config = new pulumi.Config()): StackConfig {
             folder: required("backupFolder"),
             keep: whole("backupKeep", 1, 1000),
         },
-        protect: oneOf("protect", ["true", "false"]) === "true",
+        protect: yes("protect"),
+        review: {
+            gates: oneOf("gates", gateSettings),
+            maxLockMs: whole("maxLockMs", 1, 2000),
+            exposedSchemas: text("exposedSchemas")
+                .split(",")
+                .map(name => name.trim())
+                .filter(Boolean),
+            requireVerified: yes("requireVerified"),
+            drift: oneOf("drift", driftSettings),
+        },
         environment: {
             SIMULATION_DB_STACK: `${pulumi.getProject()}/${stack}`,
             SIMULATION_DB_LOCK_TIMEOUT_MS: String(whole("lockTimeoutMs", 1, 60_000)),
             SIMULATION_DB_STATEMENT_TIMEOUT_MS: String(whole("statementTimeoutMs", 1000, 86_400_000)),
             SIMULATION_DB_RETRY_FOR_MS: String(whole("retryForMs", 0, 3_600_000)),
-            ...(oneOf("archive", ["true", "false"]) === "true" ? {} : { SIMULATION_DB_ARCHIVE: "off" }),
+            SIMULATION_DB_WAIT_FOR_RUN_MS: String(whole("waitForRunMs", 0, 3_600_000)),
+            ...(yes("archive") ? {} : { SIMULATION_DB_ARCHIVE: "off" }),
             ...(databaseIdentity ? { SIMULATION_DB_IDENTITY: databaseIdentity } : {}),
             ...(host === embedded ? {} : place),
         },

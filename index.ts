@@ -11,12 +11,15 @@ import { TableGrants } from "./components/tableGrants.ts";
 import { providerConnection, readConfig } from "./config.ts";
 import { announce } from "./preview/announce.ts";
 import { orStop } from "./preview/orStop.ts";
+import { predict, requireOpen } from "./preview/prediction.ts";
 import { readRemembered } from "./preview/remembered.ts";
 import { readTarget } from "./preview/target.ts";
 import { readMigrations } from "./runner/migration/migrationFolder.ts";
 
 const config = await orStop(() => readConfig());
 const { environment } = config;
+/** A run of the engine that changes things, after the preview that has shown them. */
+const doing = !pulumi.runtime.isDryRun();
 const migrations = await orStop(() => readMigrations("sql"));
 const preconditions = await readFile("sql/preconditions.sql", "utf8");
 
@@ -32,32 +35,47 @@ const target = await orStop(() =>
             migrations,
             preconditions,
             stackRoles: roleNames,
-            doing: !pulumi.runtime.isDryRun(),
+            doing,
         },
     ),
 );
+
+const prediction = await orStop(() =>
+    predict({
+        ...config,
+        environment: { ...process.env, ...environment },
+        target,
+        stackRoles: roleNames,
+        shadowUrl: process.env.SIMULATION_DB_SHADOW_URL ?? "",
+        doing,
+        say: line => void pulumi.log.info(line, undefined, undefined, true),
+    }),
+);
+// A run stops before anything is changed; a preview once everything is said.
+if (doing) await orStop(() => requireOpen(prediction));
 
 const provider = new postgresql.Provider("postgresql", {
     superuser: false,
     connectTimeout: 15,
     ...providerConnection(config),
 });
-const roles = new AppRoles("roles", { provider, existing: target.ownRoles }, { protect: config.protect });
-const ledger = new Ledger("ledger", {
-    identity: target.identity,
-    preconditions,
-    environment,
-    after: [roles],
-});
+// Before anything else is made: of two stacks on one database, the second stops here.
+const ledger = new Ledger("ledger", { identity: target.identity, preconditions, roles: roleNames, environment });
+const roles = new AppRoles(
+    "roles",
+    { provider, existing: target.ownRoles, after: [ledger.claim] },
+    { protect: config.protect },
+);
+const held = ledger.heldUntil([roles]);
 const dump = new BackupBeforeChanges("backup", {
     settings: config.backup,
     migrations,
     environment,
-    after: [ledger.claim],
+    after: [held],
 });
 const chain = new MigrationChain(
     "schema",
-    { migrations, environment, after: [ledger.claim, dump.taken] },
+    { migrations, environment, after: [held, dump.taken] },
     { protect: config.protect },
 );
 const grants = new TableGrants(
@@ -76,7 +94,11 @@ new BackupBeforeDestroy(
     { settings: config.backup, identity: target.identity, environment, after: [bucket.step] },
     { protect: config.protect },
 );
-announce(target, migrations, chain.steps);
+await announce(target, prediction, {
+    steps: new Map(migrations.map(({ version }, index) => [version, chain.steps[index] as pulumi.Resource])),
+    chain,
+});
+await orStop(() => requireOpen(prediction));
 
 /** `<system identifier>/<name>`: the database that this stack manages. */
 export const database = ledger.claimed;

@@ -1,26 +1,28 @@
 import * as pulumi from "@pulumi/pulumi";
-import { fileName, label, type Migration, summary } from "../runner/migration/migration.ts";
+import type { Message, Presentation } from "./report/presentation.ts";
 import type { Target } from "./target.ts";
 
-/**
- * Says in a preview what each pending migration is for, under its own resource, and what an update would roll back,
- * for which the engine gives no resource to speak under.
- */
-export function announce(
-    { chain, warnings }: Target,
-    migrations: readonly Migration[],
-    steps: readonly pulumi.Resource[],
-): void {
-    for (const warning of warnings) void pulumi.log.warn(warning);
+/** Where the engine shows what is said of a migration. */
+export interface Places {
+    /** The resource of each migration, by version. */
+    readonly steps: ReadonlyMap<string, pulumi.Resource>;
+    /** For rollbacks: their own resources are not in the program any more. */
+    readonly chain: pulumi.Resource;
+}
+
+/** Says in a preview what was found, each under its own resource; in a run only what nobody has said yet. */
+export async function announce(
+    { warnings }: Target,
+    { general, rollbacks, perVersion }: Presentation,
+    { steps, chain }: Places,
+): Promise<void> {
+    for (const warning of warnings) await pulumi.log.warn(warning);
     if (!pulumi.runtime.isDryRun()) return;
-    const pending = new Set(chain.pending.map(({ version }) => version));
-    for (const [index, migration] of migrations.entries()) {
-        if (!pending.has(migration.version)) continue;
-        void pulumi.log.info(`pending: ${summary(migration)} (${fileName(migration, "up")})`, steps[index]);
-    }
-    for (const row of chain.removed) {
-        void pulumi.log.warn(
-            `${label(row)} is applied but no longer in the sql folder: it will be rolled back by the down that the state keeps`,
-        );
-    }
+    for (const message of general) await say(message);
+    for (const message of rollbacks) await say(message, chain);
+    for (const [version, message] of perVersion) await say(message, steps.get(version));
+}
+
+async function say({ severity, lines }: Message, resource?: pulumi.Resource): Promise<void> {
+    await pulumi.log[severity](lines.join("\n"), resource);
 }

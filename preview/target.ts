@@ -2,7 +2,7 @@ import type pg from "pg";
 import { type Chain, compareChain } from "../runner/ledger/chain.ts";
 import { connect, type Environment, isLoopback } from "../runner/database/connection.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
-import { type LedgerRow, readClaim, readLedger } from "../runner/ledger/ledger.ts";
+import { type LedgerRow, readClaim, readLedger, readTexts } from "../runner/ledger/ledger.ts";
 import type { Migration } from "../runner/migration/migration.ts";
 import { storageAccess } from "../runner/bucket.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
@@ -13,6 +13,8 @@ import type { Remembered } from "./remembered.ts";
 export interface Target {
     readonly identity: DatabaseIdentity;
     readonly chain: Chain;
+    /** Those of `chain.removed` with the texts that the ledger keeps, newest first. */
+    readonly toRollBack: readonly Migration[];
     /** Roles of the stack that are there already, in a database that it manages: made by it, also when its state was lost. */
     readonly ownRoles: readonly string[];
     /** What a person should know and that stops nothing. */
@@ -51,20 +53,67 @@ export async function readTarget(environment: Environment, expected: Expectation
         await client.query("set default_transaction_read_only = on");
         const identity = await readIdentity(client);
         requireSameDatabase(expected.pinned || expected.remembered.database, identity);
-        const claimedBy = await readClaim(client);
+        const books = await readBooks(client);
+        const claimedBy = books?.claimedBy;
         if (claimedBy !== undefined && claimedBy !== expected.stack) {
             throw new UserError(`the stack ${claimedBy} manages this database already; ${expected.stack} cannot.`, [
                 "check which database this shell and this stack point at",
             ]);
         }
-        const ledger = await readLedger(client);
+        const roles = await readRoles(client, expected.stackRoles);
+        if (books === undefined) return unread(identity, roles, expected);
+        const { ledger, texts } = books;
         const chain = compareChain(expected.migrations, ledger);
         if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
-        const ownRoles = claimedBy === undefined ? [] : await readRoles(client, expected.stackRoles);
-        return { identity, chain, ownRoles, warnings: lostSince(expected.remembered, ledger) };
+        // A stack claims the database before it makes a role, so these are somebody else's.
+        if (claimedBy === undefined && expected.remembered.database === undefined) requireNone(roles);
+        const removed = new Set(chain.removed.map(({ version }) => version));
+        return {
+            identity,
+            chain,
+            toRollBack: texts.filter(({ version }) => removed.has(version)).reverse(),
+            ownRoles: claimedBy === undefined ? [] : roles,
+            warnings: lostSince(expected.remembered, ledger),
+        };
     } finally {
         await client.end();
     }
+}
+
+interface Books {
+    readonly ledger: readonly LedgerRow[];
+    readonly texts: readonly Migration[];
+    readonly claimedBy: string | undefined;
+}
+
+/** Undefined when this login may not read them: a preview's own login need not. */
+async function readBooks(client: pg.Client): Promise<Books | undefined> {
+    try {
+        const ledger = await readLedger(client);
+        return { ledger, texts: await readTexts(client), claimedBy: await readClaim(client) };
+    } catch (error) {
+        const insufficientPrivilege = "42501";
+        if ((error as pg.DatabaseError).code === insufficientPrivilege) return undefined;
+        throw error;
+    }
+}
+
+/** What can be said without the ledger: the stack's own state knows how far it came. */
+function unread(identity: DatabaseIdentity, roles: readonly string[], expected: Expectations): Target {
+    const { newestMigration = "0000" } = expected.remembered;
+    return {
+        identity,
+        chain: {
+            pending: expected.migrations.filter(({ version }) => version > newestMigration),
+            applied: expected.migrations.filter(({ version }) => version <= newestMigration),
+            removed: [],
+        },
+        toRollBack: [],
+        ownRoles: expected.remembered.database === undefined ? [] : roles,
+        warnings: [
+            `this login may not read the ledger, so what is pending is taken from the stack's state (applied up to ${newestMigration}); edits and rollbacks are not seen`,
+        ],
+    };
 }
 
 async function readRoles(client: pg.Client, names: readonly string[]): Promise<string[]> {
@@ -73,6 +122,14 @@ async function readRoles(client: pg.Client, names: readonly string[]): Promise<s
         [names],
     );
     return rows.map(({ name }) => name);
+}
+
+function requireNone(roles: readonly string[]): void {
+    if (roles.length === 0) return;
+    throw new UserError(
+        `there is a role ${roles.join(" and a role ")} already, and no stack manages this database: the stack makes its roles itself.`,
+        ["if nobody needs it: drop role, in psql; otherwise rename it: alter role … rename to …"],
+    );
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { PurgeOptions } from "./archive/commands.ts";
 import type { CreateOptions, FolderOptions, ListOptions } from "./backup/commands.ts";
-import type { ChainOptions } from "./commands.ts";
+import type { AuditOptions, ChainOptions } from "./commands.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
 
 /** The words that a person types, with their help. */
@@ -121,6 +121,12 @@ commandLine
     .command("check")
     .description("try what an application will do: what must work works, what must not is refused")
     .action(() => commands().then(({ check }) => check()));
+commandLine
+    .command("audit")
+    .description("list files without a row in datasets, rows without a file, and settings of the bucket that differ")
+    .option("--grace <minutes>", "leave out what is younger: an upload may be under way", toMinutes, 60)
+    .option("--json", "print it for programs")
+    .action((options: AuditOptions) => commands().then(({ audit }) => audit(options)));
 
 commandLine
     .command("reference")
@@ -135,6 +141,11 @@ commandLine
 function toVersion(text: string): string {
     if (/^\d{4}$/.test(text)) return text;
     throw new InvalidArgumentError("A version has four digits, for example 0007.");
+}
+
+function toMinutes(text: string): number {
+    if (/^\d{1,6}$/.test(text)) return Number(text);
+    throw new InvalidArgumentError("Minutes are a whole number, for example 60.");
 }
 
 // Loaded when a command runs, so that --help and a wrong argument answer at once.

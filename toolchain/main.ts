@@ -11,6 +11,7 @@ import {
     pulumiHomeOf,
     variablesOf,
 } from "./environment.ts";
+import { clearInterrupted } from "./interrupted.ts";
 import { ensurePlugins } from "./plugins.ts";
 import { ensurePulumi, type PulumiCli } from "./pulumiCli.ts";
 import { placeOf, readStackFile, type StackFile } from "./stackFile.ts";
@@ -81,6 +82,8 @@ async function createLocalStack({ stack, cli, env }: Ready): Promise<void> {
 }
 
 async function pulumi({ stack, cli, env }: Ready, verb: readonly string[], args: readonly string[]): Promise<number> {
+    const engine = { root, stack: stack.name, command: cli.command, env: { ...env, ...stack.place }, say };
+    await clearInterrupted(engine, verb[0] ?? "");
     return await runForeground(cli.command, [...verb, "--stack", stack.name, ...args], { cwd: root, env });
 }
 
@@ -111,19 +114,29 @@ async function start(name: string): Promise<number> {
     return 0;
 }
 
-/** A command of the runner, on the database of a stack. */
-async function runner(verb: "status" | "check", name: string, args: readonly string[]): Promise<number> {
+/** A program of this project on the database of a stack; the engine has no part in it. */
+async function program(script: string, name: string, args: readonly string[]): Promise<number> {
     const stack = readStackFile(root, name);
     const place = placeOf(stack);
     const ambient = ambientFor(root, stack, process.env);
     useLocalFolder();
     const server = stack.embedded ? await startServer(stack) : undefined;
-    const env = { ...ambient, ...place, ...variablesOf(root, stack, { cli: undefined, server, env: ambient }) };
-    // The engine has no part in this.
-    return await runForeground(process.execPath, [join(root, "runner", "main.ts"), verb, ...args], {
-        cwd: root,
-        env,
-    });
+    const env = {
+        ...ambient,
+        ...place,
+        ...variablesOf(root, stack, { cli: undefined, server, env: ambient }),
+        // For `check`, which signs in as users that it makes up.
+        ...(server ? { SUPABASE_JWT_SECRET: server.jwtSecret, SUPABASE_ANON_KEY: server.anonKey } : {}),
+    };
+    return await runForeground(process.execPath, [join(root, script), ...args], { cwd: root, env });
+}
+
+async function destroy(name: string, args: readonly string[]): Promise<number> {
+    const rest = args.filter(argument => argument !== "--preview");
+    const all = await ready(name);
+    if (rest.length === args.length) return await pulumi(all, ["destroy"], args);
+    // What happens to the schema first: of that the engine knows nothing.
+    return (await program("preview/destroy.ts", name, [])) || (await pulumi(all, ["destroy", "--preview-only"], rest));
 }
 
 async function stop(): Promise<number> {
@@ -138,12 +151,12 @@ async function env(name: string): Promise<number> {
     return 0;
 }
 
-const program = new Command("npm run")
+const commandLine = new Command("npm run")
     .description("The stack, with the engine and, for local stacks, the database brought along.")
     .showHelpAfterError();
 
 function command(name: string, description: string, run: (stack: string, args: string[]) => Promise<number>): Command {
-    return program
+    return commandLine
         .command(name)
         .description(description)
         .option("-s, --stack <stack>", "the stack: Pulumi.<stack>.yaml", "dev")
@@ -168,23 +181,21 @@ passing(
     command("up", "apply what preview shows", (stack, args) => withStack("up", stack, args)),
     "pulumi up",
 );
-passing(
-    command("destroy", "roll everything back", (stack, args) => withStack("destroy", stack, args)),
-    "pulumi destroy",
-);
+passing(command("destroy", "roll everything back; with --preview: show what that would do", destroy), "pulumi destroy");
 for (const [verb, description] of [
     ["status", "show what is applied"],
     ["check", "try what an application will do: what must work works, what must not is refused"],
+    ["audit", "list files without a dataset, datasets without a file, and what changed in the bucket's settings"],
 ] as const) {
     passing(
-        command(verb, description, (stack, args) => runner(verb, stack, args)),
+        command(verb, description, (stack, args) => program("runner/main.ts", stack, [verb, ...args])),
         `node runner/main.ts ${verb}`,
     );
 }
 command("env", "print what plain pulumi and psql need, for eval", env);
 
 try {
-    await program.parseAsync();
+    await commandLine.parseAsync();
 } catch (error) {
     process.stderr.write(`${explain(error)}\n`);
     process.exitCode = 1;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { stopLocal } from "../../local/server.ts";
 import { pathWith } from "../../toolchain/commandPath.ts";
@@ -33,6 +33,7 @@ describe("npm start and its sisters, on a copy of the project with few migration
         environment = { ...env, PATH: pathWith(folders, process.env.PATH ?? "") };
 
         started = await sh("npm start");
+        await leaveLock(dir);
         startedAgain = await sh("npm start");
         shell = await sh(`
             eval "$(npm run -s env)" || exit 1
@@ -74,6 +75,12 @@ describe("npm start and its sisters, on a copy of the project with few migration
         assert.equal(startedAgain.output.match(/Resources:\n\s+\d+ unchanged\n/g)?.length, 2, startedAgain.output);
     });
 
+    it("the lock of an engine that was killed is taken away by the next update, which says so", async () => {
+        assert.match(startedAgain.output, /The engine's last run on this stack was killed \(process 4194305\)\./);
+        assert.match(startedAgain.output, /The last update did not come to its end\. Comparing its state/);
+        assert.deepEqual(await readdir(lockFolder(dir)).catch(() => []), []);
+    });
+
     it("after eval of npm run env, plain pulumi and the runner find the stack and its database", () => {
         assert.equal(shell.code, 0, shell.output);
         assert.match(shell.stdout, /^(simulation-db\/)?dev$/m);
@@ -99,6 +106,18 @@ describe("npm start and its sisters, on a copy of the project with few migration
         }
     });
 });
+
+/** Where the engine keeps the locks of the local stack. */
+function lockFolder(dir: string): string {
+    return join(dir, ".local/pulumi/state/.pulumi/locks/organization/simulation-db/dev");
+}
+
+/** What an engine leaves that was killed; no process has such a number. */
+async function leaveLock(dir: string): Promise<void> {
+    await mkdir(lockFolder(dir), { recursive: true });
+    const lock = { pid: 4_194_305, username: "somebody", hostname: hostname(), timestamp: new Date().toISOString() };
+    await writeFile(join(lockFolder(dir), "4c0b1f4e-0000-4000-8000-000000000000.json"), JSON.stringify(lock));
+}
 
 /** What `git clone` and `npm ci` would make, with few migrations. Its packages are links: nothing there reaches ours. */
 async function copyOfProject(): Promise<string> {

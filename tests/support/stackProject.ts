@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
 import { pathWith } from "../../toolchain/commandPath.ts";
 import { localPulumiHome } from "../../toolchain/environment.ts";
+import { clearInterrupted } from "../../toolchain/interrupted.ts";
 import { ensurePlugins } from "../../toolchain/plugins.ts";
 import { ensurePulumi } from "../../toolchain/pulumiCli.ts";
 import { type Outcome, outcomeOf, ownEnvironment } from "./engine.ts";
@@ -80,6 +81,15 @@ export class StackProject {
         const outcome = await outcomeOf(child);
         this.printed += outcome.output;
         return outcome;
+    }
+
+    /** What `npm run` does before it runs this verb of the engine. @returns what it says */
+    async clearInterrupted(verb: "up" | "destroy"): Promise<string[]> {
+        const said: string[] = [];
+        const env = { ...ownEnvironment(), ...this.#engine, ...this.environment };
+        const say = (line: string) => said.push(line);
+        await clearInterrupted({ root: this.dir, stack: this.#stack, command: "pulumi", env, say }, verb);
+        return said;
     }
 
     /** Runs a command that must go well. */

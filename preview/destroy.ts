@@ -1,0 +1,51 @@
+import { connect } from "../runner/database/connection.ts";
+import { readTexts } from "../runner/ledger/ledger.ts";
+import { explain } from "../runner/userError.ts";
+import { driftOf } from "./drift/drift.ts";
+import { present } from "./report/presentation.ts";
+import { rehearse } from "./trial/rehearsal.ts";
+
+// `npm run destroy -- --preview`: what rolling everything back would do, tried on a shadow. The engine does not run the
+// stack's program for a destroy, so this is a program of its own; what it shows is what the ledger says is applied.
+
+const { env } = process;
+const stack = env.SIMULATION_DB_STACK ?? "shell";
+const folder = ".local/preview";
+
+try {
+    const toRollBack = (await applied()).reverse();
+    const rehearsal = await rehearse({
+        environment: env,
+        pending: [],
+        toRollBack,
+        cacheFolder: `${folder}/cache`,
+        say: line => void process.stderr.write(`${line}\n`),
+    });
+    const { general, rollbacks, stop } = await present({
+        stack: `${stack}-destroy`,
+        rehearsal,
+        pending: [],
+        toRollBack,
+        drift: driftOf(rehearsal.look, { nothing: true }, []),
+        // A rollback is stopped by nothing but that it would not run.
+        settings: { exposedSchemas: [], maxLockMs: Infinity },
+        gates: { gates: "default", requireVerified: false, drift: "warn" },
+        folder,
+    });
+    for (const { lines } of [...rollbacks, ...general]) console.log(lines.join("\n"));
+    if (toRollBack.length === 0) console.log("no migration is applied: there is nothing to roll back");
+    if (stop) throw stop;
+} catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exitCode = 1;
+}
+
+async function applied() {
+    const client = await connect(env, "preview");
+    try {
+        await client.query("set default_transaction_read_only = on");
+        return await readTexts(client);
+    } finally {
+        await client.end();
+    }
+}

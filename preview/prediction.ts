@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import type { Environment } from "../runner/database/connection.ts";
+import { driftOf } from "./drift/drift.ts";
+import { keepSeen, requireAsSeen } from "./drift/seen.ts";
+import { readSnapshot } from "./drift/snapshot.ts";
+import type { FindingSettings } from "./findings/scene.ts";
+import type { GateSettings } from "./gates.ts";
+import { type Presentation, present, reportFolder } from "./report/presentation.ts";
+import type { Target } from "./target.ts";
+import { rehearse } from "./trial/rehearsal.ts";
+
+export interface PredictionOptions {
+    readonly stack: string;
+    /** libpq's variables of the target, and the runner's settings. */
+    readonly environment: Environment;
+    readonly target: Pick<Target, "chain" | "toRollBack">;
+    /** Roles that the stack makes itself, before its first migration. */
+    readonly stackRoles: readonly string[];
+    readonly review: FindingSettings & GateSettings;
+    /** A server for the shadow, as a libpq URI; empty: an embedded one. */
+    readonly shadowUrl: string;
+    /** Whether this is the run itself, which must find what its preview saw. */
+    readonly doing: boolean;
+    readonly say: (line: string) => void;
+}
+
+/** Where results and reports of previews are. */
+const folder = join(".local", "preview");
+
+/**
+ * Runs on a shadow what an update would run on the target, holds what is found against the gates, writes the reports,
+ * and puts it into words.
+ *
+ * @throws UserError when the target was changed after the preview
+ */
+export async function predict(options: PredictionOptions): Promise<Presentation> {
+    const { stack, environment, target, stackRoles, review, shadowUrl } = options;
+    const pending = target.chain.pending;
+    const { toRollBack } = target;
+    const rehearsal = await rehearse({
+        environment,
+        pending,
+        toRollBack,
+        stackRoles,
+        ...(shadowUrl === "" ? {} : { shadowUrl }),
+        cacheFolder: join(folder, "cache"),
+        say: options.say,
+    });
+    if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look, stackRoles);
+    const drift = driftOf(rehearsal.look, await readSnapshot(environment), stackRoles);
+    const presentation = await present({
+        stack,
+        rehearsal,
+        pending,
+        toRollBack,
+        drift,
+        settings: review,
+        gates: review,
+        folder,
+    });
+    if (!options.doing) await keepSeen(reportFolder(stack, folder), rehearsal.look, stackRoles);
+    return presentation;
+}
+
+/** @throws UserError that names what closed a gate */
+export function requireOpen({ stop }: Presentation): void {
+    if (stop) throw stop;
+}

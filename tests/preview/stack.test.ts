@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import pg from "pg";
+import { outcomeOf, ownEnvironment } from "../support/engine.ts";
+import { type StackProject, stackProject } from "../support/stackProject.ts";
+import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import { assertRefused } from "../stack/refused.ts";
+import { migrationFiles, smallPlan } from "../stack/smallPlan.ts";
+
+const config = { databaseHost: "embedded", storageUrl: "embedded", backup: "off" };
+
+const tags = migrationFiles("0004_tags", {
+    up: "-- Lets people mark their notes.\nalter table public.notes add column tags text[];\n",
+    down: "alter table public.notes drop column tags;\n",
+    verify: "select tags from public.notes limit 0;\n",
+});
+
+const opened = (head: string) =>
+    migrationFiles("0004_open", {
+        up: `${head}-- Shows the notes to everybody.\ngrant select on table public.notes to anon;\n`,
+        down: "revoke select on table public.notes from anon;\n",
+        verify: "select 1;\n",
+    });
+
+for (const major of [15, 17] as const) {
+    describe(`what pulumi preview shows, and what it stops (PostgreSQL ${major})`, function () {
+        this.timeout(240_000);
+        let target: StackTarget;
+        let project: StackProject;
+
+        before(async () => {
+            target = await stackTarget({ major });
+            project = await stackProject({ environment: target.environment, sql: smallPlan });
+            await project.newStack("dev", config);
+            await project.must("up", "--yes", "--skip-preview");
+        });
+        after(async () => {
+            await project?.remove();
+            await target?.stop();
+        });
+
+        const columns = async () =>
+            (await target.admin.query("select attname from pg_attribute where attrelid = 'public.notes'::regclass"))
+                .rowCount;
+        const anonMayRead = async () =>
+            (await target.admin.query("select has_table_privilege('anon', 'public.notes', 'select') as may")).rows[0]
+                .may as boolean;
+
+        it("a pending migration has its change, its locks and its way back under its own resource", async () => {
+            await project.useSql({ ...smallPlan, ...tags });
+            const { output } = await project.must("preview");
+            const [, part = ""] = /\(schema-0004\):\n([\s\S]*?)\n\n/.exec(output) ?? [];
+            assert.match(part, /pending: 0004_tags: Lets people mark their notes\./);
+            assert.match(part, /~ table public\.notes\n\s+\+ column tags text\[\]/);
+            assert.match(part, /public\.notes: reads and writes, for a moment/);
+            assert.match(part, /back: down restores the catalog exactly/);
+            assert.match(output, new RegExp(`verified on a shadow of PostgreSQL ${major}`));
+            for (const line of part.split("\n")) assert.ok(line.length <= 80, line);
+            const report = JSON.parse(await readFile(join(project.dir, ".local/preview/dev/report.json"), "utf8"));
+            assert.equal(report.pending[0].version, "0004");
+        });
+
+        it("what nobody allowed stops preview and up, and nothing is changed", async () => {
+            await project.useSql({ ...smallPlan, ...opened("") });
+            const words = ["the preview stops this run; nothing was changed", "anon may select", "-- allow-insecure"];
+            assertRefused(await project.preview(), ...words);
+            assertRefused(await project.up(), ...words);
+            assert.equal(await anonMayRead(), false);
+            assert.equal((await project.resources()).includes("schema-0004"), false);
+        });
+
+        it("with a reason in the migration it passes; with strict gates it does not all the same", async () => {
+            await project.useSql({ ...smallPlan, ...opened("-- allow-insecure: the notes are public from now on\n") });
+            await project.configure({ gates: "strict" });
+            assertRefused(await project.preview(), "gates: strict");
+            await project.configure({ gates: "default" });
+            const { output } = await project.must("preview");
+            assert.match(output, /allowed: the notes are public from now on/);
+        });
+
+        it("a database that is changed between preview and up stops up, until it is looked at again", async () => {
+            await project.useSql({ ...smallPlan, ...tags });
+            await project.must("preview");
+            const before = await columns();
+            await target.admin.query("alter table public.notes add column meanwhile text");
+            assertRefused(await project.up(), "the database was changed after the preview");
+            assert.equal(await columns(), Number(before) + 1);
+        });
+
+        it("drift is told object by object, also when nothing is pending, and stops where the stack says so", async () => {
+            await project.useSql(smallPlan);
+            const { output } = await project.must("preview");
+            assert.match(output, /drift: 1 object of the database changed[\s\S]*~ table public\.notes/);
+            assert.match(output, /\+ column meanwhile text/);
+            await project.configure({ drift: "stop" });
+            assertRefused(await project.preview(), "STOP drift", "column meanwhile text");
+            await project.configure({ drift: "warn" });
+            await target.admin.query("alter table public.notes drop column meanwhile");
+            assert.doesNotMatch((await project.must("preview")).output, /drift/);
+        });
+
+        it("a rollback shows in the same form what goes, what is kept and what waits", async () => {
+            await project.useSql({ ...smallPlan, ...tags });
+            await project.must("up", "--yes");
+            await target.admin.query("insert into public.notes (text, tags) values ('a', '{b}')");
+            await target.admin.query("analyze public.notes");
+            await project.useSql(smallPlan);
+            const { output } = await project.must("preview");
+            assert.match(output, /\(schema\):\n\s+warning: to be rolled back: 0004_tags/);
+            assert.match(output, /kept in the archive: public\.notes \(tags\), about 1 row/);
+        });
+
+        it("before a destroy, all that it would roll back is shown, newest first, and nothing is", async () => {
+            const child = spawn(process.execPath, ["preview/destroy.ts"], {
+                cwd: project.dir,
+                env: { ...ownEnvironment(), ...project.environment, SIMULATION_DB_STACK: "simulation-db/dev" },
+                stdio: ["ignore", "pipe", "pipe"],
+                timeout: 120_000,
+            });
+            const { code, output, stdout } = await outcomeOf(child);
+            assert.equal(code, 0, output);
+            const told = [...stdout.matchAll(/^to be rolled back: (\d{4})/gm)].map(([, version]) => version);
+            assert.deepEqual(told, ["0004", "0003", "0002", "0001"]);
+            assert.match(stdout, /- table public\.notes/);
+            assert.equal((await target.admin.query("select from public.notes")).rowCount, 1);
+        });
+
+        it("a login without any privilege on tables sees the pending ones, and is told what it cannot see", async () => {
+            const password = crypto.randomUUID();
+            await target.admin.query(`create role looker login password ${pg.escapeLiteral(password)}`);
+            const environment = project.environment;
+            try {
+                await project.useSql({ ...smallPlan, ...tags, ...later });
+                project.environment = { ...environment, PGUSER: "looker", PGPASSWORD: password };
+                const { output } = await project.must("preview");
+                assert.match(output, /this login may not read the ledger/);
+                assert.match(output, /pending: 0005_later/);
+                assert.match(output, /drift not checked/);
+            } finally {
+                project.environment = environment;
+                await target.admin.query("drop role looker");
+            }
+        });
+    });
+}
+
+const later = migrationFiles("0005_later", {
+    up: "comment on table public.notes is 'What people wrote down.';\n",
+    down: "comment on table public.notes is null;\n",
+    verify: "select 1;\n",
+});
