@@ -8,7 +8,7 @@ import { installedTools } from "./installedTools.ts";
 
 /** A migration after those of the small plan. */
 const fourth = migrationFiles("0004_more", {
-    up: "create table public.more (id int);\n",
+    up: "create table public.more (id int);\nalter table public.more enable row level security;\n",
     down: "drop table public.more;\n",
     verify: "select from public.more;\n",
 });

@@ -9,7 +9,7 @@ import { appliedVersions, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** A migration that is in order. */
 const sound = {
-    up: "create table public.more (id uuid primary key);\n",
+    up: "create table public.more (id uuid primary key);\nalter table public.more enable row level security;\n",
     down: "drop table public.more;\n",
     verify: "select;\n",
 };
@@ -121,36 +121,46 @@ describe("a sql folder that contradicts the rules or what is applied", function 
         await goesOn();
     });
 
-    it("an error in the middle of a migration leaves nothing of it, names the place, and the mended text passes", async () => {
-        const up = [
-            "-- Makes half a thing.",
-            "create table public.half (id uuid primary key);",
-            "insert into public.half (id) values (gen_random_uuid());",
-            "alter table public.nowhere",
-            "    add column id uuid;",
-            "",
-        ].join("\n");
-        const files = migrationFiles("0004_half", {
-            up,
-            down: "drop table public.half;\n",
-            verify: "select id from public.half;\n",
+    it("an error that a trial finds stops at preview, with PostgreSQL's words and their place", async () => {
+        const files = migrationFiles("0004_wrong", {
+            up: "-- Refers to nothing.\nalter table public.nowhere\n    add column id uuid;\n",
+            down: "alter table public.nowhere drop column id;\n",
+            verify: "select 1;\n",
         });
         await project.useSql({ ...smallPlan, ...files });
-        await isRefused(
+        const words = [/relation "public\.nowhere" does not\s+exist/, "sql/0004_wrong/up.sql:2"];
+        await isRefused(await project.preview(), ...words);
+        await goesOn();
+    });
+
+    it("an error that only rows bring about leaves nothing of the migration, names the place, and the mended text passes", async () => {
+        const table =
+            "create table public.half (id uuid primary key);\nalter table public.half enable row level security;";
+        const up = `-- Makes half a thing.\n${table}\nalter table public.notes\n    add column half uuid not null;\n`;
+        const files = migrationFiles("0004_half", {
+            up,
+            down: "alter table public.notes drop column half;\ndrop table public.half;\n",
+            verify: "select id from public.half;\n",
+        });
+        await target.admin.query("insert into public.notes (text) values ('was here before')");
+        await project.useSql({ ...smallPlan, ...files });
+        const filled = await takeSnapshot(target.admin);
+        assertRefused(
             await project.up(),
-            /sql\/0004_half\/up\.sql:4: relation "public\.nowhere" does not exist/,
-            "in statement 3: alter table public.nowhere",
-            "SQLSTATE 42P01",
+            /sql\/0004_half\/up\.sql:4: column "half" of relation "notes" contains null values/,
+            "in statement 3: alter table public.notes",
+            "SQLSTATE 23502",
         );
+        assert.deepEqual(await takeSnapshot(target.admin), filled);
         assert.equal((await project.outputs()).newestMigration, "0003", "the state remembers what is true");
 
-        const mended = up.replace(/alter table[^;]*;\n/, "");
-        await project.useSql({ ...smallPlan, ...files, "0004_half/up.sql": mended });
+        await project.useSql({ ...smallPlan, ...files, "0004_half/up.sql": up.replace(" not null", "") });
         await project.must("up", "--yes", "--skip-preview");
         assert.deepEqual(await appliedVersions(target.admin), ["0001", "0002", "0003", "0004"]);
 
         await project.useSql(smallPlan);
         await project.must("up", "--yes", "--skip-preview");
+        await target.admin.query("delete from public.notes");
         assert.deepEqual(await takeSnapshot(target.admin), applied);
     });
 });
