@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Environment } from "../runner/database/connection.ts";
+import { readBucketDrift } from "./drift/bucket.ts";
 import { driftOf } from "./drift/drift.ts";
 import { keepSeen, requireAsSeen } from "./drift/seen.ts";
 import { readSnapshot } from "./drift/snapshot.ts";
@@ -47,7 +48,8 @@ export async function predict(options: PredictionOptions): Promise<Presentation>
         say: options.say,
     });
     if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look, stackRoles);
-    const drift = driftOf(rehearsal.look, await readSnapshot(environment), stackRoles);
+    const catalogDrift = driftOf(rehearsal.look, await readSnapshot(environment), stackRoles);
+    const drift = { ...catalogDrift, changes: [...catalogDrift.changes, ...(await readBucketDrift(environment))] };
     const presentation = await present({
         stack,
         rehearsal,

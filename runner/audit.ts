@@ -67,7 +67,7 @@ export async function auditDatasets(client: pg.Client, graceMinutes: number): Pr
                 join storage.objects as file on file.bucket_id = $1 and file.name = dataset.file_path
                 where dataset.updated_at < now() - $2::interval and file_size <> (file.metadata ->> 'size')::bigint
                 order by dataset.created_at`),
-            drift: await driftOf(client, bucket, limit),
+            drift: await driftOf(client, { bucket, limit }),
         };
     } finally {
         await client.query("rollback");
@@ -108,22 +108,43 @@ function part(title: string, findings: readonly string[]): string[] {
     ];
 }
 
-async function readSetting(client: pg.Client): Promise<{ bucket: string; limit: number }> {
+interface Setting {
+    readonly bucket: string;
+    /** In bytes. */
+    readonly limit: number;
+}
+
+async function findSetting(client: pg.Client): Promise<Setting | undefined> {
     const { rows: there } = await client.query<{ setting: string | null }>(
         "select to_regclass('simulation_private.dataset_bucket') as setting",
     );
     const { rows } = there[0]?.setting
-        ? await client.query<{ bucket: string; limit: number }>(
+        ? await client.query<Setting>(
               `select bucket_id as bucket, max_bytes::float8 as "limit" from simulation_private.dataset_bucket`,
           )
         : { rows: [] };
-    if (rows[0]) return rows[0];
+    return rows[0];
+}
+
+async function readSetting(client: pg.Client): Promise<Setting> {
+    const setting = await findSetting(client);
+    if (setting) return setting;
     throw new UserError("There is no bucket of datasets in this database: the migrations are not applied.", [
         "npm run up",
     ]);
 }
 
-async function driftOf(client: pg.Client, bucket: string, limit: number): Promise<string[]> {
+/**
+ * What of the bucket's settings is not the stack's; none where there is no bucket of datasets yet.
+ *
+ * @param client may be in a session that cannot write
+ */
+export async function bucketDrift(client: pg.Client): Promise<string[]> {
+    const setting = await findSetting(client);
+    return setting === undefined ? [] : await driftOf(client, setting);
+}
+
+async function driftOf(client: pg.Client, { bucket, limit }: Setting): Promise<string[]> {
     const { rows } = await client.query<{ public: boolean; bytes: number | null; types: string[] | null }>(
         `select coalesce(public, false) as public, file_size_limit::float8 as bytes, allowed_mime_types as types
          from storage.buckets where id = $1`,

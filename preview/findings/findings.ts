@@ -1,5 +1,6 @@
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import type { TargetLook, Trial } from "../trial/observation.ts";
+import { advisorFindings } from "./advisors.ts";
 import { blockingFindings } from "./blocking.ts";
 import { destructiveFindings } from "./destructive.ts";
 import { trialByText } from "./byText.ts";
@@ -48,6 +49,7 @@ export async function findingsOf(
         ...roleFindings(scene),
         ...(trial.part === "up" ? irreversibleFindings(scene) : []),
         ...noteFindings(scene),
+        ...advisorFindings(scene),
     ];
     return { findings: byImportance(findings), locks, scene };
 }

@@ -1,3 +1,4 @@
+import type { Advice } from "./advisors.ts";
 import type { LedgerRow } from "../../runner/ledger/ledger.ts";
 
 /** Key to definition, as runner/catalog/catalog.sql says it. */
@@ -147,6 +148,8 @@ export interface Trial {
     readonly reversal?: Reversal;
     /** What a rollback of this migration would archive. */
     readonly archives: readonly Archived[];
+    /** What Supabase's advisors find after it and did not before. */
+    readonly advice?: readonly Advice[];
 }
 
 /** How far the predictions can be believed. */

@@ -9,6 +9,7 @@ import { type Look, lookAt } from "../look/look.ts";
 import { ShadowIsTarget, yourShadow } from "../shadow/own.ts";
 import { embeddedShadow } from "../shadow/embedded.ts";
 import type { Shadow, ShadowNeeds } from "../shadow/shadow.ts";
+import { adviceOn } from "./advisors.ts";
 import { cacheKey, keep, readKept } from "./cache.ts";
 import { catalogNow } from "./catalogNow.ts";
 import { tryDown } from "./down.ts";
@@ -139,9 +140,12 @@ async function runAll(
         if (trial.failure || trial.reversal?.verdict === "declared irreversible") return { up: [], down };
     }
     const up: Trial[] = [];
+    let advice = await adviceOn(client);
     for (const migration of pending) {
         const trial = await tryUp(stage, migration, catalog);
-        up.push(trial);
+        const known = new Set(advice.map(({ lint, detail }) => `${lint} ${detail}`));
+        if (!trial.failure) advice = await adviceOn(client);
+        up.push({ ...trial, advice: advice.filter(({ lint, detail }) => !known.has(`${lint} ${detail}`)) });
         catalog = trial.after;
         if (trial.failure) break;
     }

@@ -7,6 +7,8 @@ import { telling } from "./corpus.ts";
 
 /** Codes that need more than one statement on a shadow to come about: the tests beside this one produce them. */
 const elsewhere = [
+    // With the whole stack: tests/preview.
+    "advisor-says",
     "down-fails",
     "down-not-verified",
     "shadow-cannot",

@@ -19,8 +19,12 @@ const tags = migrationFiles("0004_tags", {
 
 const opened = (head: string) =>
     migrationFiles("0004_open", {
-        up: `${head}-- Shows the notes to everybody.\ngrant select on table public.notes to anon;\n`,
-        down: "revoke select on table public.notes from anon;\n",
+        up:
+            `${head}-- Shows the notes to everybody.\ngrant select on table public.notes to anon;\n` +
+            "create index notes_text on public.notes (text);\ncreate index notes_text_again on public.notes (text);\n",
+        down:
+            "drop index public.notes_text_again;\ndrop index public.notes_text;\n" +
+            "revoke select on table public.notes from anon;\n",
         verify: "select 1;\n",
     });
 
@@ -78,6 +82,7 @@ for (const major of [15, 17] as const) {
             await project.configure({ gates: "default" });
             const { output } = await project.must("preview");
             assert.match(output, /allowed: the notes are public from now on/);
+            assert.match(output, /Supabase's\s+advisors\s+will\s+say\s+duplicate_index/);
         });
 
         it("a database that is changed between preview and up stops up, until it is looked at again", async () => {
@@ -98,6 +103,9 @@ for (const major of [15, 17] as const) {
             assertRefused(await project.preview(), "STOP drift", "column meanwhile text");
             await project.configure({ drift: "warn" });
             await target.admin.query("alter table public.notes drop column meanwhile");
+            await target.admin.query("update storage.buckets set public = true where id = 'datasets'");
+            assert.match((await project.must("preview")).output, /bucket of the datasets\n\s+~ it is public/);
+            await target.admin.query("update storage.buckets set public = false where id = 'datasets'");
             assert.doesNotMatch((await project.must("preview")).output, /drift/);
         });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { type Ground, makeGround, opposites, titleOf } from "../sql/ground.ts";
-import { adviceOn, lintNames } from "./advisors.ts";
+import { adviceOn, lintNames } from "../../preview/trial/advisors.ts";
 import { stackGrants } from "./stage.ts";
 
 /** A way to break each lint. */

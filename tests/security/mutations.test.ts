@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Ground } from "../sql/ground.ts";
 import { actors, columns } from "./actors.ts";
-import { adviceOn } from "./advisors.ts";
+import { adviceOn } from "../../preview/trial/advisors.ts";
 import { type Attack, readAttacks } from "./attacks.ts";
 import { attempt, problemOf, stateOf } from "./attempt.ts";
 import { type Mutant, readMutants } from "./mutants.ts";

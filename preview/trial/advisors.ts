@@ -87,16 +87,29 @@ const lints: Readonly<Record<string, string>> = {
 /** Names of all lints. */
 export const lintNames = Object.keys(lints);
 
+/** Schemas that are a project's own. */
+const ownSchemas =
+    "nspname !~ '^(pg_|information_schema$|simulation_db|supabase_|auth$|storage$|realtime$|vault$|extensions$|graphql)'";
+
+/** undefined_table, undefined_object: a lint that is about something that this database does not have. */
+const notHere = ["42P01", "42704"];
+
 /** What the lints find in a database, a finding each. */
 export async function adviceOn(client: pg.Client): Promise<Advice[]> {
     const found: Advice[] = [];
     for (const [lint, sql] of Object.entries(lints)) {
         const all = `
             select found.detail from (
-                select array_agg(oid) as schemas from pg_namespace where nspname in ('public', 'simulation_private')
+                select array_agg(oid) as schemas from pg_namespace where ${ownSchemas}
             ) as our
             cross join lateral (${sql}) as found (detail)`;
-        const { rows } = await client.query<{ detail: string }>(all);
+        const rows = await client.query<{ detail: string }>(all).then(
+            result => result.rows,
+            (error: pg.DatabaseError) => {
+                if (notHere.includes(error.code ?? "")) return [];
+                throw error;
+            },
+        );
         found.push(...rows.map(({ detail }) => ({ lint, detail })));
     }
     return found;

@@ -1,0 +1,22 @@
+import type pg from "pg";
+import { bucketDrift } from "../../runner/audit.ts";
+import { connect, type Environment } from "../../runner/database/connection.ts";
+import type { ObjectChange } from "../changes/change.ts";
+
+/** What somebody changed in the settings of the stack's bucket; nothing where this login may not look. */
+export async function readBucketDrift(environment: Environment): Promise<ObjectChange[]> {
+    const client = await connect(environment, "preview");
+    try {
+        await client.query("set default_transaction_read_only = on");
+        const lines = await bucketDrift(client);
+        if (lines.length === 0) return [];
+        const details = lines.map(words => ({ sign: "~" as const, words }));
+        return [{ sign: "~", object: "bucket of the datasets", summary: "", details, ddl: [] }];
+    } catch (error) {
+        const insufficientPrivilege = "42501";
+        if ((error as pg.DatabaseError).code === insufficientPrivilege) return [];
+        throw error;
+    } finally {
+        await client.end().catch(() => {});
+    }
+}
