@@ -126,7 +126,7 @@ for (const major of majors) {
             );
             const gone = "postgresql://postgres:secret-word@127.0.0.1:1/postgres";
             const other1 = await rehearsePending(project, reaching, { shadowUrl: gone });
-            assert.match(other1.proof.notes[0] ?? "", /^shadowUrl: nothing listens on 127\.0\.0\.1:1/);
+            assert.match(other1.proof.notes[0] ?? "", /^your shadow: nothing listens on 127\.0\.0\.1:1/);
             assert.ok(!JSON.stringify(other1.proof).includes("secret-word"));
         });
 
