@@ -3,6 +3,7 @@ import { type Chain, compareChain } from "../runner/ledger/chain.ts";
 import { connect, type Environment, isLoopback } from "../runner/database/connection.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
 import { type LedgerRow, readClaim, readLedger, readTexts } from "../runner/ledger/ledger.ts";
+import { isDenied } from "../runner/database/sqlError.ts";
 import type { Migration } from "../runner/migration/migration.ts";
 import { storageAccess } from "../runner/bucket.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
@@ -92,8 +93,7 @@ async function readBooks(client: pg.Client): Promise<Books | undefined> {
         const ledger = await readLedger(client);
         return { ledger, texts: await readTexts(client), claimedBy: await readClaim(client) };
     } catch (error) {
-        const insufficientPrivilege = "42501";
-        if ((error as pg.DatabaseError).code === insufficientPrivilege) return undefined;
+        if (isDenied(error)) return undefined;
         throw error;
     }
 }

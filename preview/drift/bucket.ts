@@ -1,6 +1,6 @@
-import type pg from "pg";
 import { bucketDrift } from "../../runner/audit.ts";
 import { connect, type Environment } from "../../runner/database/connection.ts";
+import { isDenied } from "../../runner/database/sqlError.ts";
 import type { ObjectChange } from "../changes/change.ts";
 
 /** What somebody changed in the settings of the stack's bucket; nothing where this login may not look. */
@@ -13,8 +13,7 @@ export async function readBucketDrift(environment: Environment): Promise<ObjectC
         const details = lines.map(words => ({ sign: "~" as const, words }));
         return [{ sign: "~", object: "bucket of the datasets", summary: "", details, ddl: [] }];
     } catch (error) {
-        const insufficientPrivilege = "42501";
-        if ((error as pg.DatabaseError).code === insufficientPrivilege) return [];
+        if (isDenied(error)) return [];
         throw error;
     } finally {
         await client.end().catch(() => {});

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { connect, type Environment } from "../../runner/database/connection.ts";
+import { isDenied } from "../../runner/database/sqlError.ts";
 import type { Catalog } from "../trial/observation.ts";
 
 /** The catalog as the last change of this tool left it, or why it cannot be had. */
@@ -9,9 +10,6 @@ export type Snapshot =
     | { readonly nothing: true }
     | { readonly notReadable: string };
 
-/** insufficient_privilege */
-const notAllowed = "42501";
-
 /** Reads the ledger's snapshot in a session that cannot write. */
 export async function readSnapshot(environment: Environment): Promise<Snapshot> {
     const client = await connect(environment, "preview");
@@ -19,7 +17,7 @@ export async function readSnapshot(environment: Environment): Promise<Snapshot> 
         await client.query("set default_transaction_read_only = on");
         return await snapshotOf(client);
     } catch (error) {
-        if ((error as { code?: string }).code === notAllowed) {
+        if (isDenied(error)) {
             return { notReadable: "this login may not read the ledger (simulation_db.snapshot)" };
         }
         throw error;

@@ -2,6 +2,7 @@ import type pg from "pg";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
 import { connect, type Environment } from "../../runner/database/connection.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
+import { isDenied } from "../../runner/database/sqlError.ts";
 import { type LedgerRow, readLedger } from "../../runner/ledger/ledger.ts";
 import { hashOf } from "../../runner/migration/migration.ts";
 import type { Catalog, TableSize, TargetLook } from "../trial/observation.ts";
@@ -107,8 +108,8 @@ async function readHistory(
         );
         return { ledger, ledgerRows: rows.map(({ row }) => row) };
     } catch (error) {
-        // insufficient_privilege: what is applied, the stack's state knows as well.
-        if ((error as pg.DatabaseError).code === "42501") return { ledger: undefined, ledgerRows: [] };
+        // What is applied, the stack's state knows as well.
+        if (isDenied(error)) return { ledger: undefined, ledgerRows: [] };
         throw error;
     }
 }

@@ -14,6 +14,11 @@ export class SqlError extends UserError {
     }
 }
 
+/** Whether the login lacks a privilege (42501): a preview's own login need not have any. */
+export function isDenied(error: unknown): boolean {
+    return (error as { code?: string }).code === "42501";
+}
+
 /** lock_not_available, deadlock_detected, serialization_failure: the next attempt may pass. */
 export function isPassing(error: unknown): boolean {
     return ["55P03", "40P01", "40001"].includes((error as { code?: string }).code ?? "");
