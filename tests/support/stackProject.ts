@@ -27,7 +27,7 @@ const parts = [
 ];
 
 /** A hanging engine must not hang the tests; in milliseconds. */
-const stepLimit = 240_000;
+const defaultStepLimit = 240_000;
 
 const say = (line: string) => process.stderr.write(`toolchain: ${line}\n`);
 
@@ -45,6 +45,8 @@ export class StackProject {
     environment: Readonly<Record<string, string>>;
     /** All that the commands of this project printed so far. */
     printed = "";
+    /** After this many milliseconds a command is killed; for those that know of long work. */
+    stepLimit = defaultStepLimit;
     readonly #home: string;
     readonly #engine: Readonly<Record<string, string>>;
     #stack = "dev";
@@ -75,7 +77,7 @@ export class StackProject {
             cwd: this.dir,
             env: { ...ownEnvironment(), ...this.#engine, ...this.environment },
             stdio: ["ignore", "pipe", "pipe"],
-            timeout: stepLimit,
+            timeout: this.stepLimit,
             killSignal: "SIGKILL",
         });
         const outcome = await outcomeOf(child);
@@ -195,7 +197,7 @@ export async function stackProject(options: {
 }
 
 /** The engine that `npm test` found, with a home below this folder and the plugins that `npm start` would use. */
-async function engineEnvironment(home: string): Promise<Record<string, string>> {
+export async function engineEnvironment(home: string): Promise<Record<string, string>> {
     // Whatever is to be downloaded was by now.
     const env = { ...ownEnvironment(), SIMULATION_DB_OFFLINE: "1" };
     const cli = await ensurePulumi({ root, env, say });
