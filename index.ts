@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { AppRoles, roleNames } from "./components/appRoles.ts";
+import { AppRoles } from "./components/appRoles.ts";
 import { BackupBeforeChanges, BackupBeforeDestroy } from "./components/backup.ts";
 import { DatasetBucket } from "./components/datasetBucket.ts";
 import { Ledger } from "./components/ledger.ts";
@@ -14,6 +14,7 @@ import { orStop } from "./preview/orStop.ts";
 import { predict, requireOpen } from "./preview/prediction.ts";
 import { readRemembered } from "./preview/remembered.ts";
 import { readTarget } from "./preview/target.ts";
+import { roleNames } from "./runner/applicationRoles.ts";
 import { readMigrations } from "./runner/migration/migrationFolder.ts";
 
 const config = await orStop(() => readConfig());

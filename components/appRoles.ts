@@ -1,13 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-
-/** The upload service: keeps the rows of all datasets. */
-export const datasetService = "dataset_service";
-/** Bias detection: reads datasets and runs. */
-export const simulationReader = "simulation_reader";
-
-/** Both, in the order in which they are made. */
-export const roleNames = [datasetService, simulationReader] as const;
+import { roleNames } from "../runner/applicationRoles.ts";
 
 export interface AppRolesArgs {
     readonly provider: postgresql.Provider;

@@ -1,6 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { datasetService, simulationReader } from "./appRoles.ts";
+import { datasetService, simulationReader } from "../runner/applicationRoles.ts";
 
 export interface TableGrantsArgs {
     readonly provider: postgresql.Provider;

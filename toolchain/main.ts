@@ -182,6 +182,12 @@ passing(
     "pulumi up",
 );
 passing(command("destroy", "roll everything back; with --preview: show what that would do", destroy), "pulumi destroy");
+command("types", "write the supabase-js type of the schema as it will be after what is pending", (stack, args) =>
+    program("preview/types.ts", stack, args),
+)
+    .usage("[--stack <stack>] [--out <file>] [--schema <names>] [--check]")
+    .allowUnknownOption()
+    .allowExcessArguments();
 for (const [verb, description] of [
     ["status", "show what is applied"],
     ["check", "try what an application will do: what must work works, what must not is refused"],

@@ -1,3 +1,4 @@
+import type pg from "pg";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
 import { inTransaction } from "../../runner/database/transaction.ts";
@@ -33,6 +34,11 @@ export interface RehearsalOptions {
     readonly shadowUrl?: string;
     /** Where results are kept for the next preview; made when missing. */
     readonly cacheFolder: string;
+    /**
+     * Looks, as its superuser, at a shadow on which all of it has run. Then there is a shadow even when nothing is pending,
+     * and no kept result is used. Not called when something does not run to its end.
+     */
+    readonly inspect?: (shadow: pg.Client) => Promise<void>;
     /** Told of progress, when it takes longer than a second. */
     readonly say: (line: string) => void;
     /** Told how long each phase took, in milliseconds; for measurements. */
@@ -45,21 +51,21 @@ export interface RehearsalOptions {
  * @throws UserError when the target cannot be reached, or is what shadowUrl points at
  */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
-    const { environment, pending, toRollBack } = options;
+    const { environment, pending, toRollBack, inspect } = options;
     const progress = new Progress(options.say, options.tookPhase);
     progress.enter("looking at the target");
     const look = await lookAt(
         environment,
         toRollBack.map(({ version }) => version),
     );
-    if (pending.length === 0 && toRollBack.length === 0) {
+    if (pending.length === 0 && toRollBack.length === 0 && !inspect) {
         progress.end();
         const words = "nothing is pending, so nothing had to be tried";
         return { look, proof: { level: "not needed", verified: true, words, notes: [] }, up: [], down: [] };
     }
     const key = await cacheKey(look, { pending, toRollBack, other: otherCircumstances(options) });
     const kept = await readKept(options.cacheFolder, key, look);
-    if (kept) {
+    if (kept && !inspect) {
         progress.end();
         return { look, ...kept };
     }
@@ -72,7 +78,9 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     try {
         progress.enter("trying the migrations on the shadow");
         const { up, down } = await runAll(shadow, look, options);
-        const result = { proof: proofOf(shadow, [...down, ...up]), up, down };
+        const trials = [...down, ...up];
+        const result = { proof: proofOf(shadow, trials), up, down };
+        if (trials.every(({ failure }) => failure === undefined)) await inspect?.(shadow.admin);
         // What a shadow could not do this time, it may do the next.
         if (result.proof.verified) await keep(options.cacheFolder, key, look, result);
         return { look, ...result };

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
+import { roleNames } from "../applicationRoles.ts";
 import { actAs, type Person, requireRefusal, requireRows, Skipped } from "./attempts.ts";
 
 const anon: Person = { role: "anon" };
-const services = ["dataset_service", "simulation_reader"] as const;
 
 /** anon reaches none of our tables, and nothing that is made after them. */
 export async function requireAnonRefused(client: pg.Client): Promise<void> {
@@ -106,7 +106,7 @@ export async function tryServices(client: pg.Client): Promise<void> {
     await datasetOf(client, owner);
     await client.query("reset role");
     // Whoever makes a role may grant it, but has not got it.
-    await client.query(`grant ${services.join(", ")} to current_user`);
+    await client.query(`grant ${roleNames.join(", ")} to current_user`);
     const own = "select from public.datasets where owner_id = $1";
     const describe = "update public.datasets set row_count = 1 where owner_id = $1";
     await actAs(client, { role: "dataset_service" });

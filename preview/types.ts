@@ -1,0 +1,125 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Command } from "commander";
+import { roleNames } from "../runner/applicationRoles.ts";
+import { connect } from "../runner/database/connection.ts";
+import { compareChain } from "../runner/ledger/chain.ts";
+import { readLedger, readTexts } from "../runner/ledger/ledger.ts";
+import type { Migration } from "../runner/migration/migration.ts";
+import { readMigrations } from "../runner/migration/migrationFolder.ts";
+import { explain, UserError } from "../runner/userError.ts";
+import { rehearse } from "./trial/rehearsal.ts";
+import { databaseType } from "./typegen.ts";
+
+// `npm run types`: the type of the schema as it will be after what is pending. A program of its own, as the engine has no
+// part in it. Always from a shadow: there every object is seen, whatever the login may see on the target.
+
+interface Options {
+    readonly out?: string;
+    readonly schema: readonly string[];
+    readonly check?: true;
+}
+
+const { env } = process;
+
+const commandLine = new Command("npm run types --")
+    .description("Writes the Database type of supabase-js for the schema as it will be after what is pending.")
+    .option("-o, --out <file>", "write it there instead of to standard output")
+    .option("--schema <names>", "the schemas, separated by commas; the first is the default one", names, ["public"])
+    .option("--check", "write nothing, and fail when the file of --out is not what would be written")
+    .allowExcessArguments(false)
+    .showHelpAfterError();
+
+try {
+    await main(commandLine.parse().opts<Options>());
+} catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exitCode = 1;
+}
+
+async function main({ out, schema, check }: Options): Promise<void> {
+    if (check && out === undefined) {
+        throw new UserError("--check compares a file: which one is it?", [
+            "name it: npm run types -- --check --out FILE",
+        ]);
+    }
+    const others = schema.join() === "public" ? "" : ` --schema ${schema.join()}`;
+    const remedy = `write it anew: npm run types -- --out ${out}${others}`;
+    const kept = check && out !== undefined ? await readKept(out, remedy) : "";
+    const text = await typesOf(schema);
+    if (out === undefined) {
+        process.stdout.write(text);
+    } else if (check) {
+        requireSame(out, kept, text, remedy);
+        process.stderr.write(`${out} is what the schema will be\n`);
+    } else {
+        await mkdir(dirname(out), { recursive: true });
+        await writeFile(out, text);
+        process.stderr.write(`${out} written\n`);
+    }
+}
+
+async function typesOf(schemas: readonly string[]): Promise<string> {
+    const { pending, toRollBack } = await readChain();
+    let text: string | undefined;
+    const { proof, up, down } = await rehearse({
+        environment: env,
+        pending,
+        toRollBack,
+        stackRoles: roleNames,
+        ...(env.SIMULATION_DB_SHADOW_URL ? { shadowUrl: env.SIMULATION_DB_SHADOW_URL } : {}),
+        cacheFolder: ".local/preview/cache",
+        inspect: async shadow => {
+            text = await databaseType(shadow, schemas);
+        },
+        say: line => void process.stderr.write(`${line}\n`),
+    });
+    if (text !== undefined) return text;
+    const failure = [...down, ...up].at(-1)?.failure;
+    if (failure === undefined) throw new UserError(`there are no types without a shadow. ${proof.words}`);
+    const { place, message, cause } = failure;
+    throw new UserError(`there are no types: ${place.file}:${place.line}: ${message}`, [
+        cause === "shadow"
+            ? "give it a shadow that can: SIMULATION_DB_SHADOW_URL"
+            : "mend it; npm run preview says more",
+    ]);
+}
+
+async function readChain(): Promise<{ pending: readonly Migration[]; toRollBack: readonly Migration[] }> {
+    const migrations = await readMigrations("sql");
+    const client = await connect(env, "preview");
+    try {
+        await client.query("set default_transaction_read_only = on");
+        const { pending, removed } = compareChain(migrations, await readLedger(client));
+        const versions = removed.map(({ version }) => version);
+        const texts = await readTexts(client);
+        return { pending, toRollBack: texts.filter(({ version }) => versions.includes(version)).reverse() };
+    } finally {
+        await client.end();
+    }
+}
+
+async function readKept(file: string, remedy: string): Promise<string> {
+    return await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+        throw error.code === "ENOENT" ? new UserError(`${file} is not there.`, [remedy]) : error;
+    });
+}
+
+/** @throws UserError with the first line that differs */
+function requireSame(file: string, kept: string, text: string, remedy: string): void {
+    if (kept === text) return;
+    const [old, now] = [kept.split("\n"), text.split("\n")];
+    const first = old.findIndex((line, index) => line !== now[index]);
+    const at = first < 0 ? old.length : first;
+    throw new UserError(
+        `${file}:${at + 1} is not what the schema will be:\n  there:    ${(old[at] ?? "").trim()}\n  will be:  ${(now[at] ?? "").trim()}`,
+        [remedy],
+    );
+}
+
+function names(text: string): string[] {
+    return text
+        .split(",")
+        .map(name => name.trim())
+        .filter(Boolean);
+}
