@@ -45,7 +45,15 @@ export default tseslint.config(
     },
     house(
         ["runner/**"],
-        ["@pulumi/*", "**/components/**", "**/config.ts", "**/preview/**", "**/local/**", "**/toolchain/**"],
+        [
+            "@pulumi/*",
+            "**/components/**",
+            "**/config.ts",
+            "**/preview/**",
+            "**/authoring/**",
+            "**/local/**",
+            "**/toolchain/**",
+        ],
         "The runner knows nothing of Pulumi, the stack or the embedded default: it works from a shell too.",
     ),
     house(
@@ -59,6 +67,7 @@ export default tseslint.config(
             "**/local/**",
             "**/toolchain/**",
             "**/preview/**",
+            "**/authoring/**",
         ],
         "Components declare: files, environment, config and connections come as arguments or belong to the runner.",
     ),
@@ -68,22 +77,27 @@ export default tseslint.config(
     },
     house(
         ["preview/**"],
-        ["**/components/**", "**/config.ts", "**/index.ts", "**/local/**", "**/toolchain/**"],
+        ["**/components/**", "**/config.ts", "**/index.ts", "**/authoring/**", "**/local/**", "**/toolchain/**"],
         "A preview looks at the target with the runner's parts.",
     ),
     house(
         ["preview/shadow/**"],
-        ["**/components/**", "**/config.ts", "**/index.ts", "**/toolchain/**"],
+        ["**/components/**", "**/config.ts", "**/index.ts", "**/authoring/**", "**/toolchain/**"],
         "A shadow is a server of its own, which local/ knows how to start.",
     ),
     house(
+        ["authoring/**"],
+        ["@pulumi/*", "**/components/**", "**/config.ts", "**/index.ts", "**/toolchain/**"],
+        "Authors use the runner's and the preview's parts, and a server of local/: none of it needs the engine.",
+    ),
+    house(
         ["config.ts", "index.ts"],
-        ["**/local/**", "**/toolchain/**"],
+        ["**/authoring/**", "**/local/**", "**/toolchain/**"],
         "The stack does not know how the database or the engine came here.",
     ),
     house(
         ["local/**"],
-        ["@pulumi/*", "**/components/**", "**/config.ts", "**/toolchain/**"],
+        ["@pulumi/*", "**/components/**", "**/config.ts", "**/authoring/**", "**/toolchain/**"],
         "The embedded default stands on its own: only toolchain/ and tests/ use it.",
     ),
 );

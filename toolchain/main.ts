@@ -131,6 +131,14 @@ async function program(script: string, name: string, args: readonly string[]): P
     return await runForeground(process.execPath, [join(root, script), ...args], { cwd: root, env });
 }
 
+/** A program for authors: it needs no stack. */
+async function author(verb: string, args: readonly string[]): Promise<number> {
+    return await runForeground(process.execPath, [join(root, "authoring/main.ts"), verb, ...args], {
+        cwd: root,
+        env: process.env,
+    });
+}
+
 async function destroy(name: string, args: readonly string[]): Promise<number> {
     const rest = args.filter(argument => argument !== "--preview");
     const all = await ready(name);
@@ -198,6 +206,10 @@ for (const [verb, description] of [
         `node runner/main.ts ${verb}`,
     );
 }
+passing(
+    command("new", "make the files of the next migration", (_stack, args) => author("new", args)),
+    "node authoring/main.ts new",
+);
 command("env", "print what plain pulumi and psql need, for eval", env);
 
 try {

@@ -20,13 +20,18 @@ export interface Chain {
  */
 export function compareChain(migrations: readonly Migration[], ledger: readonly LedgerRow[]): Chain {
     const faults: string[] = [];
+    /** Whose number another branch's migration has, or has passed. */
+    const overtaken: string[] = [];
     const byVersion = new Map(migrations.map(migration => [migration.version, migration]));
     const newest = migrations.at(-1)?.version ?? "0000";
 
     const removed: LedgerRow[] = [];
     for (const row of ledger) {
         const migration = byVersion.get(row.version);
-        if (migration && row.upHash !== hashOf(migration.up)) faults.push(editedText(migration, row));
+        if (migration && row.upHash !== hashOf(migration.up)) {
+            faults.push(editedText(migration, row));
+            if (migration.slug !== row.slug) overtaken.push(label(migration));
+        }
         if (!migration && row.version > newest) removed.unshift(row);
         if (!migration && row.version <= newest) {
             faults.push(
@@ -39,6 +44,7 @@ export function compareChain(migrations: readonly Migration[], ledger: readonly 
     const pending = migrations.filter(migration => !applied.has(migration.version));
     for (const migration of pending) {
         if (migration.version < newestApplied) {
+            overtaken.push(label(migration));
             faults.push(
                 `${label(migration)} is not applied, but ${newestApplied} is: give the new migration a version after ${newestApplied}`,
             );
@@ -51,6 +57,11 @@ export function compareChain(migrations: readonly Migration[], ledger: readonly 
             [
                 "bring the applied files back as they were (git log -- sql), and",
                 "put the change into a new migration with the next version",
+                ...(overtaken.length > 0
+                    ? [
+                          `or, where another branch was quicker: merge it, then npm run new -- --renumber ${overtaken.join(" ")}`,
+                      ]
+                    : []),
             ],
         );
     }

@@ -94,7 +94,10 @@ async function requireSound(migration: Migration): Promise<void> {
 function orderFaults(versions: readonly Pick<Migration, "version" | "slug">[]): string[] {
     return versions.flatMap(({ version, slug }, index) => {
         const before = versions[index - 1];
-        if (before?.version === version) return [`version ${version} stands twice: ${before.slug} and ${slug}`];
+        if (before?.version === version) {
+            const wayOut = "give the one that is applied nowhere the next number: npm run new -- --renumber";
+            return [`version ${version} stands twice: ${before.slug} and ${slug} (${wayOut} ${version}_${slug})`];
+        }
         const expected = String(Number(before?.version ?? 0) + 1).padStart(4, "0");
         if (version === expected) return [];
         const wayOut = "only the newest can be taken away: bring it back, and undo it with a new migration";

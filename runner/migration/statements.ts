@@ -54,7 +54,8 @@ interface ParseTree {
     stmts?: { stmt: Record<string, Record<string, unknown>>; stmt_location?: number; stmt_len?: number }[];
 }
 
-async function loadParser() {
+/** PostgreSQL's own parser and scanner. */
+export async function loadParser() {
     // V8 would compile the parser a second time, optimised: 0.6 s of processor time, for which the process waits at its
     // end, to parse some kilobytes of SQL faster that take milliseconds anyway.
     setFlagsFromString("--no-wasm-tier-up");

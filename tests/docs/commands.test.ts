@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { commandLine as authoring } from "../../authoring/commandLine.ts";
 import { commandLine } from "../../runner/commandLine.ts";
 import { code, type Page, readPage, readPages, root } from "./pages.ts";
 
@@ -34,7 +35,7 @@ describe("the commands that the documentation names", () => {
         const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { scripts: object };
         const known = [...Object.keys(scripts), ...npmsOwn];
         for (const page of await readPages()) {
-            for (const [call, script = ""] of code(page).matchAll(/\bnpm (?:run )?(?:-s )?([a-z]+)/g)) {
+            for (const [call, script = ""] of code(page).matchAll(/\bnpm (?:run )?(?:-s )?([a-z][a-z:-]*)/g)) {
                 assert.ok(known.includes(script), `${page.file}: ${call}`);
             }
         }
@@ -74,7 +75,7 @@ describe("the commands that the documentation names", () => {
     it("are shown with all their options", async () => {
         const { text } = await readPage("docs/commands.md");
         const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
-        for (const { long } of all(commandLine).flatMap(({ options }) => options)) {
+        for (const { long } of [commandLine, authoring].flatMap(all).flatMap(({ options }) => options)) {
             assert.ok(long && text.includes(long), long ?? "");
         }
     });

@@ -42,7 +42,7 @@ describe("docs/configuration.md", () => {
     });
 
     it("has every variable of the environment that is this project's own, and no other", async () => {
-        const places = ["runner", "preview", "components", "toolchain", "local", "config.ts", "index.ts"];
+        const places = ["runner", "preview", "authoring", "components", "toolchain", "local", "config.ts", "index.ts"];
         const text = (await Promise.all(places.map(sources))).join("\n");
         const own = /\b(SIMULATION_DB_[A-Z_]*[A-Z]|VERIFY_PG[A-Z]+)\b/g;
         const read = new Set([...text.matchAll(own)].map(([name]) => name));

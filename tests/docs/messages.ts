@@ -4,7 +4,7 @@ import ts from "typescript";
 import { root } from "./pages.ts";
 
 /** Where the messages for people are written. */
-const places = ["runner", "preview", "components", "local", "toolchain"];
+const places = ["runner", "preview", "authoring", "components", "local", "toolchain"];
 const files = ["config.ts", "index.ts"];
 
 /** A pattern with less text of its own would fit anything. */

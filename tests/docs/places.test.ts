@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { access, readdir } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import { readExample } from "../sql/conventions.ts";
+import { readExample } from "../sql/example.ts";
 import { codeSpans, fences, type Page, readPage, readPages, root, tableRows, withoutFences } from "./pages.ts";
 
 /** As GitHub makes it of a heading. */

@@ -96,7 +96,7 @@ describe("the sql folder", function () {
         const said = (await faults()).map(fault => fault.replace(/ \(only .*/, ""));
         assert.deepEqual(said, [
             "version 0002 is missing: the next one is 0003_b",
-            "version 0003 stands twice: b and c",
+            "version 0003 stands twice: b and c (give the one that is applied nowhere the next number: npm run new -- --renumber 0003_c)",
             "version 0004 is missing: the next one is 0006_d",
         ]);
     });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { readCatalog } from "./catalog.ts";
-import { readExample } from "./conventions.ts";
+import { readExample } from "./example.ts";
 import { type Ground, grounds, makeGround, titleOf } from "./ground.ts";
 
 for (const kind of grounds) {
