@@ -225,7 +225,8 @@ async function takeOut(client: pg.Client, version: string, table: string, where:
         `create table simulation_db_archive.${archive} as
          select ${columns.map(({ column: { name, value } }) => `${value} as ${name}`).join(", ")} from ${table} where ${where}`,
     );
-    await client.query(`delete from ${table} where ${where}`);
+    // Each look at the table is one more under the lock.
+    if (rowCount !== 0) await client.query(`delete from ${table} where ${where}`);
     return await addToArchive(client, {
         version,
         archive,
