@@ -1,20 +1,15 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { stopLocal } from "../../local/server.ts";
-import { pathWith } from "../../toolchain/commandPath.ts";
-import { ensurePulumi } from "../../toolchain/pulumiCli.ts";
-import { type Outcome, outcomeOf, ownEnvironment } from "../support/engine.ts";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Outcome } from "../support/engine.ts";
+import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
 import { smallPlan } from "./smallPlan.ts";
-
-const root = join(import.meta.dirname, "../..");
 
 describe("npm start and its sisters, on a copy of the project with few migrations", function () {
     this.timeout(240_000);
+    let copy: ProjectCopy;
     let dir: string;
-    let environment: NodeJS.ProcessEnv;
     let started: Outcome;
     let startedAgain: Outcome;
     let shell: Outcome;
@@ -23,15 +18,9 @@ describe("npm start and its sisters, on a copy of the project with few migration
     let port: string;
 
     before(async () => {
-        dir = await copyOfProject();
-        const env = {
-            ...ownEnvironment(),
-            SIMULATION_DB_OFFLINE: "1",
-            NODE_COMPILE_CACHE: join(dir, ".local", "node-cache"),
-        };
-        const { folders } = await ensurePulumi({ root, env, say: () => {} });
-        environment = { ...env, PATH: pathWith(folders, process.env.PATH ?? "") };
-
+        copy = await projectCopy(smallPlan);
+        ({ dir } = copy);
+        const { sh } = copy;
         started = await sh("npm start");
         await leaveLock(dir);
         startedAgain = await sh("npm start");
@@ -45,21 +34,7 @@ describe("npm start and its sisters, on a copy of the project with few migration
         destroyed = await sh("npm run destroy -- --yes");
         stopped = await sh("npm run stop");
     });
-    after(async () => {
-        if (dir === undefined) return;
-        await stopLocal(dir, () => {});
-        await rm(dirname(dir), { recursive: true, force: true });
-    });
-
-    const sh = (script: string) =>
-        outcomeOf(
-            spawn("sh", ["-c", script], {
-                cwd: dir,
-                env: environment,
-                stdio: ["ignore", "pipe", "pipe"],
-                timeout: 120_000,
-            }),
-        );
+    after(() => copy?.remove());
 
     it("npm start makes a database and all of the stack, and says what to do next", () => {
         assert.equal(started.code, 0, started.output);
@@ -92,7 +67,7 @@ describe("npm start and its sisters, on a copy of the project with few migration
         assert.equal(destroyed.code, 0, destroyed.output);
         assert.match(destroyed.output, /Resources:\n\s+- \d+ deleted/);
         assert.equal(stopped.code, 0, stopped.output);
-        const status = await sh(`PGHOST=127.0.0.1 PGPORT=${port} "${process.execPath}" runner/main.ts status`);
+        const status = await copy.sh(`PGHOST=127.0.0.1 PGPORT=${port} "${process.execPath}" runner/main.ts status`);
         assert.match(status.output, /nothing listens on/);
     });
 
@@ -117,32 +92,4 @@ async function leaveLock(dir: string): Promise<void> {
     await mkdir(lockFolder(dir), { recursive: true });
     const lock = { pid: 4_194_305, username: "somebody", hostname: hostname(), timestamp: new Date().toISOString() };
     await writeFile(join(lockFolder(dir), "4c0b1f4e-0000-4000-8000-000000000000.json"), JSON.stringify(lock));
-}
-
-/** What `git clone` and `npm ci` would make, with few migrations. Its packages are links: nothing there reaches ours. */
-async function copyOfProject(): Promise<string> {
-    const home = await mkdtemp(join(tmpdir(), "simulation db's "));
-    // The account that PostgreSQL runs under passes through.
-    await chmod(home, 0o711);
-    const dir = join(home, "project");
-    const left = ["node_modules", "sql", "tests", "bench", "docs"];
-    for (const name of await readdir(root)) {
-        if (left.includes(name) || name.startsWith(".")) continue;
-        await cp(join(root, name), join(dir, name), {
-            recursive: true,
-            filter: file => !file.endsWith("toolchain/go"),
-        });
-    }
-    for (const [name, text] of Object.entries(smallPlan)) {
-        await mkdir(dirname(join(dir, "sql", name)), { recursive: true });
-        await writeFile(join(dir, "sql", name), text);
-    }
-    const modules = join(dir, "node_modules");
-    await mkdir(modules);
-    for (const entry of await readdir(join(root, "node_modules"), { withFileTypes: true })) {
-        const from = join(root, "node_modules", entry.name);
-        if (entry.isFile()) await cp(from, join(modules, entry.name));
-        else await symlink(from, join(modules, entry.name));
-    }
-    return dir;
 }
