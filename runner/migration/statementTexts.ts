@@ -43,6 +43,11 @@ export function cutStatements(sql: string): string[] {
     return statements;
 }
 
+/** Without the blank and comment lines that it begins with. */
+export function withoutLeadingComments(text: string): string {
+    return text.replace(/^(?:\s|--[^\n]*(?:\n|$))*/, "");
+}
+
 /** Such comments may hold others. */
 function endOfComment(sql: string, from: number): number {
     const mark = /\/\*|\*\//g;

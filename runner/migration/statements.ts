@@ -1,5 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { UserError } from "../userError.ts";
+import { withoutLeadingComments } from "./statementTexts.ts";
 
 /** One statement of a file, as PostgreSQL's own parser cuts it. */
 export interface Statement {
@@ -31,13 +32,24 @@ export async function splitStatements(sql: string, file: string): Promise<Statem
         const line = details?.cursorPosition === undefined ? 1 : lineAt(sql, details.cursorPosition);
         throw new UserError(`${file}:${line}: ${details?.message ?? (error as Error).message}`);
     }
+    // From statement to statement, so that a long text is gone through once.
+    let at = 0;
+    let line = 1;
     return (tree.stmts ?? []).map(({ stmt, stmt_location: start = 0, stmt_len: length }) => {
+        line += newlines(bytes.subarray(at, start));
+        at = start;
         const raw = bytes.subarray(start, length ? start + length : bytes.length).toString();
-        const text = raw.trimStart();
         const [kind = "", node = {}] = Object.entries(stmt)[0] ?? [];
-        const before = bytes.subarray(0, start).toString() + raw.slice(0, raw.length - text.length);
-        return { ...withoutLeadingComments(text, before.split("\n").length), kind, tree: node };
+        const text = withoutLeadingComments(raw);
+        const before = raw.slice(0, raw.length - text.length);
+        return { text: text.trimEnd(), line: line + before.split("\n").length - 1, kind, tree: node };
     });
+}
+
+function newlines(bytes: Buffer): number {
+    let count = 0;
+    for (let at = bytes.indexOf("\n"); at >= 0; at = bytes.indexOf("\n", at + 1)) count += 1;
+    return count;
 }
 
 /**
@@ -61,9 +73,4 @@ export async function loadParser() {
     setFlagsFromString("--no-wasm-tier-up");
     setFlagsFromString("--no-wasm-dynamic-tiering");
     return await import("libpg-query");
-}
-
-function withoutLeadingComments(text: string, line: number): { text: string; line: number } {
-    const comments = /^(?:\s|--[^\n]*(?:\n|$))*/.exec(text)?.[0] ?? "";
-    return { text: text.slice(comments.length).trimEnd(), line: line + comments.split("\n").length - 1 };
 }

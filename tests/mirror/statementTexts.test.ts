@@ -32,6 +32,17 @@ describe("cutting statements for Supabase's ledger", () => {
         }
     });
 
+    it("cuts a text of many thousand statements without going through it again for each, and knows its lines", async function () {
+        this.timeout(20_000);
+        const one = "-- why: ü\ninsert into public.t values ('a;b');\n";
+        const statements = await splitStatements(one.repeat(30_000), "a.sql");
+        assert.equal(statements.length, 30_000);
+        assert.deepEqual(
+            statements.filter(({ line }, index) => line !== 2 * index + 2),
+            [],
+        );
+    });
+
     it("finds nothing in nothing", () => assert.deepEqual(cutStatements(""), []));
 
     it("keeps the comments before a statement with it, and leaves the semicolon out", () => {
