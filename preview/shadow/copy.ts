@@ -2,22 +2,19 @@ import type pg from "pg";
 import { connect, type Environment } from "../../runner/database/connection.ts";
 import { findTools, toolEnvironment } from "../../runner/backup/tools.ts";
 import { runProgram } from "../../runner/backup/program.ts";
-import { splitStatements } from "../../runner/migration/statements.ts";
+import { cutStatements, withoutLeadingComments } from "../../runner/migration/statementTexts.ts";
 import { UserError } from "../../runner/userError.ts";
 
-/** How the catalog came into the shadow. */
-export interface CopyOutcome {
-    readonly by: "pg_dump" | "pg-delta";
-    /** Statements that the shadow refused, with its words: what they make is not there. */
-    readonly refused: readonly { readonly statement: string; readonly message: string }[];
-    readonly notes: readonly string[];
+/** A statement that the shadow refused, with its words: what it makes is not there. */
+export interface Refusal {
+    readonly statement: string;
+    readonly message: string;
 }
 
 /** What makes the target's objects, in an order that works. */
 export interface CatalogScript {
     readonly by: "pg_dump" | "pg-delta";
-    /** One text, or one statement each. */
-    readonly statements: string | readonly string[];
+    readonly statements: readonly string[];
     readonly notes: readonly string[];
 }
 
@@ -48,7 +45,8 @@ export async function dumpSchema(environment: Environment, major: number): Promi
         },
     );
     if (exit !== 0) throw new UserError(`pg_dump: ${output.trim().split("\n")[0] ?? `exit code ${exit}`}`);
-    return { by: "pg_dump", statements: forOlderServer(script), notes: [] };
+    const statements = cutStatements(forOlderServer(script)).map(withoutLeadingComments);
+    return { by: "pg_dump", statements, notes: [] };
 }
 
 /** What psql alone understands, and settings that an older server than pg_dump's does not know. */
@@ -92,37 +90,37 @@ function asPool(client: pg.Client): pg.Pool {
     return { query, connect: () => Promise.resolve({ query, release() {} }) } as unknown as pg.Pool;
 }
 
-/**
- * Runs the script on the shadow, all at once; when that is refused, statement by statement, and what is refused then is
- * left out and told.
- */
-export async function runScript(client: pg.Client, script: CatalogScript): Promise<CopyOutcome["refused"]> {
+/** How many statements are sent at once: what is refused costs the round trips of so many. */
+const atOnce = 100;
+
+/** Runs the script on the shadow. What is refused is left out and told; it takes nothing else with it. */
+export async function runScript(client: pg.Client, { statements }: CatalogScript): Promise<Refusal[]> {
     await client.query("set check_function_bodies = off; set client_min_messages = error");
-    const texts =
-        typeof script.statements === "string"
-            ? async () => (await splitStatements(script.statements as string, "catalog")).map(({ text }) => text)
-            : async () => script.statements as readonly string[];
-    const whole = typeof script.statements === "string" ? script.statements : script.statements.join(";\n");
-    try {
-        await client.query(whole);
-        return [];
-    } catch {
-        // Said below, statement by statement.
+    const refusal = (text: string) =>
+        client.query(text).then(
+            () => undefined,
+            (error: Error) => error.message,
+        );
+    let waiting: Refusal[] = [];
+    for (let from = 0; from < statements.length; from += atOnce) {
+        const part = statements.slice(from, from + atOnce);
+        // A line of its own for the semicolon: a statement may end with a comment.
+        if ((await refusal(part.join("\n;\n"))) === undefined) continue;
+        waiting.push(...(await refusedOf(part)));
     }
-    await client.query("rollback").catch(() => {});
-    let waiting = (await texts()).map(statement => ({ statement, message: "" }));
     // What needs something that comes later works in the next round.
     for (let before = Infinity; waiting.length > 0 && waiting.length < before;) {
         before = waiting.length;
-        const left: typeof waiting = [];
-        for (const { statement } of waiting) {
-            const message = await client.query(statement).then(
-                () => undefined,
-                (error: Error) => error.message,
-            );
-            if (message !== undefined) left.push({ statement, message });
-        }
-        waiting = left;
+        waiting = await refusedOf(waiting.map(({ statement }) => statement));
     }
     return waiting;
+
+    async function refusedOf(texts: readonly string[]): Promise<Refusal[]> {
+        const left: Refusal[] = [];
+        for (const statement of texts) {
+            const message = await refusal(statement);
+            if (message !== undefined) left.push({ statement, message });
+        }
+        return left;
+    }
 }

@@ -6,19 +6,15 @@ import { UserError } from "../../runner/userError.ts";
 import type { Look } from "../look/look.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { type CatalogScript, dumpSchema, planSchema, runScript } from "./copy.ts";
-import { allowWhatSupautilsAllows } from "./platform.ts";
-import { dressDatabase, giveColumnPrivileges, giveDefaultPrivileges, makeComingRoles } from "./roles.ts";
+import { allowExtensions, allowPolicies, platformOf } from "./platform.ts";
+import { dressDatabase, giveColumnPrivileges, giveDefaultPrivileges, giveSettings, makeComingRoles } from "./roles.ts";
 
-/** A database with the target's roles beside it, and what was made of it. */
-export interface Filled {
+/** What was made of an empty database, and where it is not the target's. */
+export interface CatalogCopy {
     readonly copiedBy: CatalogScript["by"];
     readonly notes: readonly string[];
-    readonly isOwn: (key: string) => boolean;
-    readonly asPlatform?: (kind: string, tree: Record<string, unknown>) => boolean;
     /** Names of what the target has and the copy has not. */
     readonly missing: readonly string[];
-    /** As the role that runs the migrations. */
-    readonly client: pg.Client;
 }
 
 /** Where the catalog goes. */
@@ -31,17 +27,17 @@ export interface Room {
 }
 
 /**
- * Fills an empty database with the target's catalog, gives it the target's settings, and makes the ledger in it.
+ * Fills an empty database with the target's catalog. There is no secret in it that the catalog's own texts do not have.
  *
  * @param admin the superuser, in that database
  * @throws UserError when the catalog cannot be copied
  */
-export async function fill(
+export async function copyCatalog(
     admin: pg.Client,
     environment: Environment,
     look: Look,
-    { comingRoles, database, enter }: Room,
-): Promise<Filled> {
+    database: Room["database"],
+): Promise<CatalogCopy> {
     const notes: string[] = [];
     const script = await dumpSchema(environment, look.major).catch(async (error: unknown) => {
         if (!(error instanceof UserError)) throw error;
@@ -55,16 +51,34 @@ export async function fill(
         await giveColumnPrivileges(admin, look);
     }
     await dressDatabase(admin, look, database);
-    const platform = look.hasSupautils ? await allowWhatSupautilsAllows(admin) : undefined;
+    if (look.hasSupautils) await allowPolicies(admin);
     const copy = await catalogOf(admin);
-    notes.push(...differences(look, copy, platform?.isOwn ?? (() => false)));
+    notes.push(...differences(look, copy, platformOf(look).isOwn));
     for (const { statement, message } of refused.slice(0, 5)) {
         notes.push(`the shadow refused "${statement.split("\n")[0]}": ${message}`);
     }
     if (refused.length > 5) notes.push(`and ${refused.length - 5} more statements of the copy`);
     // The catalog is asked for often from here on, and nothing else gathers statistics of it.
     await admin.query("analyze");
+    return {
+        copiedBy: script.by,
+        notes,
+        missing: [...look.catalog.keys()].filter(key => !copy.has(key)).flatMap(nameIn),
+    };
+}
 
+/**
+ * Gives the copy what belongs to this preview alone: the target's settings, the roles that are about to come, and the
+ * ledger.
+ *
+ * @returns a session as the role that runs the migrations, and notes on where the shadow is not the target
+ */
+export async function moveIn(
+    admin: pg.Client,
+    look: Look,
+    { comingRoles, database, enter }: Room,
+): Promise<{ client: pg.Client; notes: string[] }> {
+    const notes = await giveSettings(admin, look, database);
     const client = await enter();
     notes.push(...(await makeComingRoles(client, look, comingRoles)));
     await ensureLedger(client);
@@ -74,15 +88,8 @@ export async function fill(
             [row],
         );
     }
-    await platform?.finish(look.runsAs);
-    return {
-        copiedBy: script.by,
-        notes,
-        missing: [...look.catalog.keys()].filter(key => !copy.has(key)).flatMap(nameIn),
-        client,
-        isOwn: platform?.isOwn ?? (() => false),
-        ...(platform ? { asPlatform: platform.asPlatform } : {}),
-    };
+    if (look.hasSupautils) await allowExtensions(admin, look.runsAs);
+    return { client, notes };
 }
 
 /** What an error would call the object of a catalog's key: `index public.a_b` is `a_b`. */
@@ -118,7 +125,7 @@ function plain(definition: string | undefined): string | undefined {
 /** Where the copy is not the target, by name: what is said of these is said of the copy. */
 function differences(look: Look, copy: Catalog, isOwn: (key: string) => boolean): string[] {
     const keys = [...new Set([...look.catalog.keys(), ...copy.keys()])].filter(
-        key => !isOwn(key) && plain(look.catalog.get(key)) !== plain(copy.get(key)),
+        key => !isOwn(key) && !key.startsWith("settings of ") && plain(look.catalog.get(key)) !== plain(copy.get(key)),
     );
     const order = keys.filter(key => key.startsWith("column order of "));
     const other = keys.filter(key => !key.startsWith("column order of "));

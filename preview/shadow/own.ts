@@ -5,7 +5,8 @@ import { readIdentity } from "../../runner/database/identity.ts";
 import { UserError } from "../../runner/userError.ts";
 import type { Look } from "../look/look.ts";
 import type { Progress } from "../trial/progress.ts";
-import { fill } from "./fill.ts";
+import { copyCatalog, moveIn } from "./fill.ts";
+import { platformOf } from "./platform.ts";
 import { makeRoles } from "./roles.ts";
 import type { Shadow, ShadowNeeds } from "./shadow.ts";
 
@@ -164,9 +165,11 @@ async function make(
         const roleNotes = await makeRoles(server, look, before);
         const admin = await login();
         progress.enter("copying the target's catalog into the shadow");
-        const filled = await fill(admin, target, look, {
+        const database = { name, shared: true };
+        const copy = await copyCatalog(admin, target, look, database);
+        const { client, notes } = await moveIn(admin, look, {
             comingRoles: needs.comingRoles,
-            database: { name, shared: true },
+            database,
             // The role may be somebody's on this server, so it keeps its password, and is taken on without one.
             enter: async () => {
                 const client = await login();
@@ -176,14 +179,13 @@ async function make(
         });
         const missing = await missingExtensions(admin, look);
         return {
-            client: filled.client,
+            ...platformOf(look),
+            client,
             admin,
             database: name,
-            proof: { level: "your shadow", notes: [...roleNotes, ...filled.notes] },
-            made: `PostgreSQL ${look.major}, catalog copied by ${filled.copiedBy}`,
-            gaps: { ...missing, names: new Set([...missing.names, ...filled.missing]) },
-            isOwn: filled.isOwn,
-            ...(filled.asPlatform ? { asPlatform: filled.asPlatform } : {}),
+            proof: { level: "your shadow", notes: [...roleNotes, ...copy.notes, ...notes] },
+            made: `PostgreSQL ${look.major}, catalog copied by ${copy.copiedBy}`,
+            gaps: { ...missing, names: new Set([...missing.names, ...copy.missing]) },
             end,
         };
     } catch (error) {

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { stopCluster } from "../../local/cluster.ts";
 import { endOrphans } from "../../local/postmasterPid.ts";
@@ -9,12 +10,14 @@ import { isSameProcess, processArguments, processIdentity } from "../../local/pr
 import { runtimeHome } from "../../local/runtimeHome.ts";
 import { ownFolder } from "../../local/serviceUser.ts";
 
-/** A folder for one shadow server, watched by a process that removes both when this one is gone, however it ended. */
+/** Folders for one shadow server, watched by a process that removes both when this one is gone, however it ended. */
 export interface Place {
+    /** On the disk. */
     readonly folder: string;
+    /** In memory where there is room, since a catalog is thousands of small files; otherwise in `folder`. */
     readonly dataDir: string;
     readonly logFile: string;
-    /** Ends the server, if one runs, and removes the folder. */
+    /** Ends the server, if one runs, and removes everything. */
     leave(): Promise<void>;
 }
 
@@ -27,6 +30,12 @@ const unownedMs = 600_000;
 /** How long the keeper may take to end a server and remove its files, in milliseconds. */
 const leaveMs = 20_000;
 
+/** Linux keeps files there in memory; elsewhere there is no such folder. */
+const memory = "/dev/shm";
+
+/** What is left to others there, and of the memory that this process may use, in bytes. */
+const leftToOthers = 2 ** 29;
+
 /** Where the shadows of this checkout are, and what is kept for the next ones. */
 export async function shadowsFolder(): Promise<string> {
     const folder = join(await runtimeHome(projectRoot), "shadows");
@@ -34,8 +43,12 @@ export async function shadowsFolder(): Promise<string> {
     return folder;
 }
 
-/** Makes a place of its own, so that two previews do not meet; what killed ones left is removed first. */
-export async function takePlace(): Promise<Place> {
+/**
+ * Makes a place of its own, so that two previews do not meet; what killed ones left is removed first.
+ *
+ * @param bytes how big the server's files may become
+ */
+export async function takePlace(bytes: number): Promise<Place> {
     const shadows = await shadowsFolder();
     await removeAbandoned(shadows);
     const folder = await mkdtemp(join(shadows, prefix));
@@ -58,7 +71,7 @@ export async function takePlace(): Promise<Place> {
     (keeper.stdin as unknown as { unref(): void }).unref();
     return {
         folder,
-        dataDir: join(folder, "data"),
+        dataDir: join((await takeMemory(folder, bytes)) ?? folder, "data"),
         logFile: join(folder, "server.log"),
         async leave() {
             keeper.ref();
@@ -70,16 +83,42 @@ export async function takePlace(): Promise<Place> {
     };
 }
 
-/** Ends whatever runs in the folder and removes it. Done before: does nothing. */
+/** The folder in memory that belongs to one on the disk, which may not have been made. */
+function memoryOf(folder: string): string {
+    const checkout = createHash("sha256").update(dirname(folder)).digest("hex").slice(0, 12);
+    return join(memory, `simulation-db-${checkout}-${basename(folder)}`);
+}
+
+async function takeMemory(folder: string, bytes: number): Promise<string | undefined> {
+    try {
+        const { bavail, bsize } = await statfs(memory);
+        if (Math.min(bavail * bsize, process.availableMemory()) - bytes < leftToOthers) return undefined;
+        const taken = memoryOf(folder);
+        await mkdir(taken, { mode: 0o711 });
+        return taken;
+    } catch {
+        // There is none, or it is not for us.
+        return undefined;
+    }
+}
+
+/** Ends whatever runs in the folder and removes it, with what belongs to it in memory. Done before: does nothing. */
 export async function removePlace(folder: string): Promise<void> {
-    const dataDir = join(folder, "data");
+    // The one on the disk goes last: as long as it is there, it is known that there is something to remove.
+    const folders = [memoryOf(folder), folder];
     for (let round = 1; round <= 40; round += 1) {
         if (!(await exists(folder))) return;
-        await stopCluster(dataDir, "immediate").catch(() => undefined);
-        if (await exists(dataDir)) endOrphans(dataDir);
+        for (const each of folders) {
+            const dataDir = join(each, "data");
+            await stopCluster(dataDir, "immediate").catch(() => undefined);
+            if (await exists(dataDir)) endOrphans(dataDir);
+        }
         // A copy or an initdb that the owner had started goes on without it, and would write on.
-        endWorkers(folder);
-        await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+        endWorkers(folders);
+        for (const each of folders) {
+            await rm(each, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+            if (await exists(each)) break;
+        }
         if (await exists(folder)) await setTimeout(50 * round);
     }
 }
@@ -97,13 +136,14 @@ async function removeAbandoned(shadows: string): Promise<void> {
     }
 }
 
-/** Ends the programs that were started on files of this folder, whose name is like no other. Linux. */
-function endWorkers(folder: string): void {
+/** Ends the programs that were started on files of these folders, whose names are like no others. Linux. */
+function endWorkers(folders: readonly string[]): void {
     if (process.platform !== "linux") return;
     for (const pid of readdirSync("/proc").map(Number)) {
         if (!Number.isInteger(pid) || pid === process.pid) continue;
         const words = processArguments(pid);
-        if (!words.some(word => word.includes(folder)) || words.some(word => word.endsWith("keeper.ts"))) continue;
+        const works = words.some(word => folders.some(folder => word.includes(folder)));
+        if (!works || words.some(word => word.endsWith("keeper.ts"))) continue;
         try {
             process.kill(pid, "SIGKILL");
         } catch {

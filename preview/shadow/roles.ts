@@ -1,7 +1,7 @@
 import pg from "pg";
 import type { Look } from "../look/look.ts";
 import type { Room } from "./fill.ts";
-import type { TargetRole } from "../trial/observation.ts";
+import type { TargetRole, TargetSetting } from "../trial/observation.ts";
 
 const { escapeIdentifier, escapeLiteral } = pg;
 
@@ -48,10 +48,7 @@ export async function makeRoles(admin: pg.Client, look: Look, existing: readonly
     return notes;
 }
 
-/**
- * What belongs to the database and not to anything in it: owner, access list, comment, settings. After the catalog is
- * copied, since some settings would change how that is read.
- */
+/** What belongs to the database and not to anything in it: owner, access list, comment. */
 export async function dressDatabase(admin: pg.Client, look: Look, { name: called, shared }: Room["database"]) {
     const { database } = look;
     const name = escapeIdentifier(called);
@@ -82,10 +79,22 @@ export async function dressDatabase(admin: pg.Client, look: Look, { name: called
                 end loop;
             end $$`);
     }
+}
+
+/**
+ * Settings of roles and of the database. After the catalog is copied, since some would change how that is read, and into
+ * no template: those of one's own may hold secrets.
+ *
+ * @returns notes: what is left out
+ */
+export async function giveSettings(
+    admin: pg.Client,
+    look: Look,
+    { name: called, shared }: Room["database"],
+): Promise<string[]> {
     // Row by row as the target has them: SET would want to know each of them, also those of libraries that are not here.
-    const settings = look.settings.filter(
-        ({ name, inThisDatabase }) => !needsLibrary.test(name) && (inThisDatabase || !shared),
-    );
+    const fits = ({ name, inThisDatabase }: TargetSetting) => !needsLibrary.test(name) && (inThisDatabase || !shared);
+    const settings = look.settings.filter(fits);
     await admin.query("set allow_system_table_mods = on");
     if (!shared) await admin.query("delete from pg_catalog.pg_db_role_setting");
     await admin.query(
@@ -103,6 +112,8 @@ export async function dressDatabase(admin: pg.Client, look: Look, { name: called
         ],
     );
     await admin.query("reset allow_system_table_mods");
+    const left = look.settings.filter(setting => !fits(setting)).map(({ name, role }) => `${name} of ${role ?? "all"}`);
+    return left.length === 0 ? [] : [`settings that the shadow does without: ${[...new Set(left)].join(", ")}`];
 }
 
 /** As the target has them; pg-delta leaves out those of a role to itself. */

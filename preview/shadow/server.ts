@@ -1,18 +1,16 @@
-import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { initCluster, type PostgresMajor, startCluster } from "../../local/cluster.ts";
+import pg from "pg";
+import { initCluster, type PostgresMajor, startCluster, stopCluster } from "../../local/cluster.ts";
 import { postgresBinaries } from "../../local/postgresBinaries.ts";
-import { ownFolder } from "../../local/serviceUser.ts";
-import { type Place, shadowsFolder } from "./place.ts";
+import type { Place } from "./place.ts";
+import { keepTemplate, takeTemplate } from "./templates.ts";
 
-/** A running, empty server of our own. */
-export interface EmptyServer {
-    readonly port: number;
-    readonly adminUser: "supabase_admin";
-    readonly adminPassword: string;
+/** How to log in to a server of our own. */
+export interface Login {
+    readonly user: string;
+    readonly password: string;
 }
 
 /** What makes it quick and lets one transaction lock a thousand tables. Nothing in it has to survive anything. */
@@ -23,81 +21,89 @@ const settings = {
     synchronous_commit: "off",
     autovacuum: "off",
     max_wal_size: "2GB",
+    // Old files of it would be copied with a template.
+    wal_recycle: "off",
     checkpoint_timeout: "1h",
     jit: "off",
     "pg_stat_statements.track": "all",
     "pg_stat_statements.save": "off",
 };
 
-/** An initdb of another version or other code is not used again; one that nobody used for a month goes. */
-const keepMs = 30 * 24 * 3_600_000;
+/** A PostgreSQL of our own on a free port of this machine, and our sessions there. */
+export class ShadowServer {
+    readonly place: Place;
+    readonly major: PostgresMajor;
+    readonly #clients: pg.Client[] = [];
+    #port = 0;
+
+    constructor(place: Place, major: PostgresMajor) {
+        this.place = place;
+        this.major = major;
+    }
+
+    /**
+     * Starts it on the place's data directory.
+     *
+     * @param postgres another program than the installed one: a copy of it with extensions of its own
+     * @throws UserError when it does not start
+     */
+    async start(postgres?: string): Promise<void> {
+        const { port } = await startCluster({
+            major: this.major,
+            dataDir: this.place.dataDir,
+            logFile: this.place.logFile,
+            durable: false,
+            settings,
+            ...(postgres ? { postgres } : {}),
+        });
+        this.#port = port;
+    }
+
+    /** Where it is, while it runs. */
+    config({ user, password }: Login, database: string): pg.ClientConfig {
+        return { host: "127.0.0.1", port: this.#port, user, password, database, ssl: false };
+    }
+
+    /** Logs in; the session ends with the server. */
+    async as(login: Login, database: string): Promise<pg.Client> {
+        const client = new pg.Client(this.config(login, database));
+        client.on("error", () => {});
+        await client.connect();
+        this.#clients.push(client);
+        return client;
+    }
+
+    /** Ends it, if it runs, with all its sessions. */
+    async stop(): Promise<void> {
+        await this.#endSessions();
+        await stopCluster(this.place.dataDir, "immediate");
+    }
+
+    /** Ends it, and leaves nothing of it. */
+    async leave(): Promise<void> {
+        await this.#endSessions();
+        await this.place.leave();
+    }
+
+    async #endSessions(): Promise<void> {
+        await Promise.all(this.#clients.splice(0).map(client => client.end().catch(() => {})));
+    }
+}
 
 /**
- * Starts an empty PostgreSQL of this major in the place.
+ * Makes the place's data directory as initdb does: once for all shadows, since copying it takes less time.
  *
- * @param postgres another program than the installed one: a copy of it with extensions of its own
- * @throws UserError when npm has none for this machine, or when it does not start
+ * @returns its superuser
+ * @throws UserError when npm has no PostgreSQL for this machine
  */
-export async function startServer(place: Place, major: PostgresMajor, postgres?: string): Promise<EmptyServer> {
-    const template = await templateOf(place, major);
-    await copyDataDir(join(template, "data"), place.dataDir);
-    const adminPassword = (await readFile(join(template, "password"), "utf8")).trim();
-    const { port } = await startCluster({
-        major,
-        dataDir: place.dataDir,
-        logFile: place.logFile,
-        durable: false,
-        settings,
-        ...(postgres ? { postgres } : {}),
-    });
-    return { port, adminUser: "supabase_admin", adminPassword };
-}
-
-/** A data directory as initdb made it, once for all shadows: copying it takes less time than initdb. */
-async function templateOf(place: Place, major: PostgresMajor): Promise<string> {
-    const templates = join(await shadowsFolder(), "templates");
-    await ownFolder(templates);
+export async function makeDataDir(place: Place, major: PostgresMajor): Promise<Login> {
     const { version } = await postgresBinaries(major);
     const code = await readFile(join(dirname(dirname(import.meta.dirname)), "local", "cluster.ts"));
-    const hash = createHash("sha256").update(version).update(code).digest("hex").slice(0, 16);
-    const template = join(templates, `pg${major}-${hash}`);
-    if (await exists(template)) {
-        await utimes(template, new Date(), new Date()).catch(() => undefined);
-        return template;
-    }
-    await removeForgotten(templates);
-    // Made in our own place, so that a preview that is killed here leaves nothing.
-    const half = join(place.folder, "template");
-    const password = randomBytes(24).toString("base64url");
-    await mkdir(half, { mode: 0o755 });
-    await writeFile(join(half, "password"), password, { mode: 0o600 });
-    await initCluster({ major, dataDir: join(half, "data"), adminPassword: password, durable: false });
-    // Two previews at once make one each, and the second takes the first one's.
-    await rename(half, template).catch(async (error: NodeJS.ErrnoException) => {
-        if (!["ENOTEMPTY", "EEXIST"].includes(error.code ?? "")) throw error;
-        await rm(half, { recursive: true, force: true });
-    });
-    return template;
-}
-
-/** `cp -a`: with owners and modes, and without copying bytes where the file system can share them. */
-async function copyDataDir(from: string, to: string): Promise<void> {
-    const run = promisify(execFile);
-    if (process.platform === "darwin") await run("cp", ["-Rpc", from, to]);
-    else await run("cp", ["-a", "--reflink=auto", from, to]);
-}
-
-async function removeForgotten(templates: string): Promise<void> {
-    for (const name of await readdir(templates)) {
-        const path = join(templates, name);
-        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
-        if (Date.now() - mtimeMs > keepMs) await rm(path, { recursive: true, force: true });
-    }
-}
-
-async function exists(path: string): Promise<boolean> {
-    return await stat(path).then(
-        () => true,
-        () => false,
-    );
+    const name = `initdb-${major}-${createHash("sha256").update(version).update(code).digest("hex").slice(0, 16)}`;
+    const kept = await takeTemplate<Login>(name, place);
+    if (kept) return kept;
+    const superuser = { user: "supabase_admin", password: randomBytes(24).toString("base64url") };
+    await initCluster({ major, dataDir: place.dataDir, adminPassword: superuser.password, durable: false });
+    await keepTemplate(name, place, superuser);
+    return superuser;
 }

@@ -1,8 +1,9 @@
 import type pg from "pg";
 import type { Proof } from "../trial/observation.ts";
+import type { Platform } from "./platform.ts";
 
 /** A throw-away database with the target's catalog in it, and no row of it. */
-export interface Shadow {
+export interface Shadow extends Platform {
     /** Logged in as the role that runs the migrations on the target. */
     readonly client: pg.Client;
     /** As its superuser; for what the role itself may not see. */
@@ -15,10 +16,6 @@ export interface Shadow {
     readonly made: string;
     /** Told apart from what migrations do wrong. */
     readonly gaps: Gaps;
-    /** Runs the statement with the rights that Supabase's library gives for it; undefined where it needs none. */
-    readonly asPlatform?: (kind: string, tree: Record<string, unknown>) => boolean;
-    /** Entries of the catalog that are the shadow's own. */
-    isOwn(key: string): boolean;
     /** Ends it and leaves nothing. */
     end(): Promise<void>;
 }

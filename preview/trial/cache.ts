@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { encode, type Migration } from "../../runner/migration/migration.ts";
 import type { Look } from "../look/look.ts";
+import { codeHash } from "../ownCode.ts";
 import type { Catalog, Proof, Trial } from "./observation.ts";
 
 /** What is kept of a rehearsal: all but the look, which is made anew each time. */
@@ -22,9 +23,6 @@ export interface Circumstances {
 
 /** How many results are kept. */
 const keptResults = 20;
-
-/** The code that makes a result is part of its name, so that another version never takes it for its own. */
-const codeFolders = ["preview/look", "preview/shadow", "preview/trial", "runner", "local"];
 
 /** The name of the result that these circumstances lead to; the same again only while nothing of them changes. */
 export async function cacheKey(look: Look, { pending, toRollBack, other }: Circumstances): Promise<string> {
@@ -129,14 +127,4 @@ async function prune(folder: string): Promise<void> {
     for (const { name } of aged.sort((a, b) => b.at - a.at).slice(keptResults)) {
         await rm(join(folder, name), { force: true });
     }
-}
-
-async function codeHash(): Promise<string> {
-    const root = dirname(dirname(import.meta.dirname));
-    const hash = createHash("sha256");
-    for (const folder of codeFolders) {
-        const names = (await readdir(join(root, folder), { recursive: true })).filter(name => /\.(ts|sql)$/.test(name));
-        for (const name of names.sort()) hash.update(name).update(await readFile(join(root, folder, name)));
-    }
-    return hash.digest("hex");
 }

@@ -8,7 +8,7 @@ import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
 import { learnUndo } from "../../runner/steps/trial.ts";
 import { archivesOf } from "./archives.ts";
-import { catalogNow } from "./catalogNow.ts";
+import { takeCatalog } from "./catalog.ts";
 import type { Archived, Catalog, Reversal, StatementObservation, Trial } from "./observation.ts";
 import { observeFile, observeWork, runApart, type Stage, TrialFailed } from "./run.ts";
 import { readState, type State } from "./state.ts";
@@ -35,8 +35,7 @@ export async function tryDown(stage: Stage, migration: Migration, before: Catalo
             await removeFromLedger(stage.session.client, migration, { stack: "preview", say: () => {} });
         });
         const reversal = verdictOf(faults, migration, []);
-        await takeSnapshot(stage.session.client);
-        return { ...trial, statements, after: await catalogNow(stage), reversal, archives };
+        return { ...trial, statements, after: await takeCatalog(stage), reversal, archives };
     } catch (error) {
         if (!(error instanceof TrialFailed)) throw error;
         await freshSession(stage.session);
@@ -70,7 +69,7 @@ export async function tryReversal(stage: Stage, migration: Migration, after: Cat
             });
             await takeSnapshot(stage.session.client);
             await applyUp(stage, migration, []);
-            const again = await catalogNow(stage);
+            const again = await takeCatalog(stage);
             const other = [...after].find(([key, definition]) => again.get(key) !== definition);
             if (other) throw new Error(`after down and a second up, ${other[0]} is not what it was after the first`);
         }

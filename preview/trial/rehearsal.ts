@@ -1,5 +1,4 @@
 import type pg from "pg";
-import { takeSnapshot } from "../../runner/catalog/undo.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
 import { inTransaction } from "../../runner/database/transaction.ts";
 import { readSettings } from "../../runner/database/settings.ts";
@@ -12,7 +11,7 @@ import { embeddedShadow } from "../shadow/embedded.ts";
 import type { Shadow, ShadowNeeds } from "../shadow/shadow.ts";
 import { adviceOn } from "./advisors.ts";
 import { cacheKey, keep, readKept } from "./cache.ts";
-import { catalogNow } from "./catalogNow.ts";
+import { takeCatalog } from "./catalog.ts";
 import { tryDown } from "./down.ts";
 import { InnerStatements } from "./inner.ts";
 import type { Proof, Rehearsal, Trial } from "./observation.ts";
@@ -137,8 +136,7 @@ async function runAll(
     const withRows = new Set([...look.tables].filter(([, { rows }]) => rows !== 0).map(([name]) => name));
     const start = await readState(client);
     const stage: Stage = { shadow, session, start, now: start, inner, withRows };
-    let catalog = await catalogNow(stage);
-    await takeSnapshot(client);
+    let catalog = await takeCatalog(stage);
     const down: Trial[] = [];
     for (const migration of toRollBack) {
         await knowUp(stage, migration);

@@ -5,7 +5,7 @@ import { addToLedger } from "../../runner/ledger/ledger.ts";
 import { readDirectives } from "../../runner/migration/directives.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { archivesOf } from "./archives.ts";
-import { afterUp } from "./catalogNow.ts";
+import { afterUp } from "./catalog.ts";
 import { tryReversal } from "./down.ts";
 import type { Catalog, StatementObservation, Trial } from "./observation.ts";
 import { readState } from "./state.ts";

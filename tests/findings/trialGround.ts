@@ -7,7 +7,6 @@ import { findingsOf, type Told } from "../../preview/findings/findings.ts";
 import type { FindingSettings } from "../../preview/findings/scene.ts";
 import { lookAt } from "../../preview/look/look.ts";
 import { embeddedShadow } from "../../preview/shadow/embedded.ts";
-import { catalogNow } from "../../preview/trial/catalogNow.ts";
 import { InnerStatements } from "../../preview/trial/inner.ts";
 import type { Catalog, StatementObservation, TargetLook, Trial } from "../../preview/trial/observation.ts";
 import { Progress } from "../../preview/trial/progress.ts";
@@ -47,7 +46,11 @@ export async function trialGround(cluster: TestCluster, sql: string): Promise<Tr
     const withRows = new Set([...look.tables].filter(([, { rows }]) => rows !== 0).map(([name]) => name));
     const start = await readState(client);
     const stage: Stage = { shadow, session, start, now: start, inner, withRows };
-    const before = await catalogNow(stage);
+    const catalogNow = async () => {
+        const { rows } = await client.query("select key, definition from simulation_db.catalog()");
+        return new Map(rows.filter(({ key }) => !shadow.isOwn(key)).map(({ key, definition }) => [key, definition]));
+    };
+    const before = await catalogNow();
 
     return {
         look,
@@ -77,7 +80,7 @@ export async function trialGround(cluster: TestCluster, sql: string): Promise<Tr
         await client.query("begin");
         try {
             await observeFile(stage, up, `sql/${version}_${slug}/up.sql`, statements);
-            return { ...trial, after: await catalogNow(stage) };
+            return { ...trial, after: await catalogNow() };
         } catch (error) {
             if (!(error instanceof TrialFailed)) throw error;
             return { ...trial, after: before, failure: error.failure };

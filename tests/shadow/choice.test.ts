@@ -3,7 +3,7 @@ import pg from "pg";
 import { embeddedShadow } from "../../preview/shadow/embedded.ts";
 import { lookAt } from "../../preview/look/look.ts";
 import { takePlace } from "../../preview/shadow/place.ts";
-import { startServer } from "../../preview/shadow/server.ts";
+import { makeDataDir, ShadowServer } from "../../preview/shadow/server.ts";
 import { Progress } from "../../preview/trial/progress.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
@@ -11,12 +11,12 @@ import { majors, onlyTrial, rehearseOnce, rehearsePending, shadowsOf } from "./g
 
 /** A server of the user's own: not a copy of the target's, as two test clusters are. */
 async function usersServer(major: 15 | 17) {
-    const place = await takePlace();
-    const { port, adminUser, adminPassword } = await startServer(place, major);
-    const login = { host: "127.0.0.1", port, database: "postgres", ssl: false };
+    const server = new ShadowServer(await takePlace(2 ** 28), major);
+    const login = await makeDataDir(server.place, major);
+    await server.start();
     return {
-        stop: () => place.leave(),
-        adminUrl: (): pg.ClientConfig => ({ ...login, user: adminUser, password: adminPassword }),
+        stop: () => server.leave(),
+        adminUrl: (): pg.ClientConfig => server.config(login, "postgres"),
     };
 }
 

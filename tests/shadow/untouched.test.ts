@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { processArguments, processFolder } from "../../local/processIdentity.ts";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
@@ -86,8 +86,9 @@ for (const major of majors) {
             assert.deepEqual(await shadowsOf(process.pid), []);
         });
 
-        it("a preview that is killed takes its server and its files with it", async () => {
+        it("a preview that is killed takes its server and its files with it, also those of a kept copy", async () => {
             const before = await stateOfServer();
+            await rehearsePending(project, { "0001_one": {} });
             const mine = await startRehearsal(project, {
                 "0001_slow": { up: "select pg_sleep(60);", down: "select 1;", verify: "select 1;" },
             });
@@ -97,6 +98,8 @@ for (const major of majors) {
                 mine.child.kill("SIGKILL");
                 await eventually("the shadow is gone", async () => (await mine.folders()).length === 0);
                 await eventually("its processes are gone", () => mine.processes().length === 0);
+                assert.ok(!mine.printed().includes("copying the target's catalog"));
+                assert.deepEqual(mine.inMemory(), []);
                 assert.deepEqual(await stateOfServer(), before);
             } finally {
                 mine.child.kill("SIGKILL");
@@ -118,6 +121,7 @@ for (const major of majors) {
                 assert.deepEqual(await mine.folders(), folders, "nobody was there to do it");
                 await rehearsePending(project, { "0001_one": {} });
                 assert.deepEqual(await mine.folders(), []);
+                assert.deepEqual(mine.inMemory(), []);
                 assert.deepEqual(mine.processes(), []);
             } finally {
                 mine.child.kill("SIGKILL");
@@ -165,6 +169,11 @@ async function startRehearsal(project: SqlProject, migrations: Parameters<SqlPro
             if (now.length > 0) known = now;
             return now;
         },
+        /** Its folders where Linux keeps files in memory. */
+        inMemory: () =>
+            (existsSync("/dev/shm") ? readdirSync("/dev/shm") : []).filter(name =>
+                known.some(folder => name.includes(folder)),
+            ),
         /** Those that work on its folder. */
         processes: () =>
             readdirSync("/proc")

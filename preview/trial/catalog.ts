@@ -1,3 +1,4 @@
+import { takeSnapshot } from "../../runner/catalog/undo.ts";
 import type { Catalog } from "./observation.ts";
 import type { Stage } from "./run.ts";
 
@@ -15,10 +16,14 @@ export async function afterUp({ shadow }: Stage, version: string, before: Catalo
     return after;
 }
 
-/** The shadow's catalog, by the function that the ledger brings along, without what is the shadow's own. */
-export async function catalogNow({ shadow }: Pick<Stage, "shadow">): Promise<Catalog> {
+/**
+ * The shadow's catalog without what is the shadow's own. It becomes the snapshot that the next change is compared with,
+ * and is read from there, so that it is put together once.
+ */
+export async function takeCatalog({ shadow }: Pick<Stage, "shadow">): Promise<Catalog> {
+    await takeSnapshot(shadow.client);
     const { rows } = await shadow.client.query<{ key: string; definition: string }>(
-        "select key, definition from simulation_db.catalog()",
+        "select key, value as definition from simulation_db.snapshot cross join lateral jsonb_each_text(catalog)",
     );
     return new Map(rows.filter(({ key }) => !shadow.isOwn(key)).map(({ key, definition }) => [key, definition]));
 }
