@@ -1,13 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { UserError } from "./runner/userError.ts";
-
-const backupModes = ["required", "optional", "off"] as const;
-const gateSettings = ["default", "strict"] as const;
-const driftSettings = ["warn", "stop"] as const;
-const sslModes = ["verify-full", "verify-ca", "require", "disable"] as const;
-
-/** The value of databaseHost and storageUrl that means the local default. */
-const embedded = "embedded";
+import { checkedConfig, type ConfigValues, embedded } from "./configKeys.ts";
 
 /** What a stack says, checked. Descriptions, types and defaults of all keys are in Pulumi.yaml. */
 export interface StackConfig {
@@ -23,125 +15,79 @@ export interface StackConfig {
     readonly bucketName: string;
     /** In bytes. */
     readonly datasetMaxBytes: number;
-    readonly backup: { readonly mode: (typeof backupModes)[number]; readonly folder: string; readonly keep: number };
+    readonly backup: { readonly mode: ConfigValues["backup"]; readonly folder: string; readonly keep: number };
     readonly protect: boolean;
     /** What a preview looks for, and what stops it. */
     readonly review: {
-        readonly gates: (typeof gateSettings)[number];
+        readonly gates: ConfigValues["gates"];
         /** In milliseconds, by estimate. */
         readonly maxLockMs: number;
         /** Beside public. */
         readonly exposedSchemas: readonly string[];
         readonly requireVerified: boolean;
-        readonly drift: (typeof driftSettings)[number];
+        readonly drift: ConfigValues["drift"];
     };
     /** What the runner's steps are told, under the names that it and libpq read. */
     readonly environment: Readonly<Record<string, string>>;
 }
 
 /**
- * Reads and checks the config of the stack.
+ * Reads and checks the config of the stack: the only place where the engine's config is read.
  *
- * @throws UserError that lists every key that is missing, out of its range, or still a placeholder
+ * @throws UserError that lists every fault: see {@link checkedConfig}
  */
-export function readConfig(config = new pulumi.Config()): StackConfig {
-    const stack = pulumi.getStack();
-    const faults: string[] = [];
-
-    const text = (key: string): string => {
-        const value = config.get(key) ?? "";
-        if (/[<>]/.test(value)) faults.push(`${key} is still the placeholder ${value}`);
-        return value;
-    };
-    const required = (key: string): string => {
-        const value = text(key);
-        if (value === "") faults.push(`${key} is empty`);
-        return value;
-    };
-    const oneOf = <T extends string>(key: string, allowed: readonly T[]): T => {
-        const value = text(key) as T;
-        if (!allowed.includes(value)) faults.push(`${key} is "${value}": allowed are ${allowed.join(", ")}`);
-        return value;
-    };
-    const yes = (key: string): boolean => oneOf(key, ["true", "false"]) === "true";
-    const whole = (key: string, least: number, most: number): number => {
-        const value = text(key);
-        const number = Number(value);
-        if (!/^\d+$/.test(value) || number < least || number > most) {
-            faults.push(`${key} is "${value}": a whole number from ${least} to ${most} is needed`);
-        }
-        return number;
-    };
-
-    const host = required("databaseHost");
-    const storageUrl = required("storageUrl");
-    const databaseName = required("databaseName");
-    const user = required("databaseUser");
-    const sslMode = oneOf("databaseSslMode", sslModes);
-    const caFile = text("databaseCaFile");
-    const databaseIdentity = text("databaseIdentity");
-    const bucketName = required("bucketName");
+export function readConfig(): StackConfig {
+    const texts = pulumi.runtime.allConfig();
+    const encrypted = Object.keys(texts).filter(isEncrypted);
+    const values = checkedConfig({ stack: pulumi.getStack(), texts, encrypted });
+    const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
+    const isEmbedded = values.databaseHost === embedded;
     const place = {
-        PGHOST: host,
-        PGPORT: String(whole("databasePort", 1, 65_535)),
-        PGDATABASE: databaseName,
-        PGUSER: user,
-        PGSSLMODE: sslMode,
-        ...(caFile ? { PGSSLROOTCERT: caFile } : {}),
-        SUPABASE_URL: storageUrl,
+        PGHOST: values.databaseHost,
+        PGPORT: String(values.databasePort),
+        PGDATABASE: values.databaseName,
+        PGUSER: values.databaseUser,
+        PGSSLMODE: values.databaseSslMode,
+        ...(values.databaseCaFile ? { PGSSLROOTCERT: values.databaseCaFile } : {}),
+        SUPABASE_URL: values.storageUrl,
     };
-    const checked: StackConfig = {
-        stack: `${pulumi.getProject()}/${stack}`,
-        embedded: host === embedded,
-        databaseName,
-        databaseRole: user.split(".")[0] ?? user,
-        databaseIdentity,
-        bucketName,
-        datasetMaxBytes: whole("datasetMaxBytes", 1, 50 * 1024 ** 3),
-        backup: {
-            mode: oneOf("backup", backupModes),
-            folder: required("backupFolder"),
-            keep: whole("backupKeep", 1, 1000),
-        },
-        protect: yes("protect"),
+    return {
+        stack,
+        embedded: isEmbedded,
+        databaseName: values.databaseName,
+        databaseRole: values.databaseUser.split(".")[0] ?? values.databaseUser,
+        databaseIdentity: values.databaseIdentity,
+        bucketName: values.bucketName,
+        datasetMaxBytes: values.datasetMaxBytes,
+        backup: { mode: values.backup, folder: values.backupFolder, keep: values.backupKeep },
+        protect: values.protect,
         review: {
-            gates: oneOf("gates", gateSettings),
-            maxLockMs: whole("maxLockMs", 1, 2000),
-            exposedSchemas: text("exposedSchemas")
+            gates: values.gates,
+            maxLockMs: values.maxLockMs,
+            exposedSchemas: values.exposedSchemas
                 .split(",")
                 .map(name => name.trim())
                 .filter(Boolean),
-            requireVerified: yes("requireVerified"),
-            drift: oneOf("drift", driftSettings),
+            requireVerified: values.requireVerified,
+            drift: values.drift,
         },
         environment: {
-            SIMULATION_DB_STACK: `${pulumi.getProject()}/${stack}`,
-            SIMULATION_DB_LOCK_TIMEOUT_MS: String(whole("lockTimeoutMs", 1, 60_000)),
-            SIMULATION_DB_STATEMENT_TIMEOUT_MS: String(whole("statementTimeoutMs", 1000, 86_400_000)),
-            SIMULATION_DB_RETRY_FOR_MS: String(whole("retryForMs", 0, 3_600_000)),
-            SIMULATION_DB_WAIT_FOR_RUN_MS: String(whole("waitForRunMs", 0, 3_600_000)),
-            ...(yes("archive") ? {} : { SIMULATION_DB_ARCHIVE: "off" }),
-            ...(databaseIdentity ? { SIMULATION_DB_IDENTITY: databaseIdentity } : {}),
-            ...(host === embedded ? {} : place),
+            SIMULATION_DB_STACK: stack,
+            SIMULATION_DB_LOCK_TIMEOUT_MS: String(values.lockTimeoutMs),
+            SIMULATION_DB_STATEMENT_TIMEOUT_MS: String(values.statementTimeoutMs),
+            SIMULATION_DB_RETRY_FOR_MS: String(values.retryForMs),
+            SIMULATION_DB_WAIT_FOR_RUN_MS: String(values.waitForRunMs),
+            ...(values.archive ? {} : { SIMULATION_DB_ARCHIVE: "off" }),
+            ...(values.databaseIdentity ? { SIMULATION_DB_IDENTITY: values.databaseIdentity } : {}),
+            ...(isEmbedded ? {} : place),
         },
     };
+}
 
-    if (!/^[a-z0-9][a-z0-9_-]{2,62}$/.test(bucketName)) {
-        faults.push(`bucketName is "${bucketName}": 3 to 63 lowercase letters, digits, - and _ are allowed`);
-    }
-    if ((host === embedded) !== (storageUrl === embedded)) {
-        faults.push("databaseHost and storageUrl are embedded together or not at all");
-    }
-    if (stack === "prod" && (host === embedded || !sslMode.startsWith("verify"))) {
-        faults.push("databaseSslMode: prod needs a real project and a verified connection (verify-full or verify-ca)");
-    }
-    if (faults.length > 0) {
-        const lines = faults.map(fault => `  simulation-db:${fault}`);
-        throw new UserError(`Pulumi.${stack}.yaml is not ready:\n${lines.join("\n")}`, [
-            "Pulumi.yaml describes every key",
-        ]);
-    }
-    return checked;
+/** The SDK knows it and does not say so in its types; an SDK that does not know it any more finds none. */
+function isEncrypted(name: string): boolean {
+    const runtime = pulumi.runtime as { readonly isConfigSecret?: (name: string) => boolean };
+    return runtime.isConfigSecret?.(name) ?? false;
 }
 
 /** How the postgresql provider connects; for the embedded default by libpq's variables alone. */

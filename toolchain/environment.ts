@@ -2,6 +2,8 @@ import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { LocalServer } from "../local/server.ts";
+import { isLoopback } from "../runner/database/connection.ts";
+import { UserError } from "../runner/userError.ts";
 import { firstOnPath, pathWith } from "./commandPath.ts";
 import type { PulumiCli } from "./pulumiCli.ts";
 import { shellQuoted } from "./shellQuoted.ts";
@@ -29,9 +31,34 @@ export function localStateFolder(root: string): string {
     return join(root, ".local", "pulumi", "state");
 }
 
-/** The engine's home for this stack: ours for the local one, the user's own for any other. */
-export function pulumiHomeOf(root: string, stack: StackFile, env: NodeJS.ProcessEnv): string {
-    if (stack.embedded) return localPulumiHome(root);
+/** What the environment needs to know of a stack. */
+type Stack = Pick<StackFile, "name" | "embedded" | "place">;
+
+/**
+ * Whether stand-in plugins may serve a stack: the local one; and, where a test of this project asks for it, one whose
+ * database and Storage are on this machine.
+ *
+ * @throws UserError when it is asked for and one of them is elsewhere
+ */
+export function standInsServe({ name, embedded, place }: Stack, env: NodeJS.ProcessEnv): boolean {
+    if (embedded) return true;
+    const asked = env.SIMULATION_DB_STAND_INS;
+    if (!asked) return false;
+    if (asked !== "loopback") {
+        throw new UserError(`SIMULATION_DB_STAND_INS is "${asked}": its only value is loopback.`);
+    }
+    const api = URL.canParse(place.SUPABASE_URL ?? "") ? new URL(place.SUPABASE_URL ?? "").hostname : "";
+    const away = [place.PGHOST ?? "", api].filter(host => !isLoopback(host));
+    if (away.length === 0) return true;
+    throw new UserError(
+        `SIMULATION_DB_STAND_INS is set, and the stack ${name} is not on this machine: ${away.join(" and ")}.`,
+        ["take the variable out: it is for the tests of this project, and a real one needs the official plugins"],
+    );
+}
+
+/** The engine's home for this stack: ours where stand-ins serve, the user's own for any other. */
+export function pulumiHomeOf(root: string, stack: Stack, env: NodeJS.ProcessEnv): string {
+    if (standInsServe(stack, env)) return localPulumiHome(root);
     return ambientFor(root, stack, env).PULUMI_HOME ?? join(homedir(), ".pulumi");
 }
 
@@ -41,7 +68,7 @@ export function pulumiHomeOf(root: string, stack: StackFile, env: NodeJS.Process
  */
 export function variablesOf(
     root: string,
-    stack: StackFile,
+    stack: Stack,
     parts: {
         readonly cli: PulumiCli | undefined;
         readonly server: LocalServer | undefined;
@@ -60,7 +87,7 @@ export function variablesOf(
         // As the stack itself names it in the ledger.
         SIMULATION_DB_STACK: `simulation-db/${stack.name.split("/").at(-1) ?? stack.name}`,
     };
-    if (!stack.embedded) return common;
+    if (!stack.embedded) return standInsServe(stack, env) ? { ...common, PULUMI_HOME: localPulumiHome(root) } : common;
     return {
         ...common,
         PULUMI_HOME: localPulumiHome(root),
@@ -74,7 +101,7 @@ export function variablesOf(
  * The ambient environment without what belongs to another stack: after `eval "$(npm run -s env)"` a shell carries the
  * local engine's home, where stand-in plugins may be, and the local state; neither may reach a real project.
  */
-export function ambientFor(root: string, stack: StackFile, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function ambientFor(root: string, stack: Stack, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     const rest = { ...env };
     if (stack.embedded) {
         for (const name of foreignToLocal) delete rest[name];

@@ -38,27 +38,83 @@ interface State {
 }
 
 /**
- * What an update that was killed or failed leaves in the engine's files: a lock, which nobody else takes away; notes of
- * what it was about to do, of which it warns for ever; and a state that may not know of what a plugin did to its end.
- * So before the next update the lock goes, the state is compared with the database, and a step that was under way comes
- * to its end when what follows goes the other way: what follows would not know of it. Steps may be done again: their
- * commands find what is there already. For state in files of this machine only: a service ends a lock by itself.
+ * What an update that was killed or failed leaves with the engine: a lock, which nobody else takes away; notes of what
+ * it was about to do, of which it warns for ever; and a state that may not know of what a plugin did to its end. So
+ * before the next update the lock goes, the state is compared with the database, and a step that was under way comes to
+ * its end when what follows goes the other way: what follows would not know of it. Steps may be done again: their
+ * commands find what is there already.
+ *
+ * Of locks only those in files of this machine are taken away, where it can be seen that their owner is dead. In an
+ * object store the engine says whose it is, and a person decides (`pulumi cancel`); a service ends them by itself.
  *
  * @param verb what is about to run; before a preview nothing is done, since it needs no lock and changes nothing
  */
 export async function clearInterrupted(of: StackOfEngine, verb: string): Promise<void> {
-    const backend = of.env.PULUMI_BACKEND_URL ?? "";
-    if (verb === "preview" || !backend.startsWith("file:///")) return;
-    const files = join(fileURLToPath(backend), ".pulumi");
-    const locks = await removeLocks(join(files, "locks", "organization", project, of.stack), of.say);
+    if (verb === "preview") return;
+    const folder = stateFolder(of.env);
+    const locks =
+        folder === undefined
+            ? "none"
+            : await removeLocks(join(folder, "locks", "organization", project, of.stack), of.say);
     // The notes of an engine that is at work are its own.
     if (locks === "held") return;
-    // Looking into the engine's files is a second cheaper than asking the engine.
-    const file = join(files, "stacks", project, `${of.stack}.json`);
-    const pending = (await readState(file)).pending_operations ?? [];
-    if (locks === "removed" || pending.length > 0 || (await hasFailed(join(files, "history", project, of.stack)))) {
-        await compare(of, pending);
-        await finish(of, pending, await readState(file), verb);
+    const books = folder === undefined ? askedFor(of) : inFiles(folder, of.stack);
+    const pending = (await books.state()).pending_operations ?? [];
+    if (locks === "removed" || pending.length > 0 || (await books.hasFailed())) {
+        if ((await compare(of, pending)) === "locked") return;
+        await finish(of, pending, await books.state(), verb);
+    }
+}
+
+/** Where the engine's files are when they are in a folder; undefined for an object store or a service. */
+function stateFolder({ PULUMI_BACKEND_URL: backend = "" }: NodeJS.ProcessEnv): string | undefined {
+    return backend.startsWith("file:///") ? join(fileURLToPath(backend), ".pulumi") : undefined;
+}
+
+/** What is known of a stack's last update, wherever the engine keeps it. */
+interface Books {
+    state(): Promise<State>;
+    /** Whether the last update came to no good end. */
+    hasFailed(): Promise<boolean>;
+}
+
+/** Looking into the engine's files is a second cheaper than asking the engine. */
+function inFiles(folder: string, stack: string): Books {
+    return {
+        async state() {
+            const text = await readFile(join(folder, "stacks", project, `${stack}.json`), "utf8").catch(() => "");
+            return json<{ checkpoint?: { latest?: State } }>(text)?.checkpoint?.latest ?? {};
+        },
+        async hasFailed() {
+            const history = join(folder, "history", project, stack);
+            const names = (await readdir(history).catch(() => [])).filter(name => name.endsWith(".history.json"));
+            const last = names.toSorted().at(-1) ?? "";
+            const text = await readFile(join(history, last), "utf8").catch(() => "");
+            return /"result": ?"failed"/.test(text);
+        },
+    };
+}
+
+/** Nothing is known of a stack that is not there yet. */
+function askedFor({ root, stack, command, env }: StackOfEngine): Books {
+    const ask = async (...args: string[]) => {
+        const all = [...args, "--stack", stack, "--non-interactive"];
+        const { problem, stdout } = await runCaptured(command, all, { cwd: root, env, seconds: 120 });
+        return problem === undefined ? stdout : "";
+    };
+    return {
+        state: async () => json<{ deployment?: State }>(await ask("stack", "export"))?.deployment ?? {},
+        hasFailed: async () =>
+            json<{ result?: string }[]>(await ask("stack", "history", "--json", "--page-size", "1"))?.[0]?.result ===
+            "failed",
+    };
+}
+
+function json<T>(text: string): T | undefined {
+    try {
+        return JSON.parse(text) as T;
+    } catch {
+        return undefined;
     }
 }
 
@@ -91,28 +147,14 @@ function isEngine(pid: number): boolean {
     return processArguments(pid).some(argument => basename(argument) === "pulumi");
 }
 
-async function readState(file: string): Promise<State> {
-    try {
-        const { checkpoint } = JSON.parse(await readFile(file, "utf8")) as { checkpoint?: { latest?: State } };
-        return checkpoint?.latest ?? {};
-    } catch {
-        return {};
-    }
-}
-
-/** Whether the last update came to no good end. */
-async function hasFailed(folder: string): Promise<boolean> {
-    const names = (await readdir(folder).catch(() => [])).filter(name => name.endsWith(".history.json")).toSorted();
-    const text = await readFile(join(folder, names.at(-1) ?? ""), "utf8").catch(() => "");
-    return /"result": ?"failed"/.test(text);
-}
-
-async function compare(of: StackOfEngine, pending: readonly PendingOperation[]): Promise<void> {
+/** @returns "locked": somebody else's update is under way, whose notes these are */
+async function compare(of: StackOfEngine, pending: readonly PendingOperation[]): Promise<"locked" | undefined> {
     const names = pending.map(({ type, resource }) => `${type} ${nameOf(resource)}`).join(", ");
     of.say(
         `The last update did not come to its end${names && ` (it was ${names})`}. Comparing its state with the database.`,
     );
-    await engine(of, "refresh", "--clear-pending-creates");
+    const said = await engine(of, "refresh", "--clear-pending-creates");
+    return said !== undefined && /stack is currently locked/.test(said) ? "locked" : undefined;
 }
 
 /**
@@ -160,11 +202,20 @@ function nameOf({ urn }: PendingOperation["resource"]): string {
     return urn.split("::").at(-1) ?? urn;
 }
 
-/** Whatever is in the way here is in the way of the run that follows, which says it in full. */
-async function engine({ root, stack, command, env, say }: StackOfEngine, verb: string, ...args: string[]) {
+/**
+ * Whatever is in the way here is in the way of the run that follows, which says it in full.
+ *
+ * @returns what the engine said when it did not work
+ */
+async function engine(
+    { root, stack, command, env, say }: StackOfEngine,
+    verb: string,
+    ...args: string[]
+): Promise<string | undefined> {
     const all = [verb, "--yes", "--skip-preview", ...args, "--stack", stack, "--non-interactive"];
     const { problem, stdout, stderr } = await runCaptured(command, all, { cwd: root, env, seconds: 600 });
-    if (problem === undefined) return;
+    if (problem === undefined) return undefined;
     const said = /^ *(error: .*)$/m.exec(stdout + stderr)?.[1] ?? problem;
     say(`That did not work (${said}). Going on without it.`);
+    return said;
 }

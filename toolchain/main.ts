@@ -9,12 +9,13 @@ import {
     localPulumiHome,
     localStateFolder,
     pulumiHomeOf,
+    standInsServe,
     variablesOf,
 } from "./environment.ts";
 import { clearInterrupted } from "./interrupted.ts";
 import { ensurePlugins } from "./plugins.ts";
 import { ensurePulumi, type PulumiCli } from "./pulumiCli.ts";
-import { placeOf, readStackFile, type StackFile } from "./stackFile.ts";
+import { readStackFile, type StackFile } from "./stackFile.ts";
 
 const root = dirname(import.meta.dirname);
 
@@ -40,7 +41,7 @@ async function ready(name: string): Promise<Ready> {
     const server = stack.embedded ? await startServer(stack) : undefined;
     const cli = await ensurePulumi({ root, env: ambient, say });
     const pulumiHome = pulumiHomeOf(root, stack, process.env);
-    await ensurePlugins({ root, env: ambient, say, cli, pulumiHome, standIns: stack.embedded });
+    await ensurePlugins({ root, env: ambient, say, cli, pulumiHome, standIns: standInsServe(stack, process.env) });
     const variables = variablesOf(root, stack, { cli, server, env: ambient });
     const all = { stack, cli, variables, env: { ...ambient, ...variables } };
     if (stack.embedded) await createLocalStack(all);
@@ -117,13 +118,12 @@ async function start(name: string): Promise<number> {
 /** A program of this project on the database of a stack; the engine has no part in it. */
 async function program(script: string, name: string, args: readonly string[]): Promise<number> {
     const stack = readStackFile(root, name);
-    const place = placeOf(stack);
     const ambient = ambientFor(root, stack, process.env);
     useLocalFolder();
     const server = stack.embedded ? await startServer(stack) : undefined;
     const env = {
         ...ambient,
-        ...place,
+        ...stack.place,
         ...variablesOf(root, stack, { cli: undefined, server, env: ambient }),
         // For `check`, which signs in as users that it makes up.
         ...(server ? { SUPABASE_JWT_SECRET: server.jwtSecret, SUPABASE_ANON_KEY: server.anonKey } : {}),

@@ -2,11 +2,18 @@ import assert from "node:assert/strict";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { type ConfigKey, configKeys } from "../../configKeys.ts";
 import { readPage, root, tableRows } from "./pages.ts";
+
+/** A key without a default that may not be empty. */
+function isRequired(key: string): boolean {
+    const rule = configKeys[key as ConfigKey];
+    return "like" in rule && !rule.like.test("");
+}
 
 interface DeclaredKey {
     readonly type: string;
-    readonly default?: string | number | boolean;
+    readonly default: string | number | boolean;
 }
 
 /** The cells of the rows whose first cell begins with such a name. */
@@ -36,14 +43,15 @@ describe("docs/configuration.md", () => {
         const declared = Object.entries(config).map(([key, { type, default: otherwise }]) => [
             key,
             type,
-            otherwise === undefined ? "required" : otherwise === "" ? "empty" : `\`${otherwise}\``,
+            otherwise !== "" ? `\`${otherwise}\`` : isRequired(key) ? "required" : "empty",
         ]);
         assert.deepEqual(documented, declared);
     });
 
     it("has every variable of the environment that is this project's own, and no other", async () => {
-        const places = ["runner", "preview", "authoring", "components", "toolchain", "local", "config.ts", "index.ts"];
-        const text = (await Promise.all(places.map(sources))).join("\n");
+        const places = ["runner", "preview", "authoring", "components", "toolchain", "local"];
+        const files = ["config.ts", "configKeys.ts", "index.ts"];
+        const text = (await Promise.all([...places, ...files].map(sources))).join("\n");
         const own = /\b(SIMULATION_DB_[A-Z_]*[A-Z]|VERIFY_PG[A-Z]+)\b/g;
         const read = new Set([...text.matchAll(own)].map(([name]) => name));
         const named = new Set([...(await readPage("docs/configuration.md")).text.matchAll(own)].map(([name]) => name));

@@ -5,7 +5,7 @@ import { root } from "./pages.ts";
 
 /** Where the messages for people are written. */
 const places = ["runner", "preview", "authoring", "components", "local", "toolchain"];
-const files = ["config.ts", "index.ts"];
+const files = ["config.ts", "configKeys.ts", "index.ts"];
 
 /** A pattern with less text of its own would fit anything. */
 const leastLetters = 10;

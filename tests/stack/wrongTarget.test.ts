@@ -117,6 +117,21 @@ describe("a stack that is not ready to begin", function () {
         );
     });
 
+    it("an unknown and a wrong key are refused before anything is connected to, with the nearest ones", async () => {
+        await project.newStack("misspelt", {
+            databaseHots: "127.0.0.1",
+            storageUrl: "http://127.0.0.1:1",
+            backup: "requird",
+        });
+        assertRefused(
+            await project.preview(),
+            "Pulumi.misspelt.yaml is not ready",
+            "simulation-db:databaseHots is no key of this project (did you mean databaseHost?)",
+            "simulation-db:databaseHost is missing",
+            'simulation-db:backup is "requird" (did you mean required?): allowed are required, optional, off',
+        );
+    });
+
     it("the port of the transaction pooler is refused with the ones that serve", async () => {
         await project.newStack("pooled", {
             databaseHost: "127.0.0.1",

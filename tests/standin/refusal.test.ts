@@ -39,6 +39,20 @@ describe("what the stand-in plugins refuse", () => {
         });
     }
 
+    it("a guarded stack is let through for a test of this project, on this machine alone", () => {
+        const urn = DEV.replace("dev", "prod");
+        process.env.SIMULATION_DB_STAND_INS = "loopback";
+        try {
+            refuseRemote(OFFICIAL, urn, { PGHOST: "localhost", SUPABASE_URL: "127.0.0.1" });
+            for (const PGHOST of ["db.example.com", "10.0.0.1", undefined, "", UNKNOWN]) {
+                assert.throws(() => refuseRemote(OFFICIAL, urn, { PGHOST }), UserError, String(PGHOST));
+            }
+            assert.throws(() => refuseRemote(OFFICIAL, urn, { PGHOST: "localhost", SUPABASE_URL: "x.supabase.co" }));
+        } finally {
+            delete process.env.SIMULATION_DB_STAND_INS;
+        }
+    });
+
     it("a host that is missing, or not known before up, passes", () => {
         refuseRemote(OFFICIAL, DEV, { PGHOST: undefined });
         refuseRemote(OFFICIAL, DEV, { PGHOST: UNKNOWN });

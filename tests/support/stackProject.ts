@@ -19,6 +19,7 @@ const parts = [
     "package.json",
     "index.ts",
     "config.ts",
+    "configKeys.ts",
     "components",
     "preview",
     "runner",

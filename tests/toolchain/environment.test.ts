@@ -2,13 +2,19 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import type { LocalServer } from "../../local/server.ts";
-import { ambientFor, exportLines, localPulumiHome, pulumiHomeOf, variablesOf } from "../../toolchain/environment.ts";
-import type { StackFile } from "../../toolchain/stackFile.ts";
+import {
+    ambientFor,
+    exportLines,
+    localPulumiHome,
+    pulumiHomeOf,
+    standInsServe,
+    variablesOf,
+} from "../../toolchain/environment.ts";
 import { inScratch, putScript, systemPath } from "./scratch.ts";
 
-const shape = { defaultPrivileges: "open", simulationRuns: "bare" } as const;
-const dev: StackFile = { name: "dev", embedded: true, major: 15, shape, place: {} };
-const staging: StackFile = { name: "staging", embedded: false, major: 15, shape, place: {} };
+const dev = { name: "dev", embedded: true, place: {} };
+const place = { PGHOST: "db.example.org", SUPABASE_URL: "https://example.org" };
+const staging = { name: "staging", embedded: false, place };
 const server: LocalServer = {
     host: "127.0.0.1",
     port: 54329,
@@ -94,6 +100,24 @@ describe("the environment of a stack", () => {
             SUPABASE_SERVICE_ROLE_KEY: "key",
         });
         assert.notEqual(pulumiHomeOf("/p", staging, env), localPulumiHome("/p"));
+    });
+
+    it("lets stand-ins serve the local stack, and another one only for a test that has it on this machine", () => {
+        const here = { ...staging, place: { PGHOST: "localhost", SUPABASE_URL: "http://127.0.0.1:1" } };
+        const asked = { SIMULATION_DB_STAND_INS: "loopback" };
+        assert.equal(standInsServe(dev, {}), true);
+        assert.equal(standInsServe(staging, {}), false);
+        assert.equal(standInsServe(here, {}), false);
+        assert.equal(standInsServe(here, asked), true);
+        assert.equal(
+            variablesOf("/p", here, { cli, server: undefined, env: asked }).PULUMI_HOME,
+            localPulumiHome("/p"),
+        );
+        for (const part of [{ PGHOST: "db.example.org" }, { SUPABASE_URL: "https://example.org" }]) {
+            const away = { ...here, place: { ...here.place, ...part } };
+            assert.throws(() => standInsServe(away, asked), /is not on this machine: (db\.)?example\.org\.$/);
+        }
+        assert.throws(() => standInsServe(here, { SIMULATION_DB_STAND_INS: "yes" }));
     });
 
     it("of the local stack is rid of what would lead libpq elsewhere", () => {

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { descendants, kill } from "../crash/processes.ts";
+import { goTool } from "../support/goTool.ts";
+import { type StackProject, stackProject } from "../support/stackProject.ts";
+import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import { assertRefused } from "./refused.ts";
+import { migrationFiles, smallPlan } from "./smallPlan.ts";
+import { type Snapshot, takeSnapshot } from "./snapshot.ts";
+
+/** A place for the engine's state, and how the engine is told of it. */
+interface Backend {
+    readonly environment: Readonly<Record<string, string>>;
+    stop(): Promise<void>;
+}
+
+const backends: Readonly<Record<string, () => Promise<Backend | string>>> = {
+    "a folder elsewhere": folderBackend,
+    "an S3-compatible object store": s3Backend,
+};
+
+for (const [name, start] of Object.entries(backends)) {
+    describe(`a stack whose state is in ${name}, with a passphrase of its own`, function () {
+        this.timeout(400_000);
+        let backend: Backend | undefined;
+        let target: StackTarget;
+        let project: StackProject;
+        let untouched: Snapshot;
+        let applied: Snapshot;
+
+        before(async function () {
+            const started = await start();
+            if (typeof started === "string") {
+                process.stderr.write(`skipped: ${started}\n`);
+                return this.skip();
+            }
+            backend = started;
+            target = await stackTarget({ major: 15 });
+            untouched = await takeSnapshot(target.admin);
+            project = await stackProject({
+                environment: {
+                    ...target.environment,
+                    ...backend.environment,
+                    PULUMI_CONFIG_PASSPHRASE: "a passphrase, with blanks & signs",
+                },
+                sql: smallPlan,
+            });
+            await project.newStack("dev", { databaseHost: "embedded", storageUrl: "embedded", backup: "off" });
+            await project.must("up", "--yes", "--skip-preview");
+            applied = await takeSnapshot(target.admin);
+        });
+        after(async () => {
+            await project?.remove();
+            await target?.stop();
+            await backend?.stop();
+        });
+
+        it("remembers what it applied, and nothing secret", async () => {
+            await project.must("preview", "--expect-no-changes");
+            const { database, newestMigration } = await project.outputs();
+            assert.match(String(database), /^\d+\/postgres$/);
+            assert.equal(newestMigration, "0003");
+            const state = (await project.must("stack", "export")).stdout;
+            for (const secret of target.secrets) assert.ok(!state.includes(secret));
+        });
+
+        it("needs that passphrase, and changes nothing without it", async () => {
+            const { environment } = project;
+            project.environment = { ...environment, PULUMI_CONFIG_PASSPHRASE: "another" };
+            assertRefused(await project.up(), "incorrect passphrase");
+            project.environment = environment;
+            assert.deepEqual(await takeSnapshot(target.admin), applied);
+        });
+
+        it("goes on after its engine was killed in the middle, without losing or repeating a step", async () => {
+            const files = migrationFiles("0004_slow", {
+                up: "-- Takes its time.\ncreate table public.slow ();\nalter table public.slow enable row level security;\nselect pg_sleep(2);\n",
+                down: "drop table public.slow;\n",
+                verify: "select from public.slow limit 0;\n",
+            });
+            await project.write(Object.fromEntries(Object.entries(files).map(([file, text]) => [`sql/${file}`, text])));
+            const cut = project.up();
+            await seen(
+                target,
+                "select from pg_stat_activity where state = 'active' and query like '%pg_sleep(2)%' and pid <> pg_backend_pid()",
+            );
+            const engines = descendants(process.pid).filter(({ command }) => /^\S*pulumi up /.test(command));
+            assert.ok(engines.length > 0);
+            for (const { pid } of engines) kill(pid);
+            await cut;
+
+            const elsewhere = !(project.environment.PULUMI_BACKEND_URL ?? "").startsWith("file:");
+            if (elsewhere) {
+                // Who held it cannot be asked there: a person says so.
+                assertRefused(await project.up(), "the stack is currently locked");
+                await project.must("cancel", "--yes");
+            }
+            const said = await project.clearInterrupted("up");
+            assert.match(said.join("\n"), /The last update did not come to its end/);
+            await project.must("up", "--yes", "--skip-preview");
+            await project.must("preview", "--expect-no-changes");
+            const { rows } = await target.admin.query(
+                "select action from simulation_db.history where version = '0004'",
+            );
+            assert.deepEqual(rows, [{ action: "up" }]);
+        });
+
+        it("does not touch an update that is under way, whosever it is", async () => {
+            assert.deepEqual(await project.clearInterrupted("up"), []);
+        });
+
+        it("rolls back and destroys", async () => {
+            await rm(join(project.dir, "sql/0004_slow"), { recursive: true });
+            await project.must("up", "--yes", "--skip-preview");
+            await project.must("destroy", "--yes", "--skip-preview");
+            assert.deepEqual(await takeSnapshot(target.admin), untouched);
+        });
+    });
+}
+
+/** Waits until the target has such a row. */
+async function seen({ admin }: StackTarget, query: string): Promise<void> {
+    for (const deadline = Date.now() + 120_000; Date.now() < deadline;) {
+        if ((await admin.query(query)).rows.length > 0) return;
+        await new Promise(resolve => setTimeout(resolve, 50));
+    }
+    throw new Error(`never seen: ${query}`);
+}
+
+async function folderBackend(): Promise<Backend> {
+    const folder = await mkdtemp(join(tmpdir(), "state elsewhere "));
+    return {
+        environment: { PULUMI_BACKEND_URL: pathToFileURL(folder).href },
+        async stop() {
+            assert.deepEqual(await readdir(folder), [".pulumi"]);
+            await rm(folder, { recursive: true, force: true });
+        },
+    };
+}
+
+/** @returns why there is none, where there is none */
+async function s3Backend(): Promise<Backend | string> {
+    const tool = await goTool("gofakes3");
+    if ("missing" in tool) return tool.missing;
+    const host = `127.0.0.1:${await freePort()}`;
+    const server = spawn(tool.path, ["-backend", "memory", "-initialbucket", "state", "-host", host, "-quiet"], {
+        stdio: "ignore",
+    });
+    const gone = () => void server.kill("SIGKILL");
+    process.once("exit", gone);
+    await answers(server, `http://${host}`);
+    return {
+        environment: {
+            PULUMI_BACKEND_URL: `s3://state?endpoint=http://${host}&s3ForcePathStyle=true&region=us-east-1`,
+            AWS_ACCESS_KEY_ID: "key",
+            AWS_SECRET_ACCESS_KEY: "secret",
+            AWS_EC2_METADATA_DISABLED: "true",
+        },
+        async stop() {
+            process.off("exit", gone);
+            const ended = new Promise(resolve => server.once("exit", resolve));
+            server.kill();
+            await ended;
+        },
+    };
+}
+
+async function answers(server: ChildProcess, url: string): Promise<void> {
+    for (const deadline = Date.now() + 30_000; Date.now() < deadline && server.exitCode === null;) {
+        if (
+            await fetch(url).then(
+                () => true,
+                () => false,
+            )
+        )
+            return;
+        await new Promise(resolve => setTimeout(resolve, 50));
+    }
+    throw new Error(`nothing answers on ${url}`);
+}
+
+async function freePort(): Promise<number> {
+    const server = createServer();
+    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    await new Promise(resolve => server.close(resolve));
+    assert.ok(address !== null && typeof address === "object");
+    return address.port;
+}
