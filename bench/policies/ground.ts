@@ -114,4 +114,6 @@ async function fill(admin: pg.Client, rows: number, organizations: number): Prom
         await admin.query(`update public.${table} set name = name where random() < 0.05`);
         await admin.query(`analyze public.${table}`);
     }
+    // Else the first who reads a page also writes it.
+    await admin.query("checkpoint");
 }
