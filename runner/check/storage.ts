@@ -5,7 +5,7 @@ import type { Environment } from "../database/connection.ts";
 import { datasetMimeTypes } from "../datasetFileTypes.ts";
 import { UserError } from "../userError.ts";
 import { Skipped } from "./attempts.ts";
-import { visitors } from "./people.ts";
+import { type Answer, thenRemoved, type Visitors, withVisitors } from "./people.ts";
 
 const csv = () => new Blob(["id\n1\n"], { type: "text/csv" });
 
@@ -30,20 +30,18 @@ export async function requireBucket(client: pg.Client, environment: Environment)
 export async function tryUploads(client: pg.Client, environment: Environment): Promise<void> {
     const { name } = await settingOf(client);
     const service = await storageClient(environment);
-    const { owner, stranger, anon, leave } = await visitors(service, environment);
     const filesOf = (who: SupabaseClient) => who.storage.from(name);
-    const path = `${owner.id}/check.csv`;
-    const planted = [`${owner.id}/planted.csv`, `${owner.id}/check.exe`];
-    try {
+
+    const use = async ({ owner, stranger, anon }: Visitors, [path, planted, wrong]: Paths) => {
         await works("the owner uploads", filesOf(owner.client).upload(path, csv()));
         await works("the owner downloads", filesOf(owner.client).download(path));
-        await refused("a file of another kind", filesOf(owner.client).upload(planted[1] ?? "", csv()));
+        await refused("a file of another kind", filesOf(owner.client).upload(wrong, csv()));
         for (const [who, visitor] of [
             ["a stranger", stranger.client],
             ["a caller without a user", anon],
         ] as const) {
             await refused(`${who} downloads`, filesOf(visitor).download(path));
-            await refused(`${who} uploads into the owner's folder`, filesOf(visitor).upload(planted[0] ?? "", csv()));
+            await refused(`${who} uploads into the owner's folder`, filesOf(visitor).upload(planted, csv()));
             const { data: listed } = await filesOf(visitor).list(owner.id);
             if ((listed ?? []).length > 0) throw new UserError(`${who} sees the owner's files`);
             await filesOf(visitor).remove([path]);
@@ -52,20 +50,25 @@ export async function tryUploads(client: pg.Client, environment: Environment): P
         await works("the service downloads", filesOf(service).download(path));
         const { data: removed } = await filesOf(owner.client).remove([path]);
         if (removed?.length !== 1) throw new UserError("the owner cannot remove a file");
-    } finally {
-        await filesOf(service).remove([path, ...planted]);
-        await leave();
-    }
+    };
+    await withVisitors(service, environment, visitors => {
+        const { id } = visitors.owner;
+        const paths: Paths = [`${id}/check.csv`, `${id}/planted.csv`, `${id}/check.exe`];
+        const files = `files in ${name}/${id}`;
+        return thenRemoved(() => use(visitors, paths), [[files, () => filesOf(service).remove([...paths])]]);
+    });
 }
+
+type Paths = readonly [path: string, planted: string, wrong: string];
 
 /** What two users and a caller without a user can do with rows, through supabase-js. Leaves nothing behind. */
 export async function tryRows(client: pg.Client, environment: Environment): Promise<void> {
     const service = await storageClient(environment);
     const { status } = await service.from("datasets").select("id").limit(0);
     if (status === 501) throw new Skipped("the local endpoint serves Storage only");
-    const { owner, stranger, anon, leave } = await visitors(service, environment);
     const row = (id: string) => ({ owner_id: id, name: "check", file_path: `${id}/check.csv`, file_type: "csv" });
-    try {
+
+    const use = async ({ owner, stranger, anon }: Visitors) => {
         // Users that only a signature made are not in auth.users, which a row has to refer to.
         const { rows } = await client.query("select from auth.users where id = $1", [owner.id]);
         if (rows.length === 0)
@@ -76,14 +79,14 @@ export async function tryRows(client: pg.Client, environment: Environment): Prom
         const seen = await stranger.client.from("datasets").select("id").eq("owner_id", owner.id);
         if (seen.error || seen.data.length > 0) throw new UserError("a stranger sees the owner's dataset");
         await works("the owner removes it", owner.client.from("datasets").delete().eq("owner_id", owner.id));
-    } finally {
-        await service.from("datasets").delete().in("owner_id", [owner.id, stranger.id]);
-        await leave();
-    }
-}
-
-interface Answer {
-    readonly error: { readonly message: string } | null;
+        const { data: left } = await service.from("datasets").select("id").eq("owner_id", owner.id);
+        if (left?.length !== 0) throw new UserError("the owner cannot remove a dataset");
+    };
+    await withVisitors(service, environment, visitors => {
+        const ids = [visitors.owner.id, visitors.stranger.id];
+        const remove = () => service.from("datasets").delete().in("owner_id", ids);
+        return thenRemoved(() => use(visitors), [[`datasets of ${ids.join(" and ")}`, remove]]);
+    });
 }
 
 async function works(what: string, answer: PromiseLike<Answer>): Promise<void> {
