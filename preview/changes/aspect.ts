@@ -57,7 +57,7 @@ const ofRelation = (kind: AspectKind) => (groups: Record<string, string>) => ({
     ...(groups.part ? { part: groups.part } : {}),
 });
 
-/** The forms of the keys in runner/catalog/catalog.sql. The first that fits counts. */
+/** The forms of the keys in runner/catalog/objects.sql and others.sql. The first that fits counts. */
 const readings: readonly Reading[] = [
     [pattern(`(?:${relationKinds}) {R}`), ofRelation("relation")],
     [pattern(`owner of (?:${relationKinds}|sequence|composite type) {R}`), ofRelation("owner")],

@@ -27,20 +27,27 @@ export async function readSnapshot(environment: Environment): Promise<Snapshot> 
 }
 
 async function snapshotOf(client: pg.Client): Promise<Snapshot> {
-    const { rows: places } = await client.query(
-        "select from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where n.nspname = 'simulation_db' and c.relname = 'snapshot'",
+    const { rows: places } = await client.query<{ name: string }>(
+        "select c.relname as name from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace where n.nspname = 'simulation_db' and c.relname in ('snapshot', 'snapshot_entry')",
     );
     if (places.length === 0) return { nothing: true };
-    const { rows } = await client.query<{ catalog: Record<string, string>; fingerprint: string | null; takenAt: Date }>(
-        `select catalog, fingerprint, taken_at as "takenAt" from simulation_db.snapshot`,
+    const inRows = places.some(({ name }) => name === "snapshot_entry");
+    const { rows } = await client.query<{ catalog: Record<string, string>; server: number | null; takenAt: Date }>(
+        inRows ? snapshotInRows : snapshotInOneRow,
     );
     const [row] = rows;
     if (row === undefined) return { nothing: true };
-    // The fingerprint begins with server_version_num.
-    const version = /^(\d{5,6}) /.exec(row.fingerprint ?? "")?.[1];
     return {
         catalog: new Map(Object.entries(row.catalog)),
         takenAt: row.takenAt,
-        major: version === undefined ? undefined : Math.floor(Number(version) / 10_000),
+        major: row.server === null ? undefined : Math.floor(row.server / 10_000),
     };
 }
+
+const snapshotInRows = `
+    select (select jsonb_object_agg(key, definition) from simulation_db.snapshot_entry) as catalog, server, taken_at as "takenAt"
+    from simulation_db.snapshot`;
+
+/** As ledgers of the formats before 3 have it. The fingerprint begins with server_version_num. */
+const snapshotInOneRow = `
+    select catalog, split_part(fingerprint, ' ', 1)::integer as server, taken_at as "takenAt" from simulation_db.snapshot`;

@@ -118,7 +118,9 @@ async function runDown(
             );
             end = await observeFile(stage, migration.down, file, statements, start, kept);
         }
-        const faults = (await readFaults(client, migration)).filter(({ key }) => !stage.shadow.isOwn(key));
+        const faults = (await readFaults(client, migration, directives.transactional)).filter(
+            ({ key }) => !stage.shadow.isOwn(key),
+        );
         await finish(faults);
         return faults;
     });

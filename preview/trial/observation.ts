@@ -1,7 +1,7 @@
 import type { Advice } from "./advisors.ts";
 import type { LedgerRow } from "../../runner/ledger/ledger.ts";
 
-/** Key to definition, as runner/catalog/catalog.sql says it. */
+/** Key to definition, as runner/catalog/objects.sql and others.sql say it. */
 export type Catalog = ReadonlyMap<string, string>;
 
 /** Where something happened: a statement of a file. */

@@ -46,7 +46,8 @@ export async function applyUp(stage: Stage, migration: Migration, statements: St
     const end = await inTransaction(client, directives, settings, async () => {
         const after = directives.transactional ? await observeFile(stage, migration.up, file, statements) : undefined;
         await runQuietly(stage, migration.verify, fileName(migration, "verify"));
-        await addToLedger(client, migration, { durationMs: 0, stack: settings.stack, say: () => {} });
+        const how = { durationMs: 0, stack: settings.stack, say: () => {} };
+        await addToLedger(client, migration, how, directives.transactional);
         return after;
     });
     stage.now = end ?? (await readState(client));

@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 import type pg from "pg";
 import { hashOf } from "../migration/migration.ts";
-import { createFingerprint } from "./fingerprint.ts";
+import { createVersions, manyOf } from "./versions.ts";
 
-const text = readFileSync(new URL("catalog.sql", import.meta.url), "utf8");
+const read = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
+const objects = read("objects.sql");
+const others = read("others.sql");
+const text = `select * from (${objects}) as o union all select * from (${others}) as o`;
+const createChanges = read("changes.sql").replace("{MANY}", `{${manyOf.map(name => `pg_catalog.${name}`).join(",")}}`);
 
 /**
  * How a value is written down must not depend on the session, the role or the database, so all that has a say in it is
@@ -19,33 +23,48 @@ const howToWrite = {
     bytea_output: "'hex'",
 };
 
+/** The same for some objects only: `wanted` are theirs, `named` are those of the relations and types that name them. */
+const someObjects = objects
+    .replaceAll(/-- wanted: (\S+)$/gm, "and $1 = any (wanted)")
+    .replaceAll(/-- named: (\S+)$/gm, "and $1 = any (named)");
+
 /**
  * In PL/pgSQL, which plans the query once per session: on a small database planning takes longer than running it. Never
- * compiled (`jit`): of its hundreds of expressions each is used for a moment. With `simulation_db.plan_only` on, it is
- * planned and not run.
+ * compiled (`jit`): of its hundreds of expressions each is used for a moment.
  */
-const createCatalog = `
-    create or replace function simulation_db.catalog() returns table (key text, definition text)
-        language plpgsql stable
-        ${Object.entries(howToWrite)
-            .map(([name, value]) => `set ${name} = ${value}`)
-            .join(" ")}
-        set jit = off
-        as $catalog$
-        begin
-            return query ${text} where current_setting('simulation_db.plan_only', true) is distinct from 'on';
-        end
-        $catalog$;
-    revoke execute on function simulation_db.catalog() from public`;
+function createCatalog(signature: string, query: string): string {
+    return `
+        create or replace function simulation_db.${signature} returns table (key text, definition text, object oid)
+            language plpgsql stable
+            ${Object.entries(howToWrite)
+                .map(([name, value]) => `set ${name} = ${value}`)
+                .join(" ")}
+            set jit = off set plan_cache_mode = force_generic_plan
+            as $catalog$
+            #variable_conflict use_column
+            begin
+                return query ${query};
+            end
+            $catalog$;
+        revoke execute on function simulation_db.${signature} from public;`;
+}
+
+const createFunctions = [
+    createCatalog("catalog()", text),
+    createCatalog("catalog_of(wanted oid[], named oid[])", someObjects),
+    createCatalog("catalog_others()", others),
+    createVersions,
+    createChanges,
+].join(";\n");
 
 /** What the installed functions are compared with, so that a newer version of this tool brings its own. */
-const version = hashOf(createCatalog + createFingerprint).slice(0, 16);
+const version = hashOf(createFunctions).slice(0, 16);
 
 /**
  * Installs `simulation_db.catalog()`, the catalog as rows of (key, definition). On the server, so that a comparison
  * costs one round trip and sees the uncommitted changes of the migration's own transaction, which no library that
  * opens connections of its own can; and pinned to an empty search path, so that all names are written in full. And
- * `simulation_db.fingerprint()`, which says whether a look at the whole catalog is needed at all.
+ * `simulation_db.changes()`, which says what changed in it since the snapshot without looking at all of it.
  *
  * The caller holds the advisory lock, and the ledger's schema exists.
  */
@@ -54,16 +73,12 @@ export async function ensureCatalogFunctions(client: pg.Client): Promise<void> {
         "select obj_description(to_regprocedure('simulation_db.catalog()'), 'pg_proc') as version",
     );
     if (rows[0]?.version === version) return;
-    await client.query(
-        `${createCatalog}; ${createFingerprint}; comment on function simulation_db.catalog() is '${version}'`,
-    );
+    await client.query(`${createFunctions}; comment on function simulation_db.catalog() is '${version}'`);
 }
 
-/** Plans `simulation_db.catalog()` for this session, so that no lock of a migration is held for that later. */
-export async function planCatalog(client: pg.Client): Promise<void> {
-    await client.query(
-        "set simulation_db.plan_only = on; select from simulation_db.catalog(); reset simulation_db.plan_only",
-    );
+/** Plans for this session what a comparison reads with, so that no lock of a migration is held for that later. */
+export async function planComparison(client: pg.Client): Promise<void> {
+    await client.query("select from simulation_db.catalog_of('{}', '{}')");
 }
 
 /**

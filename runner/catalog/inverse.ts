@@ -9,27 +9,32 @@ export interface Undo {
     readonly made: Record<string, true | string[]>;
 }
 
+/** All tables and columns as they are now, for {@link readInverse}. */
+export type Tables = Readonly<Record<string, unknown>>;
+
+/** Where down takes no table or column away. */
+export const noTables: Tables = {};
+
+export async function readTables(client: pg.Client): Promise<Tables> {
+    const { rows } = await client.query<{ tables: Tables }>(`select ${tablesNow} as tables`);
+    return rows[0]?.tables ?? noTables;
+}
+
 /**
  * What a down that has just run took away and brought, turned round: then that is what its up had done. For a migration
  * that was marked as applied by `repair`: nobody saw its up, so its down cannot be held against it, and without knowing
  * what goes no row of it could be archived.
  *
  * The snapshot is the one of before down; the caller's transaction is still open.
+ *
+ * @param before the tables of before down
  */
-export async function readInverse(client: pg.Client): Promise<Undo> {
-    const { rows } = await client.query<{ undo: Undo }>(`
-        with now as materialized (select key, definition from simulation_db.catalog()),
-        changed as (
-            select key, b.value as before, now.definition as after
-            from (select each.* from simulation_db.snapshot, jsonb_each_text(catalog) as each) as b full join now using (key)
-            where b.value is distinct from now.definition
-        )
-        select jsonb_build_object(
-            'added', coalesce(jsonb_object_agg(key, before) filter (where before is not null), '{}'),
-            'removed', coalesce(jsonb_object_agg(key, after) filter (where after is not null), '{}'),
-            'made', (select ${onlyIn("tables", tablesNow)} from simulation_db.snapshot)
-        ) as undo
-        from changed`);
+export async function readInverse(client: pg.Client, before: Tables): Promise<Undo> {
+    const { rows } = await client.query<{ undo: Undo }>(
+        `select jsonb_build_object('added', changes -> 'removed', 'removed', changes -> 'added', 'made', ${onlyIn("$1::jsonb", tablesNow)}) as undo
+         from simulation_db.changes(false) as changes`,
+        [JSON.stringify(before)],
+    );
     return rows[0]?.undo ?? { added: {}, removed: {}, made: {} };
 }
 

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { splitSnapshot } from "../catalog/snapshot.ts";
 import { UserError } from "../userError.ts";
 
 /**
@@ -9,6 +10,10 @@ import { UserError } from "../userError.ts";
 const upgrades: readonly string[] = [
     // To 2: the number is written down, and that is all.
     "",
+    // To 3: the snapshot has a row per aspect, so that a change writes what it changed and no more.
+    `${splitSnapshot};
+     alter table simulation_db.migration add column wrote oid[];
+     comment on column simulation_db.migration.wrote is 'Until undo is written down: the tables of the system catalog that up wrote to; null: not known.'`,
 ];
 
 /** The format that this version of the tool makes and works with. */

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { createArchive } from "../archive/registry.ts";
 import { ensureCatalogFunctions } from "../catalog/catalog.ts";
+import { createSnapshot } from "../catalog/snapshot.ts";
 import { readFormat, recordFormat, upgradeLedger } from "./format.ts";
 import { fileName, hashOf, type Migration } from "../migration/migration.ts";
 import { mirror, unmirror } from "./mirror.ts";
@@ -60,6 +61,7 @@ const createLedger = `
         undo        jsonb,
         repaired    boolean not null default false,
         mirrored    boolean not null default false,
+        wrote       oid[],
         applied_at  timestamptz not null default now(),
         applied_by  text not null default session_user,
         duration_ms integer not null,
@@ -70,18 +72,10 @@ const createLedger = `
 
     comment on column simulation_db.migration.undo is 'What up changed in the catalog: {added: {name: definition}, removed: {…}, made: {table: true or [columns]}}; down must do the opposite.';
     comment on column simulation_db.migration.repaired is 'A person marked it as applied; undo is then learned from its down.';
+    comment on column simulation_db.migration.wrote is 'Until undo is written down: the tables of the system catalog that up wrote to; null: not known.';
     comment on column simulation_db.migration.mirrored is 'The row of this version in supabase_migrations.schema_migrations is ours.';
 
-    create table simulation_db.snapshot (
-        only_one    boolean primary key default true check (only_one),
-        catalog     jsonb not null,
-        tables      jsonb not null,
-        fingerprint text,
-        taken_at    timestamptz not null default now()
-    );
-    comment on table simulation_db.snapshot is 'The catalog after the last change: what the next one is compared with.';
-    comment on column simulation_db.snapshot.tables is 'Tables and their columns by their numbers inside the server, which outlive a change of name.';
-    comment on column simulation_db.snapshot.fingerprint is 'simulation_db.fingerprint() at that time: while it is the same, so is the catalog.';
+    ${createSnapshot}
 
     create table simulation_db.history (
         id          bigint generated always as identity primary key,
@@ -185,9 +179,18 @@ export async function readClaim(client: pg.Client): Promise<string | undefined> 
     return rows[0]?.stack;
 }
 
-/** Writes an applied migration. What up said it found is read from the session's setting. */
-export async function addToLedger(client: pg.Client, migration: Migration, how: Circumstances): Promise<void> {
-    await addRow(client, migration, how);
+/**
+ * Writes an applied migration. What up said it found is read from the session's setting.
+ *
+ * @param upInside whether up ran in the transaction under way: then the server knows what it wrote to
+ */
+export async function addToLedger(
+    client: pg.Client,
+    migration: Migration,
+    how: Circumstances,
+    upInside: boolean,
+): Promise<void> {
+    await addRow(client, migration, how, upInside);
     await addToHistory(client, "up", migration, how);
 }
 
@@ -244,13 +247,19 @@ export async function removeRepairFromLedger(
     await addEvent(client, "repair reverted", { version, slug, upHash, downHash, verifyHash, stack, detail });
 }
 
-async function addRow(client: pg.Client, migration: Migration, { durationMs = 0, stack, say }: Circumstances) {
+async function addRow(
+    client: pg.Client,
+    migration: Migration,
+    { durationMs = 0, stack, say }: Circumstances,
+    upInside = false,
+): Promise<void> {
     const mirrored = await mirror(client, migration, say);
     await client
         .query(
             `insert into simulation_db.migration
-             (version, slug, up_hash, down_hash, verify_hash, up_sql, down_sql, verify_sql, found, duration_ms, stack, mirrored)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, nullif(current_setting('simulation_db.found', true), '')::jsonb, $9, $10, $11)`,
+             (version, slug, up_hash, down_hash, verify_hash, up_sql, down_sql, verify_sql, found, duration_ms, stack, mirrored, wrote)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, nullif(current_setting('simulation_db.found', true), '')::jsonb, $9, $10, $11,
+             case when $12 then simulation_db.written() end)`,
             [
                 migration.version,
                 migration.slug,
@@ -261,6 +270,7 @@ async function addRow(client: pg.Client, migration: Migration, { durationMs = 0,
                 durationMs,
                 stack,
                 mirrored,
+                upInside,
             ],
         )
         .catch((error: pg.DatabaseError) => {

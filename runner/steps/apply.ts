@@ -98,11 +98,8 @@ async function applyInTransaction(
         await inTransaction(client, directives, settings, async () => {
             await runFile(client, migration.up, fileName(migration, "up"));
             await runFile(client, migration.verify, fileName(migration, "verify"));
-            await addToLedger(client, migration, {
-                durationMs: Math.round(performance.now() - started),
-                stack: settings.stack,
-                say,
-            });
+            const durationMs = Math.round(performance.now() - started);
+            await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, true);
         });
     });
 }

@@ -1,5 +1,5 @@
-import { readInverse, writeUndo } from "../catalog/inverse.ts";
-import { keepUndone, requireUndone, takeSnapshot } from "../catalog/undo.ts";
+import { noTables, readInverse, writeUndo } from "../catalog/inverse.ts";
+import { requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import type { Directives } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, hashOf, label, type Migration } from "../migration/migration.ts";
@@ -91,7 +91,7 @@ export async function finishUp(
     await withRetries(settings.retryForMs, say, () =>
         inTransaction(client, directives, settings, async () => {
             await runFile(client, migration.verify, fileName(migration, "verify"));
-            await addToLedger(client, migration, { durationMs, stack: settings.stack, say });
+            await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, false);
             await client.query("delete from simulation_db.unfinished");
         }),
     );
@@ -106,15 +106,13 @@ export async function finishDown(
     say: (line: string) => void,
 ): Promise<void> {
     const { client, settings } = session;
-    const undone = await inTransaction(client, {}, settings, async () => {
-        // Nobody saw its up: what down did is taken for the opposite of it.
-        if (repaired) await writeUndo(client, migration.version, await readInverse(client));
-        const undone = await requireUndone(client, migration, false);
+    await inTransaction(client, {}, settings, async () => {
+        // Nobody saw its up: what down did is taken for the opposite of it. Its statements touch indexes and constraints.
+        if (repaired) await writeUndo(client, migration.version, await readInverse(client, noTables));
+        await requireUndone(client, migration, false);
         await removeFromLedger(client, migration, { durationMs, stack: settings.stack, say });
         await client.query("delete from simulation_db.unfinished");
-        return undone;
     });
-    await withRetries(settings.retryForMs, say, () => keepUndone(client, undone));
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Outcome } from "./apply.ts";
 import { keepRows } from "../archive/keep.ts";
-import { keepUndone, recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
+import { planComparison } from "../catalog/catalog.ts";
+import { recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
 import { type Directives, readDirectives } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
@@ -43,6 +44,7 @@ export async function rollBack(
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
         await again(() => takeSnapshot(session.client));
+        await planComparison(session.client);
         await rollBackInTransaction(session, migration, row, directives, say);
     } else {
         await runStatements(session, migration, "down", directives, say);
@@ -80,25 +82,23 @@ async function rollBackInTransaction(
     directives: Directives,
     say: (line: string) => void,
 ): Promise<void> {
-    const undone = await withRetries(settings.retryForMs, say, async () => {
+    await withRetries(settings.retryForMs, say, async () => {
         const started = performance.now();
-        return await inTransaction(client, directives, settings, async () => {
+        await inTransaction(client, directives, settings, async () => {
             await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
             if (row.repaired) await learnUndo({ client, settings }, migration);
             const kept = await keepRows(client, migration, settings);
             await runFile(client, migration.down, fileName(migration, "down"));
             await client.query("reset role");
-            const undone = await requireUndone(client, migration);
+            await requireUndone(client, migration);
             if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
             await removeFromLedger(client, migration, {
                 durationMs: Math.round(performance.now() - started),
                 stack: settings.stack,
                 say,
             });
-            return undone;
         });
     });
-    await withRetries(settings.retryForMs, say, () => keepUndone(client, undone));
 }
 
 function requireNewest(migration: Migration, applied: readonly LedgerRow[]): void {

@@ -1,5 +1,5 @@
 import { keepRows } from "../archive/keep.ts";
-import { readInverse, writeUndo } from "../catalog/inverse.ts";
+import { readInverse, readTables, writeUndo } from "../catalog/inverse.ts";
 import { fileName, type Migration } from "../migration/migration.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
@@ -15,9 +15,10 @@ export async function learnUndo(
 ): Promise<void> {
     await client.query("savepoint before_trial");
     await keepRows(client, migration, settings);
+    const before = await readTables(client);
     await runFile(client, migration.down, fileName(migration, "down"));
     await client.query("reset role");
-    const undo = await readInverse(client);
+    const undo = await readInverse(client, before);
     await client.query("rollback to savepoint before_trial");
     await writeUndo(client, migration.version, undo);
 }

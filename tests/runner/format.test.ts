@@ -75,7 +75,7 @@ async function shapeOf(client: pg.Client): Promise<string[]> {
         select concat_ws(' ', attrelid::regclass, attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
                    pg_get_expr(adbin, adrelid), col_description(attrelid, attnum)) as line
         from pg_attribute join pg_class c on c.oid = attrelid left join pg_attrdef on adrelid = attrelid and adnum = attnum
-        where relnamespace in (select oid from ours) and attnum > 0 and relkind = 'r'
+        where relnamespace in (select oid from ours) and attnum > 0 and not attisdropped and relkind = 'r'
         union all select concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) from pg_constraint
             where connamespace in (select oid from ours)
         union all select concat_ws(' ', oid::regclass, relacl, obj_description(oid, 'pg_class')) from pg_class
