@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encode, type Migration } from "../../runner/migration/migration.ts";
 
-/** A folder with migrations, each of which makes one table and one index. */
+/** A folder with migrations. */
 export interface MigrationFolder {
     /** Holds `sql/`. */
     readonly folder: string;
@@ -12,9 +12,10 @@ export interface MigrationFolder {
     remove(): Promise<void>;
 }
 
-export async function migrationFolder(count: number): Promise<MigrationFolder> {
+/** @param given what is in it, or how many of {@link benchMigrations} */
+export async function migrationFolder(given: number | readonly Migration[]): Promise<MigrationFolder> {
     const folder = await mkdtemp(join(tmpdir(), "simulation-db-bench-"));
-    const migrations = Array.from({ length: count }, (_, index) => migration(index + 1));
+    const migrations = typeof given === "number" ? benchMigrations(given) : given;
     await mkdir(join(folder, "sql"));
     // A query without a row: nothing stands in the way.
     await writeFile(
@@ -33,6 +34,11 @@ export async function migrationFolder(count: number): Promise<MigrationFolder> {
         firstOnStdin: encode(first),
         remove: () => rm(folder, { recursive: true, force: true }),
     };
+}
+
+/** So many migrations, each of which makes one table and one index. */
+export function benchMigrations(count: number): Migration[] {
+    return Array.from({ length: count }, (_, index) => migration(index + 1));
 }
 
 function migration(number: number): Migration {

@@ -75,6 +75,11 @@ export function row(
     };
 }
 
+/** What each of so many migrations adds to a run without them, round by round. */
+export function perMigration(samples: readonly number[], without: readonly number[], count: number): number[] {
+    return samples.map((sample, index) => (sample - (without[index] ?? Number.NaN)) / count);
+}
+
 /** @throws Error when there is no sample */
 export function spreadOf(samples: readonly number[]): Spread {
     const sorted = samples.toSorted((a, b) => a - b);

@@ -1,0 +1,74 @@
+import type { Benchmark } from "./support/benchmark.ts";
+import { benchStack } from "./support/benchStack.ts";
+import { inRounds } from "./support/rounds.ts";
+import { atMostTimes, perMigration, row } from "./support/row.ts";
+
+/** Those of which the cost of one migration is compared with that of {@link few}. */
+const sizes = [1, 100, 400];
+const quickSizes = [1, 40];
+const few = 10;
+
+/** Milliseconds of one stack. */
+interface Times {
+    readonly up: number;
+    /** Of one migration that came later. */
+    readonly oneMore: number;
+}
+
+const fromEmpty = (size: number) => `${size} migrations, from empty`;
+const each = (size: number) => `${fromEmpty(size)}: each`;
+const onTop = (size: number) => `1 new on top of ${size}`;
+
+export const benchmark: Benchmark = {
+    about: "An up of the stack with 1 to 400 migrations, and with one more.",
+    minutes: { full: 20, quick: 3 },
+
+    async measure({ quick, say }) {
+        const all = [0, few, ...(quick ? quickSizes : sizes)].toSorted((one, other) => one - other);
+        let postgresql = "";
+        const rounds = await inRounds(
+            quick ? 1 : 3,
+            new Map(
+                all.map(size => [
+                    fromEmpty(size),
+                    async (): Promise<Times> => {
+                        const stack = await benchStack();
+                        try {
+                            ({ postgresql } = stack);
+                            await stack.declare(size);
+                            const up = await stack.timed("up");
+                            await stack.declare(size + 1);
+                            return { up, oneMore: await stack.timed("up") };
+                        } finally {
+                            await stack.remove();
+                        }
+                    },
+                ]),
+            ),
+            say,
+        );
+        const of = (size: number, which: keyof Times) => (rounds.get(fromEmpty(size)) ?? []).map(time => time[which]);
+        const eachOf = (size: number) => perMigration(of(size, "up"), of(0, "up"), size);
+        const large = all.filter(size => size > few);
+        return {
+            versions: { postgresql },
+            rows: [
+                ...all.map(size => row(fromEmpty(size), "ms", of(size, "up"))),
+                row(each(few), "ms", eachOf(few)),
+                ...large.map(size =>
+                    row(each(size), "ms", eachOf(size), {
+                        against: { name: each(few), samples: eachOf(few) },
+                        aim: atMostTimes(1.3),
+                    }),
+                ),
+                row(onTop(few), "ms", of(few, "oneMore")),
+                ...large.map(size =>
+                    row(onTop(size), "ms", of(size, "oneMore"), {
+                        against: { name: onTop(few), samples: of(few, "oneMore") },
+                        aim: atMostTimes(1.5),
+                    }),
+                ),
+            ],
+        };
+    },
+};

@@ -1,0 +1,106 @@
+import pg from "pg";
+import { migrationFolder } from "./runner/folder.ts";
+import { keptRows, type RowCase, rowCases } from "./rollback/cases.ts";
+import { longestWait } from "./rollback/reader.ts";
+import type { Benchmark } from "./support/benchmark.ts";
+import { type Environment, projectCopies } from "./support/copies.ts";
+import { addTables, clientConfig } from "./support/database.ts";
+import { runNode, runnerMain } from "./support/node.ts";
+import { inRounds } from "./support/rounds.ts";
+import { atMost, atMostTimes, row } from "./support/row.ts";
+import { timed } from "./support/timed.ts";
+
+/** The runner's lock timeout: nobody else waits longer behind one of its statements, in milliseconds. */
+const lockTimeoutMs = 300;
+
+/** Milliseconds of one round. */
+interface Times {
+    readonly floor: number;
+    readonly down: number;
+    readonly up: number;
+}
+
+const copied = (what: string) => `create table as of the rows: ${what}`;
+const down = (what: string) => `down, rows archived: ${what}`;
+const up = (what: string) => `up again, rows put back: ${what}`;
+const waiting = (tables: number) => `longest wait of a reader of the table that down changes, ${tables} more tables`;
+
+export const benchmark: Benchmark = {
+    about: "A rollback with a million rows to keep, the way back, and who waits meanwhile.",
+    minutes: { full: 8, quick: 1 },
+
+    async measure({ quick, say }) {
+        const count = quick ? 100_000 : 1_000_000;
+        const tables = [50, 500];
+        const copies = await projectCopies({ max_wal_size: "8GB", checkpoint_timeout: "1h" }, async () => {});
+        try {
+            const there = await inRounds(
+                3,
+                new Map(
+                    rowCases.map(one => [
+                        one.what,
+                        () => copies.onCopy(environment => thereAndBack(one, count, environment)),
+                    ]),
+                ),
+                say,
+            );
+            const waits = await inRounds(
+                quick ? 1 : 3,
+                new Map(
+                    tables.map(more => [
+                        waiting(more),
+                        () =>
+                            copies.onCopy(async environment => {
+                                await addTables(environment, more);
+                                return await longestWait(environment);
+                            }),
+                    ]),
+                ),
+                say,
+            );
+            return {
+                versions: { postgresql: copies.version, rows: String(count) },
+                rows: [
+                    ...rowCases.flatMap(({ what }) => {
+                        const samples = (which: keyof Times) => (there.get(what) ?? []).map(times => times[which]);
+                        const against = { name: copied(what), samples: samples("floor") };
+                        return [
+                            row(copied(what), "ms", samples("floor")),
+                            row(down(what), "ms", samples("down"), { against, aim: atMostTimes(2) }),
+                            row(up(what), "ms", samples("up"), { against, aim: atMostTimes(2) }),
+                        ];
+                    }),
+                    ...tables.map(more =>
+                        row(waiting(more), "ms", waits.get(waiting(more)) ?? [], { aim: atMost(lockTimeoutMs, "ms") }),
+                    ),
+                ],
+            };
+        } finally {
+            await copies.stop();
+        }
+    },
+};
+
+async function thereAndBack(one: RowCase, count: number, environment: Environment): Promise<Times> {
+    const folder = await migrationFolder([one.migration]);
+    const migrate = (...args: string[]) =>
+        runNode([runnerMain, "migrate", ...args], { cwd: folder.folder, env: environment });
+    const admin = new pg.Client(clientConfig(environment));
+    await admin.connect();
+    try {
+        await admin.query(one.before);
+        await migrate("up");
+        await admin.query(one.fill, [count]);
+        await admin.query("vacuum analyze");
+        const before = await keptRows(admin, one);
+        const floor = await timed(() => admin.query(`create table public.floor as ${one.kept}`));
+        await admin.query("drop table public.floor");
+        const { tookMs: downMs } = await migrate("down");
+        const { tookMs: upMs } = await migrate("up");
+        if ((await keptRows(admin, one)) !== before) throw new Error(`${one.what}: the rows are not what they were`);
+        return { floor, down: downMs, up: upMs };
+    } finally {
+        await admin.end();
+        await folder.remove();
+    }
+}

@@ -1,0 +1,83 @@
+import { migrationFiles, smallPlan } from "../../tests/stack/smallPlan.ts";
+import { type StackProject, stackProject } from "../../tests/support/stackProject.ts";
+import { stackTarget } from "../../tests/support/stackTarget.ts";
+import { timed } from "./timed.ts";
+
+/** The engine with hundreds of migrations takes minutes, in milliseconds. */
+const stepLimit = 1_800_000;
+
+/**
+ * The stack itself, run by the real engine on a server of its own, with as many migrations as are asked for: three that
+ * its grants and its bucket stand on, and others that make one table each.
+ */
+export interface BenchStack {
+    readonly project: StackProject;
+    /** The server, for the report. */
+    readonly postgresql: string;
+    /** From now on there are so many migrations more than the three. */
+    declare(more: number): Promise<void>;
+    /**
+     * Runs the engine to its end; what the stack made stays. Before an up comes a preview, which is not counted: what that
+     * has tried out, the up takes over.
+     *
+     * @returns milliseconds
+     */
+    timed(verb: "up" | "destroy"): Promise<number>;
+    remove(): Promise<void>;
+}
+
+/** Makes a stack of which nothing is applied; it has been previewed once, so that no run pays for what is done once. */
+export async function benchStack(): Promise<BenchStack> {
+    const target = await stackTarget({ major: 15 });
+    try {
+        const project = await stackProject({ environment: target.environment, sql: smallPlan });
+        project.stepLimit = stepLimit;
+        const remove = async () => {
+            await project.remove();
+            await target.stop();
+        };
+        try {
+            await project.newStack("bench", { databaseHost: "embedded", storageUrl: "embedded", backup: "off" });
+            await project.must("preview");
+            const { rows } = await target.admin.query<{ server_version: string }>("show server_version");
+            return {
+                project,
+                postgresql: rows[0]?.server_version ?? "unknown",
+                declare: more => project.useSql({ ...smallPlan, ...tableMigrations(more) }),
+                async timed(verb) {
+                    if (verb === "up") await project.must("preview");
+                    return await timed(() => project.must(verb, "--yes", "--skip-preview"));
+                },
+                remove,
+            };
+        } catch (error) {
+            await project.remove();
+            throw error;
+        }
+    } catch (error) {
+        await target.stop();
+        throw error;
+    }
+}
+
+function tableMigrations(count: number): Record<string, string> {
+    const all = Array.from({ length: count }, (_, index) => {
+        const version = String(index + 4).padStart(4, "0");
+        const table = `public.bench_${version}`;
+        return migrationFiles(`${version}_bench`, {
+            up: `-- Makes ${table}.
+create table ${table} (
+    id   bigint generated always as identity primary key,
+    name text not null,
+    size integer
+);
+create index bench_${version}_size on ${table} (size);
+alter table ${table} enable row level security;
+revoke all on table ${table} from public, anon, authenticated, service_role;
+`,
+            down: `-- The rows are lost.\ndrop table ${table};\n`,
+            verify: `select id, name, size from ${table} limit 0;\n`,
+        });
+    });
+    return Object.assign({}, ...all) as Record<string, string>;
+}
