@@ -11,7 +11,7 @@ import { archivesOf } from "./archives.ts";
 import { takeCatalog } from "./catalog.ts";
 import type { Archived, Catalog, Reversal, StatementObservation, Trial } from "./observation.ts";
 import { observeFile, observeWork, runApart, type Stage, TrialFailed } from "./run.ts";
-import { readState, type State } from "./state.ts";
+import { committed, readState, type State } from "./state.ts";
 import { applyUp } from "./up.ts";
 
 /** Ends a transaction that was only to be looked at. */
@@ -124,7 +124,7 @@ async function runDown(
         await finish(faults);
         return faults;
     });
-    stage.now = end ?? (await readState(client));
+    stage.now = end ? committed(end) : await readState(client);
     return faults;
 }
 

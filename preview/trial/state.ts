@@ -131,6 +131,11 @@ export async function readNext(client: pg.Client, before: State): Promise<State>
     return { rows: all, relations: named(all, schemas), locks };
 }
 
+/** The same when its transaction has ended: what it locked is free. */
+export function committed(state: State): State {
+    return { ...state, locks: new Map() };
+}
+
 function named(rows: ReadonlyMap<number, Row>, schemas: Readonly<Record<string, string>>): Map<number, Relation> {
     const nameOf = ({ schema, name }: Row) => `${schemas[schema]}.${name}`;
     const relations = new Map<number, Relation>();

@@ -8,7 +8,7 @@ import { archivesOf } from "./archives.ts";
 import { afterUp } from "./catalog.ts";
 import { tryReversal } from "./down.ts";
 import type { Catalog, StatementObservation, Trial } from "./observation.ts";
-import { readState } from "./state.ts";
+import { committed, readState } from "./state.ts";
 import { observeFile, runApart, runQuietly, type Stage, TrialFailed } from "./run.ts";
 
 /**
@@ -50,7 +50,7 @@ export async function applyUp(stage: Stage, migration: Migration, statements: St
         await addToLedger(client, migration, how, directives.transactional);
         return after;
     });
-    stage.now = end ?? (await readState(client));
+    stage.now = end ? committed(end) : await readState(client);
     await freshSession(session);
     await recordUndo(client, migration.version);
 }

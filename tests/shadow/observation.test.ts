@@ -166,6 +166,18 @@ for (const major of majors) {
             ]);
         });
 
+        it("each migration takes its own locks: those of the one before it ended with its transaction", async () => {
+            const rehearsal = await rehearsePending(project, {
+                "0001_first": up("create index on public.people (name);")["0001_change"],
+                "0002_second": up("create index on public.people (updated_at);")["0001_change"],
+                "0003_third": up("alter table public.people add column age integer;")["0001_change"],
+            });
+            assert.deepEqual(
+                rehearsal.up.map(({ statements }) => statements.map(locksOf)),
+                [[["public.people ShareLock"]], [["public.people ShareLock"]], [["public.people AccessExclusiveLock"]]],
+            );
+        });
+
         it("a migration without a transaction is run and marked as not observed", async () => {
             const trial = onlyTrial(
                 await rehearsePending(project, {
