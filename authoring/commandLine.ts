@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { CheckOptions } from "./check/command.ts";
 import type { NewOptions } from "./commands.ts";
 
 /** What an author of migrations types, with its help; `npm run` hands it on. */
@@ -16,6 +17,22 @@ commandLine
     )
     .action((slug: string | undefined, options: NewOptions) =>
         commands().then(each => each.makeMigration(slug, options)),
+    );
+
+commandLine
+    .command("check:sql")
+    .description(
+        "find out all that can be known of migrations: conventions, PostgreSQL's errors, locks, losses, the way back",
+    )
+    .argument("[names...]", "which; else those that git has in another form than the main branch, or that are pending")
+    .option(
+        "--target",
+        "what is pending on the database of the shell's PG variables, with its sizes; --stack sets them",
+    )
+    .option("--watch", "check again at each change of sql/")
+    .option("--json", "for programs")
+    .action((names: string[], options: CheckOptions) =>
+        import("./check/command.ts").then(({ checkSql }) => checkSql(names, options)),
     );
 
 // Loaded when a command runs, so that --help and a wrong argument answer at once.

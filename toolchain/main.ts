@@ -116,7 +116,12 @@ async function start(name: string): Promise<number> {
 }
 
 /** A program of this project on the database of a stack; the engine has no part in it. */
-async function program(script: string, name: string, args: readonly string[]): Promise<number> {
+async function program(
+    script: string,
+    name: string,
+    args: readonly string[],
+    more: Readonly<Record<string, string>> = {},
+): Promise<number> {
     const stack = readStackFile(root, name);
     const ambient = ambientFor(root, stack, process.env);
     useLocalFolder();
@@ -127,16 +132,28 @@ async function program(script: string, name: string, args: readonly string[]): P
         ...variablesOf(root, stack, { cli: undefined, server, env: ambient }),
         // For `check`, which signs in as users that it makes up.
         ...(server ? { SUPABASE_JWT_SECRET: server.jwtSecret, SUPABASE_ANON_KEY: server.anonKey } : {}),
+        ...more,
     };
     return await runForeground(process.execPath, [join(root, script), ...args], { cwd: root, env });
 }
 
 /** A program for authors: it needs no stack. */
-async function author(verb: string, args: readonly string[]): Promise<number> {
+async function author(verb: string, args: readonly string[], more: Record<string, string> = {}): Promise<number> {
     return await runForeground(process.execPath, [join(root, "authoring/main.ts"), verb, ...args], {
         cwd: root,
-        env: process.env,
+        env: { ...process.env, ...more },
     });
+}
+
+/** Against the database of a stack that is named, else against an embedded PostgreSQL of its own, as `dev` has it. */
+async function checkSql(name: string | undefined, args: readonly string[]): Promise<number> {
+    const { major, shape, values } = readStackFile(root, name ?? "dev");
+    const { gates, maxLockMs, requireVerified, drift } = values;
+    const exposedSchemas = values.exposedSchemas.split(",");
+    const review = { gates, maxLockMs, exposedSchemas, requireVerified, drift };
+    const settings = { SIMULATION_DB_CHECK_SETTINGS: JSON.stringify({ major, shape, review }) };
+    if (name === undefined) return await author("check:sql", args, settings);
+    return await program("authoring/main.ts", name, ["check:sql", "--target", ...args], settings);
 }
 
 async function destroy(name: string, args: readonly string[]): Promise<number> {
@@ -209,6 +226,16 @@ for (const [verb, description] of [
 passing(
     command("new", "make the files of the next migration", (_stack, args) => author("new", args)),
     "node authoring/main.ts new",
+);
+passing(
+    commandLine
+        .command("check:sql")
+        .description("find out all that can be known of migrations, on an embedded PostgreSQL or a stack's target")
+        .option("-s, --stack <stack>", "what is pending there, with the sizes of its tables")
+        .action(async ({ stack }: { stack?: string }, self: Command) => {
+            process.exitCode = await checkSql(stack, self.args);
+        }),
+    "node authoring/main.ts check:sql",
 );
 command("env", "print what plain pulumi and psql need, for eval", env);
 

@@ -49,6 +49,7 @@ function requireSlug(slug: string): void {
 export function nextSteps(made: Named): string[] {
     const steps = [
         [`edit ${fileName(made, "up")}`, "what it does; the rules are in sql/CONVENTIONS.md"],
+        ["npm run check:sql", "what can be known of it before anybody sees it"],
         ["npm run preview", "what it would do to the database"],
     ] as const;
     const width = Math.max(...steps.map(([step]) => step.length));

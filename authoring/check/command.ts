@@ -1,0 +1,133 @@
+import { connect } from "../../runner/database/connection.ts";
+import { inWords } from "../../runner/database/sqlError.ts";
+import { compareChain } from "../../runner/ledger/chain.ts";
+import { readLedger, readTexts } from "../../runner/ledger/ledger.ts";
+import { label, type Migration } from "../../runner/migration/migration.ts";
+import { readMigrations } from "../../runner/migration/migrationFolder.ts";
+import { explain } from "../../runner/userError.ts";
+import { findNamed } from "../folder/folder.ts";
+import { openGround, type Ground } from "../ground/ground.ts";
+import { type Case, check } from "./check.ts";
+import { chooseWithoutTarget } from "./chosen.ts";
+import { readCheckSettings } from "./settings.ts";
+import { onEachChange } from "./watch.ts";
+import { checkedText, verdictLines } from "./words.ts";
+
+export interface CheckOptions {
+    readonly target?: true;
+    readonly watch?: true;
+    readonly json?: true;
+}
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+/** `check:sql`: all that can be found out about migrations before anybody else sees them. */
+export async function checkSql(names: readonly string[], options: CheckOptions): Promise<void> {
+    const grounds = new Grounds();
+    try {
+        if (!options.watch) {
+            if ((await once(names, options, grounds)) > 0) process.exitCode = 1;
+            return;
+        }
+        await onEachChange("sql", async () => {
+            await once(names, options, grounds).catch((error: unknown) => say(explain(inWords(error))));
+            say("\nwaiting for a change of sql/ (Ctrl-C ends it) …");
+        });
+    } finally {
+        await grounds.end();
+    }
+}
+
+/** @returns how many findings stop it */
+async function once(names: readonly string[], { target, json }: CheckOptions, grounds: Grounds): Promise<number> {
+    const started = performance.now();
+    const migrations = await readMigrations("sql");
+    const found = target ? await ofTarget(migrations, names) : await ofGround(migrations, names, grounds);
+    if (found.asked.length === 0 && found.toRollBack.length === 0) {
+        print("no migration is pending: there is nothing to check");
+        return 0;
+    }
+    const checked = await check(found);
+    if (json) {
+        const breaches = Object.fromEntries(checked.breaches);
+        print(JSON.stringify({ stops: checked.stops, breaches, report: checked.report }, undefined, 2));
+        return checked.stops;
+    }
+    for (const line of checkedText(checked, found.asked)) print(line);
+    for (const line of verdictLines(checked, found.asked, found.where, (performance.now() - started) / 1000))
+        print(line);
+    return checked.stops;
+}
+
+type Found = Case & { readonly where: string };
+
+async function ofTarget(migrations: readonly Migration[], names: readonly string[]): Promise<Found> {
+    const { env } = process;
+    const client = await connect(env, "check");
+    try {
+        await client.query("set default_transaction_read_only = on");
+        const { pending, removed } = compareChain(migrations, await readLedger(client));
+        const versions = removed.map(({ version }) => version);
+        const texts = await readTexts(client);
+        const wanted = names.map(name => label(findNamed(pending, name)));
+        const asked = wanted.length === 0 ? pending : pending.filter(each => wanted.includes(label(each)));
+        const stack = env.SIMULATION_DB_STACK ?? "shell";
+        return {
+            stack,
+            environment: env,
+            isTarget: true,
+            pending: upTo(pending, asked),
+            toRollBack: texts.filter(({ version }) => versions.includes(version)).reverse(),
+            asked,
+            settings: readCheckSettings(env),
+            say,
+            where: `tried on a shadow of ${stack}`,
+        };
+    } finally {
+        await client.end();
+    }
+}
+
+async function ofGround(migrations: readonly Migration[], names: readonly string[], grounds: Grounds): Promise<Found> {
+    const settings = readCheckSettings(process.env);
+    const { migrations: asked, because } = await chooseWithoutTarget(migrations, names, process.cwd());
+    const [first] = asked;
+    const earlier = migrations.filter(({ version }) => first !== undefined && version < first.version);
+    if (first)
+        say(`checking ${asked.length > 3 ? `${asked.length} migrations` : asked.map(label).join(", ")} (${because})`);
+    return {
+        stack: "sql",
+        environment: first ? (await grounds.open({ ...settings, earlier, say })).environment : {},
+        isTarget: false,
+        pending: upTo(migrations, asked).slice(earlier.length),
+        toRollBack: [],
+        asked,
+        settings,
+        say,
+        where: `tried on PostgreSQL ${settings.major} without rows`,
+    };
+}
+
+function upTo(migrations: readonly Migration[], asked: readonly Migration[]): Migration[] {
+    const last = asked.at(-1);
+    return migrations.filter(({ version }) => last !== undefined && version <= last.version);
+}
+
+/** The ground of the check before, as long as the same migrations come before what is checked. */
+class Grounds {
+    #open: { readonly key: string; readonly ground: Ground } | undefined;
+
+    async open(options: Parameters<typeof openGround>[0]): Promise<Ground> {
+        const key = JSON.stringify([options.major, options.shape, options.earlier]);
+        if (this.#open?.key === key) return this.#open.ground;
+        await this.end();
+        this.#open = { key, ground: await openGround(options) };
+        return this.#open.ground;
+    }
+
+    async end(): Promise<void> {
+        await this.#open?.ground.end();
+        this.#open = undefined;
+    }
+}

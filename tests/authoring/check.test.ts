@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+
+const root = dirname(dirname(import.meta.dirname));
+
+type Trio = Readonly<Record<"up" | "down" | "verify", string>>;
+
+const sound: Trio = {
+    up: "-- Keeps notes.\ncreate schema notes;\ncomment on schema notes is 'Notes.';\n",
+    down: "-- Loses nothing.\ndrop schema notes;\n",
+    verify: "-- The schema is there.\nselect 'notes'::regnamespace;\n",
+};
+const dropping: Trio = {
+    up: "-- Drops the name of organizations.\nalter table public.organizations drop column name;\n",
+    down: "-- The names are lost.\nalter table public.organizations add column name text;\n",
+    verify: "-- Looks at nothing.\nselect 1;\n",
+};
+
+describe("npm run check:sql", function () {
+    this.timeout(600_000);
+    let folder: string;
+    beforeEach(async () => {
+        folder = await mkdtemp(join(tmpdir(), "simulation-db-check-"));
+        await mkdir(join(folder, "sql"));
+    });
+    afterEach(() => rm(folder, { recursive: true, force: true }));
+
+    async function have(name: string, trio: Trio): Promise<void> {
+        await mkdir(join(folder, "sql", name), { recursive: true });
+        for (const [part, text] of Object.entries(trio))
+            await writeFile(join(folder, "sql", name, `${part}.sql`), text);
+    }
+
+    function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+        const child = spawn(process.execPath, [join(root, "authoring/main.ts"), "check:sql", ...args], {
+            cwd: folder,
+            env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+            stdio: ["ignore", "pipe", "pipe"],
+        });
+        let printed = "";
+        child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
+        child.stderr.setEncoding("utf8").on("data", (text: string) => (printed += text));
+        const ended = new Promise<number | null>(resolve => void child.once("close", resolve));
+        return { child, ended, printed: () => printed };
+    }
+
+    async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
+        const { ended, printed } = start(args);
+        return { code: await ended, output: printed() };
+    }
+
+    const on = (major: 15 | 17) => ({
+        SIMULATION_DB_CHECK_SETTINGS: JSON.stringify({
+            major,
+            shape: { defaultPrivileges: "open", simulationRuns: "bare" },
+            review: {
+                gates: "default",
+                maxLockMs: 2000,
+                exposedSchemas: [],
+                requireVerified: false,
+                drift: "warn",
+            },
+        }),
+    });
+
+    for (const major of [15, 17] as const) {
+        it(`lets a sound migration pass, and stops one that loses data or would not run, on PostgreSQL ${major}`, async () => {
+            const check = async () => {
+                const { ended, printed } = start([], on(major));
+                return { code: await ended, output: printed() };
+            };
+            await have("0001_notes", sound);
+            const good = await check();
+            assert.equal(good.code, 0, good.output);
+            assert.match(
+                good.output,
+                new RegExp(`0001_notes: nothing stops it \\(tried on PostgreSQL ${major} without rows`),
+            );
+            assert.match(good.output, /back: down restores the catalog exactly/);
+
+            await have("0002_drop", dropping);
+            const losing = await check();
+            assert.equal(losing.code, 1);
+            assert.match(losing.output, /STOP destructive {2}public\.organizations\.name: goes with its values/);
+            assert.match(losing.output, /STOP irreversible/);
+
+            await have("0002_drop", {
+                ...dropping,
+                up: "-- Drops it.\n\nalter table public.organizations\n    drop column nom;\n",
+            });
+            const refused = await check();
+            assert.equal(refused.code, 1);
+            assert.match(refused.output, /PostgreSQL refuses it: column "nom"\s+of relation/);
+            assert.match(refused.output, /\[migration-fails, sql\/0002_drop\/up\.sql:3\]/);
+        });
+    }
+
+    it("names what breaks a convention by file and line, and is stopped by it", async () => {
+        await have("0001_notes", { ...sound, down: "-- Loses nothing.\ndrop schema if exists notes;\n" });
+        const { code, output } = await run();
+        assert.equal(code, 1);
+        assert.match(output, /^sql\/0001_notes\/down\.sql:2: "if exists"/m);
+        assert.match(output, /STOPPED by 1 finding /);
+    });
+
+    it("passes what the migration says a reason for", async () => {
+        await have("0001_drop", {
+            ...dropping,
+            up: `-- allow-destructive: nobody reads it\n-- irreversible: it is gone\n${dropping.up}`,
+            down: "-- There is no way back.\n",
+        });
+        const { code, output } = await run();
+        assert.equal(code, 0, output);
+        assert.match(output, /allowed: nobody reads it/);
+    });
+
+    it("refuses two migrations of one number before it starts anything", async () => {
+        await have("0001_notes", sound);
+        await have("0001_drop", dropping);
+        const { code, output } = await run();
+        assert.equal(code, 1);
+        assert.match(output, /version 0001 stands twice/);
+    });
+
+    it("checks those that git has in another form, those that are named, and else the newest", async () => {
+        const git = (...args: string[]) =>
+            execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b.c", ...args], { cwd: folder });
+        await have("0001_notes", sound);
+        await have("0002_more", {
+            ...sound,
+            up: sound.up.replaceAll("schema notes", "schema more"),
+            down: "-- Nothing.\ndrop schema more;\n",
+        });
+        git("init", "--quiet");
+        git("add", ".");
+        git("commit", "--quiet", "--message", "first");
+        assert.match((await run()).output, /^checking 0002_more \(the newest: none is changed\)/m);
+        assert.match((await run("notes")).output, /^checking 0001_notes \(named\)/m);
+        await have("0001_notes", { ...sound, verify: "-- It is there.\nselect 'notes'::regnamespace;\n" });
+        assert.match((await run()).output, /^checking 0001_notes \(not as in the last commit\)/m);
+    });
+
+    it("prints all of it as JSON for programs", async () => {
+        await have("0001_drop", dropping);
+        const { ended, printed } = start(["--json", "0001"]);
+        assert.equal(await ended, 1);
+        const { report, stops } = JSON.parse(printed().slice(printed().indexOf("\n{")));
+        const codes = report.pending[0].findings.map(({ code }: { code: string }) => code);
+        assert.ok(codes.includes("column-lost"), codes.join());
+        assert.ok(stops >= 2);
+    });
+
+    it("checks again at each save with --watch, and goes on after a mistake", async () => {
+        await have("0001_notes", sound);
+        const { child, ended, printed } = start(["--watch"]);
+        const waiting = async (times: number) => {
+            const deadline = Date.now() + 120_000;
+            while (printed().split("waiting for a change").length <= times) {
+                if (Date.now() > deadline) throw new Error(printed());
+                await new Promise(resolve => setTimeout(resolve, 50));
+            }
+        };
+        try {
+            await waiting(1);
+            await have("0001_notes", { ...sound, up: "create schem notes;\n" });
+            await waiting(2);
+            assert.match(printed(), /syntax error/);
+            await have("0001_notes", { ...sound, up: sound.up.replaceAll("notes", "diary") });
+            await waiting(3);
+            assert.match(printed(), /PostgreSQL refuses it/);
+        } finally {
+            child.kill("SIGINT");
+            await ended;
+        }
+    });
+
+    describe("with a target", () => {
+        let cluster: TestCluster;
+        let project: SqlProject;
+        before(async () => {
+            cluster = await testCluster({ major: 15 });
+            project = await sqlProject(cluster);
+        });
+        after(async () => {
+            await project.remove();
+            await cluster.stop();
+        });
+
+        it("checks what is pending there with the sizes of its tables, and changes nothing", async () => {
+            await project.client.query("create table public.runs (id bigint, note text)");
+            await project.client.query("insert into public.runs select n, 'x' from generate_series(1, 1000) as n");
+            await project.client.query("analyze public.runs");
+            await have("0001_drop", {
+                ...dropping,
+                up: "-- Drops the notes.\nalter table public.runs drop column note;\n",
+                down: "-- The notes are lost.\nalter table public.runs add column note text;\n",
+            });
+            const { ended, printed } = start(["--target"], project.environment);
+            assert.equal(await ended, 1);
+            assert.match(printed(), /public\.runs\.note: goes with its values \(about 1000\s+rows/);
+            const { rows } = await project.client.query("select to_regnamespace('simulation_db') as ledger");
+            assert.equal(rows[0].ledger, null);
+        });
+    });
+});
