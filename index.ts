@@ -21,30 +21,30 @@ const config = await orStop(() => readConfig());
 const { environment } = config;
 /** A run of the engine that changes things, after the preview that has shown them. */
 const doing = !pulumi.runtime.isDryRun();
+/** A preview may have a login of its own, which can write nothing: no input of a resource is different for it. */
+const previewUser = doing ? undefined : process.env.SIMULATION_DB_PREVIEW_USER;
+const reader = { ...process.env, ...environment, ...(previewUser ? { PGUSER: previewUser } : {}) };
 const migrations = await orStop(() => readMigrations("sql"));
 const preconditions = await readFile("sql/preconditions.sql", "utf8");
 
 // Before any resource: a target that is not ready is left as it is.
 const remembered = await readRemembered();
 const target = await orStop(() =>
-    readTarget(
-        { ...process.env, ...environment },
-        {
-            ...config,
-            pinned: config.databaseIdentity,
-            remembered,
-            migrations,
-            preconditions,
-            stackRoles: roleNames,
-            doing,
-        },
-    ),
+    readTarget(reader, {
+        ...config,
+        pinned: config.databaseIdentity,
+        remembered,
+        migrations,
+        preconditions,
+        stackRoles: roleNames,
+        doing,
+    }),
 );
 
 const prediction = await orStop(() =>
     predict({
         ...config,
-        environment: { ...process.env, ...environment },
+        environment: reader,
         target,
         stackRoles: roleNames,
         shadowUrl: process.env.SIMULATION_DB_SHADOW_URL ?? "",

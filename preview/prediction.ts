@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { previewLogin } from "../runner/applicationRoles.ts";
 import type { Environment } from "../runner/database/connection.ts";
 import { readBucketDrift } from "./drift/bucket.ts";
 import { driftOf } from "./drift/drift.ts";
@@ -47,9 +48,12 @@ export async function predict(options: PredictionOptions): Promise<Presentation>
         cacheFolder: join(folder, "cache"),
         say: options.say,
     });
-    if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look, stackRoles);
-    const catalogDrift = driftOf(rehearsal.look, await readSnapshot(environment), stackRoles);
-    const drift = { ...catalogDrift, changes: [...catalogDrift.changes, ...(await readBucketDrift(environment))] };
+    const knownRoles = [...stackRoles, previewLogin];
+    if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);
+    const catalogDrift = driftOf(rehearsal.look, await readSnapshot(environment), knownRoles);
+    const bucketDrift = await readBucketDrift(environment);
+    if (bucketDrift === undefined) options.say("the bucket's settings are not compared: this login may not read them");
+    const drift = { ...catalogDrift, changes: [...catalogDrift.changes, ...(bucketDrift ?? [])] };
     const presentation = await present({
         stack,
         rehearsal,
@@ -60,7 +64,7 @@ export async function predict(options: PredictionOptions): Promise<Presentation>
         gates: review,
         folder,
     });
-    if (!options.doing) await keepSeen(reportFolder(stack, folder), rehearsal.look, stackRoles);
+    if (!options.doing) await keepSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);
     return presentation;
 }
 

@@ -3,8 +3,8 @@ import { connect, type Environment } from "../../runner/database/connection.ts";
 import { isDenied } from "../../runner/database/sqlError.ts";
 import type { ObjectChange } from "../changes/change.ts";
 
-/** What somebody changed in the settings of the stack's bucket; nothing where this login may not look. */
-export async function readBucketDrift(environment: Environment): Promise<ObjectChange[]> {
+/** What somebody changed in the settings of the stack's bucket; undefined where this login may not look. */
+export async function readBucketDrift(environment: Environment): Promise<ObjectChange[] | undefined> {
     const client = await connect(environment, "preview");
     try {
         await client.query("set default_transaction_read_only = on");
@@ -13,7 +13,7 @@ export async function readBucketDrift(environment: Environment): Promise<ObjectC
         const details = lines.map(words => ({ sign: "~" as const, words }));
         return [{ sign: "~", object: "bucket of the datasets", summary: "", details, ddl: [] }];
     } catch (error) {
-        if (isDenied(error)) return [];
+        if (isDenied(error)) return undefined;
         throw error;
     } finally {
         await client.end().catch(() => {});

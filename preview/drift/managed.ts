@@ -45,6 +45,7 @@ function isAboutRole(key: string, role: string): boolean {
     return (
         key === `role ${role}` ||
         key.startsWith(`membership of ${role} in `) ||
+        key.startsWith(`settings of ${role} in `) ||
         key.endsWith(` in ${role}`) ||
         key === `comment on role ${role}`
     );
