@@ -23,7 +23,7 @@ export async function afterUp({ shadow }: Stage, version: string, before: Catalo
 export async function takeCatalog({ shadow }: Pick<Stage, "shadow">): Promise<Catalog> {
     await takeSnapshot(shadow.client);
     const { rows } = await shadow.client.query<{ key: string; definition: string }>(
-        "select key, value as definition from simulation_db.snapshot cross join lateral jsonb_each_text(catalog)",
+        "select key, definition from simulation_db.snapshot_entry",
     );
     return new Map(rows.filter(({ key }) => !shadow.isOwn(key)).map(({ key, definition }) => [key, definition]));
 }
