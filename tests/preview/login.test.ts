@@ -122,7 +122,7 @@ for (const major of [15, 17] as const) {
             );
             assert.deepEqual(
                 rows.map(({ may }) => may),
-                ["claim", "migration", "snapshot"].map(table => `select simulation_db.${table}`),
+                ["claim", "migration", "snapshot", "snapshot_entry"].map(table => `select simulation_db.${table}`),
             );
         });
 

@@ -51,7 +51,7 @@ export class Stage {
                 drop schema simulation_db_archive, public cascade;
                 create schema simulation_db_archive authorization postgres;
                 create schema public authorization postgres;
-                truncate simulation_db.migration, simulation_db.archive, simulation_db.snapshot, simulation_db.unfinished`);
+                truncate simulation_db.migration, simulation_db.archive, simulation_db.snapshot, simulation_db.snapshot_entry, simulation_db.snapshot_version, simulation_db.unfinished`);
         }
     }
 }
