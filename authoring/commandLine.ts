@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { CheckOptions } from "./check/command.ts";
 import type { NewOptions } from "./commands.ts";
+import type { ProposeOptions } from "./proposal/command.ts";
 
 /** What an author of migrations types, with its help; `npm run` hands it on. */
 export const commandLine = new Command("npm run")
@@ -33,6 +34,15 @@ commandLine
     .option("--json", "for programs")
     .action((names: string[], options: CheckOptions) =>
         import("./check/command.ts").then(({ checkSql }) => checkSql(names, options)),
+    );
+
+commandLine
+    .command("propose-down")
+    .description("fill down.sql and verify.sql of a migration of which only up.sql is written, and try all three")
+    .argument("[name]", "which one; else the newest")
+    .option("--force", "also over what is written there")
+    .action((name: string | undefined, options: ProposeOptions) =>
+        import("./proposal/command.ts").then(({ proposeDown }) => proposeDown(name, options)),
     );
 
 // Loaded when a command runs, so that --help and a wrong argument answer at once.

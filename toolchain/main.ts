@@ -145,13 +145,18 @@ async function author(verb: string, args: readonly string[], more: Record<string
     });
 }
 
-/** Against the database of a stack that is named, else against an embedded PostgreSQL of its own, as `dev` has it. */
-async function checkSql(name: string | undefined, args: readonly string[]): Promise<number> {
-    const { major, shape, values } = readStackFile(root, name ?? "dev");
+/** What a stack's file says of checks, for programs that do not read it. */
+function checkSettings(name: string): Record<string, string> {
+    const { major, shape, values } = readStackFile(root, name);
     const { gates, maxLockMs, requireVerified, drift } = values;
     const exposedSchemas = values.exposedSchemas.split(",");
     const review = { gates, maxLockMs, exposedSchemas, requireVerified, drift };
-    const settings = { SIMULATION_DB_CHECK_SETTINGS: JSON.stringify({ major, shape, review }) };
+    return { SIMULATION_DB_CHECK_SETTINGS: JSON.stringify({ major, shape, review }) };
+}
+
+/** Against the database of a stack that is named, else against an embedded PostgreSQL of its own, as `dev` has it. */
+async function checkSql(name: string | undefined, args: readonly string[]): Promise<number> {
+    const settings = checkSettings(name ?? "dev");
     if (name === undefined) return await author("check:sql", args, settings);
     return await program("authoring/main.ts", name, ["check:sql", "--target", ...args], settings);
 }
@@ -226,6 +231,14 @@ for (const [verb, description] of [
 passing(
     command("new", "make the files of the next migration", (_stack, args) => author("new", args)),
     "node authoring/main.ts new",
+);
+passing(
+    command(
+        "propose-down",
+        "fill down.sql and verify.sql of a migration of which only up.sql is written",
+        (stack, args) => author("propose-down", args, checkSettings(stack)),
+    ),
+    "node authoring/main.ts propose-down",
 );
 passing(
     commandLine

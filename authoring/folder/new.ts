@@ -49,6 +49,7 @@ function requireSlug(slug: string): void {
 export function nextSteps(made: Named): string[] {
     const steps = [
         [`edit ${fileName(made, "up")}`, "what it does; the rules are in sql/CONVENTIONS.md"],
+        ["npm run propose-down", "has the other two written, for you to edit"],
         ["npm run check:sql", "what can be known of it before anybody sees it"],
         ["npm run preview", "what it would do to the database"],
     ] as const;

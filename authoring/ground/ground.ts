@@ -19,6 +19,8 @@ import { UserError } from "../../runner/userError.ts";
 export interface Ground {
     /** libpq's variables, as `postgres`. */
     readonly environment: Environment;
+    /** A further session as `postgres`; it ends with the server. */
+    enter(): Promise<pg.Client>;
     /** Ends the server and leaves nothing of it. */
     end(): Promise<void>;
 }
@@ -55,7 +57,11 @@ export async function openGround(options: GroundOptions): Promise<Ground> {
         const kept = await takeTemplate<Kept>(name, server.place);
         if (kept) await server.start();
         const { postgres } = kept ?? (await make(server, name, options));
-        return { environment: environmentOf(server, postgres), end: () => server.leave() };
+        return {
+            environment: environmentOf(server, postgres),
+            enter: () => server.as(postgres, database),
+            end: () => server.leave(),
+        };
     } catch (error) {
         await server.leave();
         throw error;

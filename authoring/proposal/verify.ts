@@ -1,0 +1,131 @@
+import pg from "pg";
+import { gained } from "../../preview/changes/privileges.ts";
+import type { Catalog } from "../../preview/trial/observation.ts";
+import { draftMark } from "../folder/draft.ts";
+
+/** Something that holds after up and did not before. */
+interface Claim {
+    readonly words: string;
+    /** SQL. */
+    readonly holds: string;
+}
+
+/** A verify.sql that looks whether what up makes is there, and what it drops is gone; a draft for a person to weigh. */
+export function proposedVerify(before: Catalog, after: Catalog): string {
+    const claims = claimsOf(before, after);
+    if (claims.length === 0) {
+        return `-- ${draftMark}one sentence that says what this looks at. What up changes has no look of its own here: write one.\nselect 1;\n`;
+    }
+    const rows = claims.map(({ words, holds }) => {
+        const text = pg.escapeLiteral(words);
+        const oneLine = `            (${text}, ${holds})`;
+        return oneLine.length <= 140
+            ? oneLine
+            : `            (\n                ${text},\n                ${holds}\n            )`;
+    });
+    return `-- ${draftMark}What up makes is there, and what it drops is gone.
+do $$
+declare
+    wrong text;
+begin
+    select string_agg(expected.words, ', ') into wrong
+    from (
+        values
+${rows.join(",\n")}
+    ) as expected (words, holds)
+    where expected.holds is not true;
+    if wrong is not null then
+        raise exception 'it does not hold that: %', wrong;
+    end if;
+end
+$$;
+`;
+}
+
+function claimsOf(before: Catalog, after: Catalog): Claim[] {
+    const made = [...after.keys()].filter(key => !before.has(key));
+    const gone = [...before.keys()].filter(key => !after.has(key));
+    const changed = [...after.keys()].filter(key => before.has(key) && before.get(key) !== after.get(key));
+    const whole = (keys: readonly string[]) => (key: string) =>
+        !key.startsWith("column order of ") && !partOf(key, keys);
+    return [
+        ...made.filter(whole(made)).flatMap(key => {
+            const there = thereIs(key);
+            return there ? [{ words: `there is ${key}`, holds: there }] : [];
+        }),
+        ...gone.filter(whole(gone)).flatMap(key => {
+            const there = thereIs(key);
+            return there ? [{ words: `there is no ${key}`, holds: `not (${there})` }] : [];
+        }),
+        ...[...made, ...changed].flatMap(key => stateClaims(key, after.get(key) ?? "")),
+        ...[...made, ...changed].flatMap(key => grantClaims(key, gained(before.get(key), after.get(key)))),
+    ];
+}
+
+/** What goes and comes with its table needs no words of its own, but for policies and triggers. */
+function partOf(key: string, keys: readonly string[]): boolean {
+    const [, table] = /^(?:column|index) (.*)\.[^.]+$/s.exec(key) ?? /^constraint .* on (.*)$/s.exec(key) ?? [];
+    return table !== undefined && keys.includes(`table ${table}`);
+}
+
+function thereIs(key: string): string | undefined {
+    const [, kind = "", name = ""] =
+        /^(schema|(?:partitioned |foreign )?table|(?:materialized )?view|sequence|index|column|constraint|trigger|policy|rule|function|type|extension) (.*)$/s.exec(
+            key,
+        ) ?? [];
+    const literal = pg.escapeLiteral;
+    const [, part = "", table = ""] = /^(.*) on (.*)$/s.exec(name) ?? [];
+    const inCatalog = (catalog: string, relation: string, column: string) =>
+        `exists (select from ${catalog} where ${relation} = to_regclass(${literal(table)}) and ${column} = ${literal(bare(part))})`;
+    switch (kind) {
+        case "":
+            return undefined;
+        case "schema":
+            return `to_regnamespace(${literal(name)}) is not null`;
+        case "type":
+            return `to_regtype(${literal(name)}) is not null`;
+        case "extension":
+            return `exists (select from pg_extension where extname = ${literal(bare(name))})`;
+        case "column": {
+            const [, of = "", column = ""] = /^(.*)\.((?:"(?:[^"]|"")+"|[^".]+))$/s.exec(name) ?? [];
+            return `exists (select from pg_attribute where attrelid = to_regclass(${literal(of)}) and attname = ${literal(bare(column))} and not attisdropped)`;
+        }
+        case "constraint":
+            return inCatalog("pg_constraint", "conrelid", "conname");
+        case "trigger":
+            return inCatalog("pg_trigger", "tgrelid", "tgname");
+        case "policy":
+            return inCatalog("pg_policy", "polrelid", "polname");
+        case "rule":
+            return inCatalog("pg_rewrite", "ev_class", "rulename");
+        case "function": {
+            const [, schema = "", routine = "", types = ""] = /^([^.]+)\.([^(]+)\((.*)\)$/s.exec(name) ?? [];
+            return `exists (select from pg_proc where pronamespace = to_regnamespace(${literal(schema)}) and proname = ${literal(bare(routine))} and pg_get_function_identity_arguments(oid) = ${literal(types)})`;
+        }
+        default:
+            return `to_regclass(${literal(name)}) is not null`;
+    }
+}
+
+function stateClaims(key: string, definition: string): Claim[] {
+    const [, table] = /^row level security of (.*)$/s.exec(key) ?? [];
+    if (table === undefined || !definition.startsWith("on")) return [];
+    const holds = `(select relrowsecurity from pg_class where oid = to_regclass(${pg.escapeLiteral(table)}))`;
+    return [{ words: `row level security of ${table} is on`, holds }];
+}
+
+function grantClaims(key: string, privileges: readonly string[]): Claim[] {
+    const [, table, grantee = ""] = /^grants on (?:table|view) (.*) to (.*)$/s.exec(key) ?? [];
+    if (table === undefined || grantee === "postgres" || privileges.length === 0) return [];
+    const names = privileges.map(each => each.replace(/ with grant option$/, ""));
+    const { escapeLiteral: literal } = pg;
+    return names.map(name => ({
+        words: `${grantee} may ${name} ${table}`,
+        holds: `has_table_privilege(${literal(bare(grantee))}, to_regclass(${literal(table)}), ${literal(name)})`,
+    }));
+}
+
+/** A name as the catalogs hold it. */
+function bare(name: string): string {
+    return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
+}
