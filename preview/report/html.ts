@@ -30,9 +30,10 @@ export function htmlOf(report: Report): string {
                     <p class="status ${stopped ? "stopped" : ""}">
                         <strong>${stopped ? "Stopped." : "Nothing stops it."}</strong> ${pending.length} to apply,
                         ${rollbacks.length} to roll back.
-                        <span class="${proof.verified ? "good" : "stop"}">${proof.words}.</span>
+                        <span class="${proof.verified ? "good" : "stop"}">${capital(proof.words)}.</span>
                     </p>
-                    ${proof.notes.length > 0 && migrations.length > 0 ? list(proof.notes) : undefined}
+                    ${overview(migrations)}
+                    ${proof.notes.length > 0 && migrations.length > 0 ? notes(proof.notes) : undefined}
                 </header>
                 <main>
                     ${driftSection(report.drift)}
@@ -41,7 +42,10 @@ export function htmlOf(report: Report): string {
                             ? markup`<section>
                                   <h2>Tables</h2>
                                   ${wide("Picture of the tables", pictureOf(report.diagram))}
-                                  <p class="soft">+ new, − gone, ~ changed. Lines are foreign keys.</p>
+                                  <p class="soft">
+                                      + new, − gone, ~ changed. A line is a foreign key; its dot is at the table pointed
+                                      at.
+                                  </p>
                               </section>`
                             : undefined
                     }
@@ -58,17 +62,44 @@ export function htmlOf(report: Report): string {
     return page.text;
 }
 
+/** All migrations at a glance, with the way to each. */
+function overview(migrations: readonly MigrationReport[]): Markup | undefined {
+    if (migrations.length === 0) return undefined;
+    return markup`<ul class="overview plain">
+        ${migrations.map(
+            report =>
+                markup`<li>${badge(report)} <a href="#${anchor(report)}">${titleOf(report)}</a> ${report.summary}</li>`,
+        )}
+    </ul>`;
+}
+
+function anchor({ direction, version }: MigrationReport): string {
+    return `${direction}-${version}`;
+}
+
+function titleOf({ direction, name }: MigrationReport): string {
+    return direction === "down" ? `Rollback of ${name}` : name;
+}
+
+/** What a reviewer has to know first. */
+function badge({ tried, findings }: MigrationReport): Markup {
+    const count = (gate: string) => findings.filter(({ verdict }) => verdict.gate === gate).length;
+    if (count("stopped") > 0) return markup`<span class="badge stopped">stops: ${count("stopped")}</span>`;
+    if (!tried) return markup`<span class="badge stopped">not verified</span>`;
+    if (count("open") > 0) return markup`<span class="badge open">to read: ${count("open")}</span>`;
+    if (count("allowed") > 0) return markup`<span class="badge">allowed: ${count("allowed")}</span>`;
+    return markup`<span class="badge">no findings</span>`;
+}
+
 function migrationSection(report: MigrationReport): Markup {
-    const { name, direction, summary, tried, findings, changes, locks, reversal, archives, transactional } = report;
+    const { summary, tried, findings, changes, locks, reversal, archives, transactional } = report;
     const ddl = changes.flatMap(change => change.ddl).join("\n");
-    return markup`<section aria-labelledby="${direction}-${report.version}">
-        <h2 id="${direction}-${report.version}">
-            ${direction === "down" ? "Rollback of " : ""}${name}${tried ? "" : " (not verified)"}
-        </h2>
+    return markup`<section aria-labelledby="${anchor(report)}">
+        <h2 id="${anchor(report)}">${titleOf(report)}${tried ? "" : " (not verified)"}</h2>
         ${summary ? markup`<p>${summary}</p>` : undefined}
         ${
             findings.length > 0
-                ? markup`<ul class="findings">
+                ? markup`<ul class="findings plain">
                       ${grouped(findings).map(findingItem)}
                   </ul>`
                 : markup`<p class="good">No findings.</p>`
@@ -76,18 +107,20 @@ function migrationSection(report: MigrationReport): Markup {
         ${
             changes.length > 0
                 ? markup`<h3>Becomes</h3>
-                      <ul>
-                          ${changes.map(changeItem)}
-                      </ul>`
+                      ${changeList(changes)}`
                 : undefined
         }
         ${lockChart(telling(locks))}
         ${transactional ? undefined : markup`<p>Its statements run one by one, beside the traffic.</p>`}
-        ${archives.length > 0 ? markup`<p>${archiveWords(report)}.</p>` : undefined}
+        ${archives.length > 0 ? markup`<p>${capital(archiveWords(report))}.</p>` : undefined}
         ${reversal ? markup`<p>Way back: ${reversal}.</p>` : undefined}
         ${tried ? undefined : sqlDetails("Its statements", report.statements.map(({ text }) => `${text};`).join("\n"))}
         ${ddl ? sqlDetails("Resulting change as SQL", ddl) : undefined}
     </section>`;
+}
+
+function capital(text: string): string {
+    return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function sqlDetails(title: string, sql: string): Markup {
@@ -98,7 +131,7 @@ function findingItem({ first: { level, code, verdict }, all }: FindingGroup): Ma
     const fate = verdict.gate === "stopped" ? "stops" : verdict.gate === "allowed" ? "allowed" : "";
     const said = all.map(({ object, words, place }) => {
         const where = place ? markup` <span class="soft">${place.file}:${place.line}</span>` : undefined;
-        return markup`<div><code>${object}</code> ${words}${where}</div>`;
+        return markup`<div class="said"><code>${object}</code> ${words}${where}</div>`;
     });
     return markup`<li class="${verdict.gate}">
         <strong class="${verdict.gate === "stopped" ? "stop" : ""}">${level}${fate ? `, ${fate}` : ""}</strong>
@@ -110,15 +143,20 @@ function findingItem({ first: { level, code, verdict }, all }: FindingGroup): Ma
 
 const classes: Readonly<Record<Sign, string>> = { "+": "new", "-": "gone", "~": "changed" };
 
+/** Without bullets: the signs stand in their place. */
+function changeList(changes: readonly ObjectChange[]): Markup {
+    return markup`<ul class="changes plain">
+        ${changes.map(changeItem)}
+    </ul>`;
+}
+
 function changeItem({ sign, object, summary, details }: ObjectChange): Markup {
-    const more = details.map(
-        detail => markup`<li><span class="${classes[detail.sign]}">${detail.sign}</span> ${detail.words}</li>`,
-    );
+    const more = details.map(detail => markup`<li>${signed(detail.sign)}${detail.words}</li>`);
     return markup`<li>
-        <span class="${classes[sign]}">${sign}</span> <code>${object}</code>${summary ? `: ${summary}` : ""}
+        ${signed(sign)}<code>${object}</code>${summary ? `: ${summary}` : ""}
         ${
             more.length > 0
-                ? markup`<ul>
+                ? markup`<ul class="plain">
                       ${more}
                   </ul>`
                 : undefined
@@ -126,7 +164,11 @@ function changeItem({ sign, object, summary, details }: ObjectChange): Markup {
     </li>`;
 }
 
-/** Locks are held to the end, so each bar begins where the lock is taken and ends on the right. */
+function signed(sign: Sign): Markup {
+    return markup`<span class="sign ${classes[sign]}">${sign === "-" ? "−" : sign}</span>`;
+}
+
+/** A timeline per relation. Locks are held to the end, so each bar begins where its lock is taken and ends on the right. */
 function lockChart(locks: readonly LockReport[]): Markup | undefined {
     if (locks.length === 0) return undefined;
     const longest = Math.max(...locks.map(({ heldMs }) => heldMs), 1);
@@ -148,7 +190,12 @@ function lockChart(locks: readonly LockReport[]): Markup | undefined {
         </div>`;
     });
     return markup`<h3>Traffic that waits</h3>
-        ${rows}`;
+        <p class="soft">
+            <span class="key all"></span> reads and writes wait <span class="key"></span> only writes wait; from the lock to
+            the end of the migration
+        </p>
+        ${rows}
+        <div class="axis soft" aria-hidden="true"><span>0</span><span>${duration(longest)}</span></div>`;
 }
 
 function driftSection({ notChecked, changes, managed, entries, stops }: Report["drift"]): Markup | undefined {
@@ -163,12 +210,10 @@ function driftSection({ notChecked, changes, managed, entries, stops }: Report["
         ${
             changes.length > 0
                 ? markup`<p>Changed since this tool's last change:</p>
-                      <ul>
-                          ${changes.map(changeItem)}
-                      </ul>
+                      ${changeList(changes)}
                       <details>
                           <summary>As it was and as it is</summary>
-                          ${table("Drift", ["Object", "Expected", "Actual"], rows)}
+                          ${table(["Object", "Expected", "Actual"], rows)}
                       </details>`
                 : undefined
         }
@@ -176,9 +221,7 @@ function driftSection({ notChecked, changes, managed, entries, stops }: Report["
             managed.length > 0
                 ? markup`<details>
                       <summary>Changed by Supabase itself: ${managed.length}</summary>
-                      <ul>
-                          ${managed.map(changeItem)}
-                      </ul>
+                      ${changeList(managed)}
                   </details>`
                 : undefined
         }
@@ -188,43 +231,48 @@ function driftSection({ notChecked, changes, managed, entries, stops }: Report["
 function accessSection({ access }: Report): Markup | undefined {
     if (access.length === 0) return undefined;
     const rows = access.map(({ table: name, role, before, after }) => {
-        const now = after.join(", ") || "nothing";
-        const isSame = before.join() === after.join();
+        const gained = after.filter(privilege => !before.includes(privilege));
+        const lost = before.filter(privilege => !after.includes(privilege));
+        const kept = after.filter(privilege => before.includes(privilege));
+        const changes = [
+            ...(kept.length > 0 ? [markup`${kept.join(", ")}`] : []),
+            ...(gained.length > 0 ? [markup`<strong class="changed">+ ${gained.join(", ")}</strong>`] : []),
+            ...(lost.length > 0 ? [markup`<strong class="gone">− ${lost.join(", ")}</strong>`] : []),
+        ];
         return [
             markup`<code>${name}</code>`,
             role,
             before.join(", ") || "nothing",
-            isSame ? now : markup`<strong class="changed">${now}</strong>`,
+            changes.length > 0 ? markup`${changes.map((change, index) => [index > 0 ? "; " : "", change])}` : "nothing",
         ];
     });
     return markup`<section>
         <h2>Who may do what</h2>
-        ${table("Who may do what", ["Table", "Role", "Before", "After"], rows)}
+        ${table(["Table", "Role", "Before", "After"], rows)}
         <p class="soft">
-            By policy: rows only that a policy lets through. Roles that bypass row level security need none.
+            + gained, − lost. By policy: rows only that a policy lets through. Roles that bypass row level security need
+            none.
         </p>
     </section>`;
 }
 
-function table(name: string, head: readonly string[], rows: readonly (readonly (string | Markup)[])[]): Markup {
-    return wide(
-        name,
-        markup`<table>
-            <thead>
-                <tr>
-                    ${head.map(title => markup`<th scope="col">${title}</th>`)}
-                </tr>
-            </thead>
-            <tbody>
-                ${rows.map(
-                    cells =>
-                        markup`<tr>
-                            ${cells.map(cell => markup`<td>${cell}</td>`)}
-                        </tr>`,
-                )}
-            </tbody>
-        </table>`,
-    );
+/** Its rows are stacked on a phone, which takes the meaning from its elements; so the roles say it. */
+function table(head: readonly string[], rows: readonly (readonly (string | Markup)[])[]): Markup {
+    return markup`<table role="table">
+        <thead role="rowgroup">
+            <tr role="row">
+                ${head.map(title => markup`<th role="columnheader" scope="col">${title}</th>`)}
+            </tr>
+        </thead>
+        <tbody role="rowgroup">
+            ${rows.map(
+                cells =>
+                    markup`<tr role="row">
+                        ${cells.map((cell, index) => markup`<td role="cell" data-head="${head[index]}">${cell}</td>`)}
+                    </tr>`,
+            )}
+        </tbody>
+    </table>`;
 }
 
 /** What is wider than a phone is moved sideways by itself. */
@@ -232,8 +280,6 @@ function wide(name: string, inside: Markup): Markup {
     return markup`<div class="wide" role="region" aria-label="${name}" tabindex="0">${inside}</div>`;
 }
 
-function list(items: readonly string[]): Markup {
-    return markup`<ul>
-        ${items.map(item => markup`<li>${item}</li>`)}
-    </ul>`;
+function notes(items: readonly string[]): Markup {
+    return markup`<p class="soft">${items.map((item, index) => [index > 0 ? " " : "", `${capital(item.replace(/\.$/, ""))}.`])}</p>`;
 }

@@ -122,17 +122,19 @@ async function migrationReport(
         tried: trial !== undefined && trial.failure?.cause !== "shadow",
         findings: judge(told.findings, { ...scene, trial: { part: direction } }, gates),
         changes: changesOf(scene.comparison),
-        locks: locks.map(({ relation, mode, stops, heldMs, place, size, work }) => ({
-            relation,
-            mode: modeInWords(mode),
-            stops,
-            heldMs: Math.round(heldMs),
-            file: place.file,
-            line: place.line,
-            rows: size === undefined || size.rows < 0 ? null : size.rows,
-            bytes: size?.bytes ?? null,
-            work: [...new Set(work.map(({ table, words }) => `${table} is ${words}`))],
-        })),
+        locks: locks
+            .flatMap(lock => (lock.earlier ? [lock, lock.earlier] : [lock]))
+            .map(({ relation, mode, stops, heldMs, place, size, work }) => ({
+                relation,
+                mode: modeInWords(mode),
+                stops,
+                heldMs: Math.round(heldMs),
+                file: place.file,
+                line: place.line,
+                rows: size === undefined || size.rows < 0 ? null : size.rows,
+                bytes: size?.bytes ?? null,
+                work: [...new Set(work.map(({ table, words }) => `${table} is ${words}`))],
+            })),
         transactional: scene.directives.transactional,
         reversal: direction === "up" ? reversalInWords(trial, scene.directives.irreversible) : "",
         archives: (trial?.archives ?? []).map(archived => {
