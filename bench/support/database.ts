@@ -33,3 +33,9 @@ export async function addTables(environment: Environment, count: number): Promis
         await client.end();
     }
 }
+
+/** The same as one URL, with login and password. */
+export function databaseUrl({ PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE }: Environment): string {
+    const login = `${encodeURIComponent(PGUSER ?? "")}:${encodeURIComponent(PGPASSWORD ?? "")}`;
+    return `postgres://${login}@${PGHOST}:${PGPORT}/${PGDATABASE}?sslmode=disable`;
+}

@@ -8,11 +8,20 @@ export const root = dirname(dirname(import.meta.dirname));
 const limitMs = 600_000;
 
 /** How a process ended well. */
-export interface NodeRun {
+export interface ProgramRun {
     /** From its start to its end, in milliseconds. */
     readonly tookMs: number;
     readonly stdout: string;
     readonly stderr: string;
+}
+
+/** How a program is run. */
+export interface ProgramOptions {
+    readonly cwd?: string;
+    readonly env: Readonly<Record<string, string>>;
+    readonly stdin?: string;
+    /** Called with each piece that it prints on stdout, when it comes. */
+    readonly onStdout?: (text: string) => void;
 }
 
 /**
@@ -20,19 +29,19 @@ export interface NodeRun {
  *
  * @throws Error with what it printed when it fails
  */
-export async function runNode(
+export async function runNode(args: readonly string[], options: ProgramOptions): Promise<ProgramRun> {
+    return await runProgram(process.execPath, args, options);
+}
+
+/** The same for any program. */
+export async function runProgram(
+    command: string,
     args: readonly string[],
-    options: {
-        readonly cwd?: string;
-        readonly env: Readonly<Record<string, string>>;
-        readonly stdin?: string;
-        /** Called with each piece that it prints on stdout, when it comes. */
-        readonly onStdout?: (text: string) => void;
-    },
-): Promise<NodeRun> {
+    options: ProgramOptions,
+): Promise<ProgramRun> {
     const { cwd = root, env, stdin = "", onStdout } = options;
     const started = performance.now();
-    const child = spawn(process.execPath, args, {
+    const child = spawn(command, args, {
         cwd,
         env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
         stdio: ["pipe", "pipe", "pipe"],
@@ -54,7 +63,8 @@ export async function runNode(
         child.once("close", resolve);
     });
     const tookMs = performance.now() - started;
-    if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}:\n${printed.stdout}${printed.stderr}`);
+    if (code !== 0)
+        throw new Error(`${[command, ...args].join(" ")} ended with ${code}:\n${printed.stdout}${printed.stderr}`);
     return { tookMs, ...printed };
 }
 
