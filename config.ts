@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { PromotionSettings } from "./preview/promotion.ts";
 import { checkedConfig, type ConfigValues, embedded } from "./configKeys.ts";
 
 /** What a stack says, checked. Descriptions, types and defaults of all keys are in Pulumi.yaml. */
@@ -27,6 +28,8 @@ export interface StackConfig {
         readonly requireVerified: boolean;
         readonly drift: ConfigValues["drift"];
     };
+    /** What must have run elsewhere first. */
+    readonly promotion: PromotionSettings;
     /** What the runner's steps are told, under the names that it and libpq read. */
     readonly environment: Readonly<Record<string, string>>;
 }
@@ -70,6 +73,10 @@ export function readConfig(): StackConfig {
                 .filter(Boolean),
             requireVerified: values.requireVerified,
             drift: values.drift,
+        },
+        promotion: {
+            from: values.promotedFrom && `${pulumi.getProject()}/${values.promotedFrom}`,
+            key: values.promotionKey,
         },
         environment: {
             SIMULATION_DB_STACK: stack,

@@ -44,6 +44,8 @@ export const configKeys = {
     requireVerified: { yesOrNo: true },
     drift: { oneOf: ["warn", "stop"] },
     protect: { yesOrNo: true },
+    promotedFrom: { like: /^[\w.-]*$/, is: "the name of a stack, or empty" },
+    promotionKey: { like: /^([A-Za-z0-9+/]{59}=)?$/, is: "an Ed25519 public key in base64, or empty" },
     embeddedMajor: { oneOf: ["15", "17"] },
     embeddedDefaultPrivileges: { oneOf: ["open", "closed"] },
     embeddedSimulationRuns: { oneOf: ["bare", "extended"] },

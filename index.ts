@@ -12,6 +12,7 @@ import { providerConnection, readConfig } from "./config.ts";
 import { announce } from "./preview/announce.ts";
 import { orStop } from "./preview/orStop.ts";
 import { predict, requireOpen } from "./preview/prediction.ts";
+import { requirePromoted } from "./preview/promotion.ts";
 import { readRemembered } from "./preview/remembered.ts";
 import { readTarget } from "./preview/target.ts";
 import { roleNames } from "./runner/applicationRoles.ts";
@@ -40,6 +41,8 @@ const target = await orStop(() =>
         doing,
     }),
 );
+
+const unpromoted = await orStop(() => requirePromoted(target.chain.pending, config.promotion, process.env, doing));
 
 const prediction = await orStop(() =>
     predict({
@@ -95,7 +98,7 @@ new BackupBeforeDestroy(
     { settings: config.backup, identity: target.identity, environment, after: [bucket.step] },
     { protect: config.protect },
 );
-await announce(target, prediction, {
+await announce([...target.warnings, ...unpromoted], prediction, {
     steps: new Map(migrations.map(({ version }, index) => [version, chain.steps[index] as pulumi.Resource])),
     chain,
 });

@@ -1,6 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Message, Presentation } from "./report/presentation.ts";
-import type { Target } from "./target.ts";
 
 /** Where the engine shows what is said of a migration. */
 export interface Places {
@@ -12,7 +11,7 @@ export interface Places {
 
 /** Says in a preview what was found, each under its own resource; in a run only what nobody has said yet. */
 export async function announce(
-    { warnings }: Target,
+    warnings: readonly string[],
     { general, rollbacks, perVersion }: Presentation,
     { steps, chain }: Places,
 ): Promise<void> {

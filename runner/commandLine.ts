@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { PurgeOptions } from "./archive/commands.ts";
 import type { CreateOptions, FolderOptions, ListOptions } from "./backup/commands.ts";
 import type { AuditOptions, ChainOptions } from "./commands.ts";
+import type { CheckOptions, MakeOptions } from "./promotion/commands.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
 
 /** The words that a person types, with their help. */
@@ -94,6 +95,20 @@ archive
     .option("--yes", "do not ask")
     .action((options: PurgeOptions) => archives().then(({ archivePurge }) => archivePurge(options)));
 
+const promotion = commandLine.command("promotion").description("what has run in one stack, for the one after it");
+promotion
+    .command("make")
+    .description("write the record of what has run in this database; signed where SIMULATION_DB_PROMOTION_KEY is set")
+    .option("--out <file>", "where to; .local/promotion/STACK.json unless said otherwise")
+    .action((options: MakeOptions) => promotions().then(({ promotionMake }) => promotionMake(options)));
+promotion
+    .command("check")
+    .description("compare the sql folder with a record; needs no database")
+    .requiredOption("--from <stack>", "whose record it is")
+    .option("--record <file>", "where it is; .local/promotion/STACK.json unless said otherwise")
+    .option("--key <base64>", "the public key that it must be signed for", "")
+    .action((options: CheckOptions) => promotions().then(({ promotionCheck }) => promotionCheck(options)));
+
 const repair = commandLine.command("repair").description("mend the ledger where somebody changed the schema by hand");
 repair
     .command("applied")
@@ -159,4 +174,8 @@ function backups() {
 
 function archives() {
     return import("./archive/commands.ts");
+}
+
+function promotions() {
+    return import("./promotion/commands.ts");
 }

@@ -5,8 +5,8 @@ import type { BucketSettings } from "./bucket.ts";
 import { compareChain } from "./ledger/chain.ts";
 import { claim, release } from "./ledger/claim.ts";
 import { connect } from "./database/connection.ts";
-import { type LedgerRow, readLedger, readTexts } from "./ledger/ledger.ts";
-import { decode, label, type Migration } from "./migration/migration.ts";
+import { addEvent, type LedgerRow, readLedger, readTexts } from "./ledger/ledger.ts";
+import { decode, hashOf, label, type Migration } from "./migration/migration.ts";
 import { readMigrations } from "./migration/migrationFolder.ts";
 import { requirePreconditions } from "./preconditions.ts";
 import { record } from "./steps/record.ts";
@@ -15,7 +15,7 @@ import { rollBack } from "./steps/rollback.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
 import { type Session, withSession } from "./database/session.ts";
 import { expectedIdentity, stepLine } from "./stackOutput.ts";
-import { statusLines } from "./status.ts";
+import { readStatus, statusLines } from "./status.ts";
 import { UserError } from "./userError.ts";
 
 const environment = process.env;
@@ -33,7 +33,7 @@ export interface ChainOptions {
 
 /** `migrate up`: the migration on stdin, or all pending ones of the sql folder. */
 export async function migrateUp(options: ChainOptions): Promise<void> {
-    if (options.stdin) return await oneStep("up", apply);
+    if (options.stdin) return await oneStep("up", applyNoted);
     const migrations = await readMigrations("sql");
     await withSession(environment, "migrate up", expectedIdentity(environment), async session => {
         const applied = await endInterrupted(session, say);
@@ -42,7 +42,7 @@ export async function migrateUp(options: ChainOptions): Promise<void> {
         if (applied.length === 0)
             await requirePreconditions(session.client, await readFile("sql/preconditions.sql", "utf8"));
         for (const migration of chosen)
-            printStep(session, migration, await apply(session, migration, await readLedger(session.client), say));
+            printStep(session, migration, await applyNoted(session, migration, await readLedger(session.client), say));
         print(`${chosen.length} applied, ${pending.length - chosen.length} left pending`);
     });
 }
@@ -77,7 +77,7 @@ export async function status(): Promise<void> {
     const migrations = await readMigrations("sql");
     const client = await connect(environment, "status");
     try {
-        for (const line of await statusLines(client, migrations)) print(line);
+        for (const line of statusLines(await readStatus(client, migrations))) print(line);
     } finally {
         await client.end();
     }
@@ -219,6 +219,27 @@ async function oneStep(
 
 function printStep({ identity }: Session, migration: Migration, { did, durationMs }: Outcome): void {
     print(stepLine(`${label(migration)} ${did} in ${durationMs} ms`, identity));
+}
+
+/** Who goes on without a promotion gives a reason, and the history keeps it, whatever becomes of the migration. */
+async function applyNoted(
+    session: Session,
+    migration: Migration,
+    applied: LedgerRow[],
+    say: (line: string) => void,
+): Promise<Outcome> {
+    const detail = environment.SIMULATION_DB_UNPROMOTED_REASON?.trim();
+    if (detail && !applied.some(({ version }) => version === migration.version)) {
+        const { version, slug, up } = migration;
+        await addEvent(session.client, "unpromoted", {
+            version,
+            slug,
+            upHash: hashOf(up),
+            stack: session.settings.stack,
+            detail,
+        });
+    }
+    return await apply(session, migration, applied, say);
 }
 
 /** The folder's name, for people: it is not part of what the state carries, and the folder may be gone. */

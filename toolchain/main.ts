@@ -15,7 +15,7 @@ import {
 import { clearInterrupted } from "./interrupted.ts";
 import { ensurePlugins } from "./plugins.ts";
 import { ensurePulumi, type PulumiCli } from "./pulumiCli.ts";
-import { readStackFile, type StackFile } from "./stackFile.ts";
+import { readStackFile, type StackFile, stackNames } from "./stackFile.ts";
 
 const root = dirname(import.meta.dirname);
 
@@ -122,6 +122,12 @@ async function program(
     args: readonly string[],
     more: Readonly<Record<string, string>> = {},
 ): Promise<number> {
+    const { script: file, env } = await programOf(script, name);
+    return await runForeground(process.execPath, [file, ...args], { cwd: root, env: { ...env, ...more } });
+}
+
+/** Where it is, and what it must have in its environment. */
+async function programOf(script: string, name: string): Promise<{ script: string; env: NodeJS.ProcessEnv }> {
     const stack = readStackFile(root, name);
     const ambient = ambientFor(root, stack, process.env);
     useLocalFolder();
@@ -132,9 +138,10 @@ async function program(
         ...variablesOf(root, stack, { cli: undefined, server, env: ambient }),
         // For `check`, which signs in as users that it makes up.
         ...(server ? { SUPABASE_JWT_SECRET: server.jwtSecret, SUPABASE_ANON_KEY: server.anonKey } : {}),
-        ...more,
+        // For `status`, which asks nobody else where they are.
+        SIMULATION_DB_BACKUP_FOLDER: stack.values.backup === "off" ? "" : stack.values.backupFolder,
     };
-    return await runForeground(process.execPath, [join(root, script), ...args], { cwd: root, env });
+    return { script: join(root, script), env };
 }
 
 /** A program for authors: it needs no stack. */
@@ -167,6 +174,17 @@ async function destroy(name: string, args: readonly string[]): Promise<number> {
     if (rest.length === args.length) return await pulumi(all, ["destroy"], args);
     // What happens to the schema first: of that the engine knows nothing.
     return (await program("preview/destroy.ts", name, [])) || (await pulumi(all, ["destroy", "--preview-only"], rest));
+}
+
+/** Of one stack, or with --all of each that has a file. */
+async function status(name: string, args: readonly string[]): Promise<number> {
+    const rest = args.filter(argument => argument !== "--all");
+    if (rest.length === args.length) return await program("preview/status.ts", name, args);
+    const { statusOfAll } = await import("./statusOfAll.ts");
+    return await statusOfAll(stackNames(root), rest, async stack => {
+        const { script, env } = await programOf("preview/status.ts", stack);
+        return await runCaptured(process.execPath, [script, "--json"], { cwd: root, env, seconds: 120 });
+    });
 }
 
 async function stop(): Promise<number> {
@@ -219,7 +237,6 @@ command("types", "write the supabase-js type of the schema as it will be after w
     .allowUnknownOption()
     .allowExcessArguments();
 for (const [verb, description] of [
-    ["status", "show what is applied"],
     ["check", "try what an application will do: what must work works, what must not is refused"],
     ["audit", "list files without a dataset, datasets without a file, and what changed in the bucket's settings"],
 ] as const) {
@@ -228,6 +245,16 @@ for (const [verb, description] of [
         `node runner/main.ts ${verb}`,
     );
 }
+passing(
+    command("status", "show what is applied and pending, drift, the last backup and the archive", status),
+    "node preview/status.ts",
+);
+passing(
+    command("promotion", "write the record of what has run in this stack, for the one after it", (stack, args) =>
+        program("runner/main.ts", stack, ["promotion", "make", ...args]),
+    ),
+    "node runner/main.ts promotion make",
+);
 passing(
     command("new", "make the files of the next migration", (_stack, args) => author("new", args)),
     "node authoring/main.ts new",

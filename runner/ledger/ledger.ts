@@ -29,7 +29,8 @@ export interface LedgerRow {
 }
 
 /** What can happen to a migration or its rows; each is one row of the history. */
-export type LedgerAction = "up" | "down" | "record" | "adopt" | "repair applied" | "repair reverted" | "purge";
+export type LedgerAction =
+    "up" | "down" | "record" | "adopt" | "repair applied" | "repair reverted" | "purge" | "unpromoted";
 
 /** How and for whom a row of the ledger is written. */
 interface Circumstances {

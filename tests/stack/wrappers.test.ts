@@ -13,6 +13,9 @@ describe("npm start and its sisters, on a copy of the project with few migration
     let started: Outcome;
     let startedAgain: Outcome;
     let shell: Outcome;
+    let status: string;
+    let all: Outcome;
+    let table: Outcome;
     let destroyed: Outcome;
     let stopped: Outcome;
     let port: string;
@@ -31,6 +34,9 @@ describe("npm start and its sisters, on a copy of the project with few migration
             pulumi preview --non-interactive --expect-no-changes &&
             node runner/main.ts status`);
         port = /^port (\d+)$/m.exec(shell.stdout)?.[1] ?? "";
+        ({ stdout: status } = await sh("npm run -s status"));
+        all = await sh("npm run -s status -- --all --json");
+        table = await sh("npm run -s status -- --all");
         destroyed = await sh("npm run destroy -- --yes");
         stopped = await sh("npm run stop");
     });
@@ -61,6 +67,28 @@ describe("npm start and its sisters, on a copy of the project with few migration
         assert.match(shell.stdout, /^(simulation-db\/)?dev$/m);
         assert.match(shell.stdout, /\d+ unchanged/);
         assert.match(shell.stdout, /3 applied, 0 pending, 0 to roll back/);
+    });
+
+    it("npm run status says where the stack stands: migrations, drift, the last backup, the archive", () => {
+        assert.match(status, /^applied +0003_notes /m);
+        assert.match(status, /^3 applied, 0 pending, 0 to roll back\ndrift +none\nlast backup .+\narchive +empty$/m);
+    });
+
+    it("with --all it says so of each stack, and of one that cannot be asked why", () => {
+        const answers = JSON.parse(all.stdout) as { stack: string; error?: string; applied?: unknown[] }[];
+        assert.deepEqual(
+            answers.map(({ stack, applied }) => [stack, applied?.length]),
+            [
+                ["dev", 3],
+                ["prod", undefined],
+                ["staging", undefined],
+            ],
+        );
+        assert.match(answers[1]?.error ?? "", /databaseHost is still the placeholder/);
+        assert.deepEqual([all.code, table.code], [1, 1]);
+        assert.match(table.stdout, /^dev +0003 +0 +0 +0 /m);
+        assert.match(table.stdout, /^prod +not asked$/m);
+        assert.match(table.stdout, /^prod: Pulumi\.prod\.yaml is not ready:$/m);
     });
 
     it("npm run destroy takes all of it back, and npm run stop ends the servers", async () => {

@@ -86,6 +86,17 @@ export class StackProject {
         return outcome;
     }
 
+    /** Runs the runner in the project's folder, on the database that these variables name. */
+    async runner(command: string, environment: Readonly<Record<string, string>>): Promise<Outcome> {
+        const child = spawn(process.execPath, ["runner/main.ts", ...command.split(" ")], {
+            cwd: this.dir,
+            env: { ...ownEnvironment(), ...environment },
+            stdio: ["ignore", "pipe", "pipe"],
+            timeout: this.stepLimit,
+        });
+        return await outcomeOf(child);
+    }
+
     /** What `npm run` does before it runs this verb of the engine. @returns what it says */
     async clearInterrupted(verb: "up" | "destroy"): Promise<string[]> {
         const said: string[] = [];

@@ -1,0 +1,123 @@
+import { Command } from "commander";
+import { listArchive } from "../runner/archive/registry.ts";
+import { readManifests, sizeOf } from "../runner/backup/manifest.ts";
+import { byteSize } from "../runner/byteSize.ts";
+import { roleNames } from "../runner/applicationRoles.ts";
+import { connect } from "../runner/database/connection.ts";
+import { readIdentity } from "../runner/database/identity.ts";
+import { label, summary } from "../runner/migration/migration.ts";
+import { readMigrations } from "../runner/migration/migrationFolder.ts";
+import { readStatus, type Status, statusLines } from "../runner/status.ts";
+import { explain } from "../runner/userError.ts";
+import { readBucketDrift } from "./drift/bucket.ts";
+import { driftOf } from "./drift/drift.ts";
+import { readSnapshot } from "./drift/snapshot.ts";
+import { lookAt } from "./look/look.ts";
+
+// `npm run status`: where one environment stands. Reads, and changes nothing.
+
+const { env } = process;
+
+/** What `--json` prints. */
+export interface StatusJson {
+    readonly format: 1;
+    readonly stack: string;
+    readonly database: string;
+    readonly applied: readonly { version: string; name: string; at: string; by: string; repaired: boolean }[];
+    readonly pending: readonly { version: string; name: string; summary: string }[];
+    readonly toRollBack: readonly string[];
+    readonly interrupted: { version: string; name: string; direction: "up" | "down" } | null;
+    readonly foreign: readonly { version: string; name: string }[];
+    /** The objects that somebody changed by hand; or why nothing was compared. */
+    readonly drift: { objects: readonly string[] } | { notChecked: string };
+    readonly lastBackup: { id: string; at: string; rows: number; bytes: number } | null;
+    readonly archive: { parts: number; rows: number; bytes: number };
+}
+
+const commandLine = new Command("npm run status")
+    .description("Where an environment stands: migrations, drift, the last backup, the archive.")
+    .option("--json", "print it for programs")
+    .action(async ({ json }: { json?: boolean }) => {
+        const { status, rest } = await read();
+        if (json) console.log(JSON.stringify(rest, null, 4));
+        else console.log([...statusLines(status), ...restLines(rest)].join("\n"));
+    });
+
+try {
+    await commandLine.parseAsync();
+} catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exitCode = 1;
+}
+
+async function read(): Promise<{ status: Status; rest: StatusJson }> {
+    const client = await connect(env, "status");
+    try {
+        await client.query("set default_transaction_read_only = on");
+        const status = await readStatus(client, await readMigrations("sql"));
+        const database = await readIdentity(client);
+        const { rows: there } = await client.query("select where to_regclass('simulation_db.archive') is not null");
+        const parts = there.length > 0 ? await listArchive(client) : [];
+        const rest: StatusJson = {
+            format: 1,
+            stack: env.SIMULATION_DB_STACK || "shell",
+            database,
+            applied: status.applied.map(row => ({
+                version: row.version,
+                name: label(row),
+                at: row.appliedAt.toISOString(),
+                by: row.appliedBy,
+                repaired: row.repaired,
+            })),
+            pending: status.pending.map(each => ({ version: each.version, name: label(each), summary: summary(each) })),
+            toRollBack: status.toRollBack.map(({ version }) => version),
+            interrupted: status.interrupted
+                ? {
+                      version: status.interrupted.migration.version,
+                      name: label(status.interrupted.migration),
+                      direction: status.interrupted.direction,
+                  }
+                : null,
+            foreign: status.foreign,
+            drift: await readDrift(),
+            lastBackup: await readLastBackup(database),
+            archive: {
+                parts: parts.length,
+                rows: parts.reduce((sum, part) => sum + part.rows, 0),
+                bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
+            },
+        };
+        return { status, rest };
+    } finally {
+        await client.end();
+    }
+}
+
+async function readDrift(): Promise<StatusJson["drift"]> {
+    const drift = driftOf(await lookAt(env), await readSnapshot(env), roleNames);
+    if (drift.notChecked !== undefined) return { notChecked: drift.notChecked };
+    const objects = [...drift.changes, ...((await readBucketDrift(env)) ?? [])].map(({ object }) => object);
+    return { objects };
+}
+
+async function readLastBackup(database: string): Promise<StatusJson["lastBackup"]> {
+    const folder = env.SIMULATION_DB_BACKUP_FOLDER;
+    const own = folder ? (await readManifests(folder)).filter(manifest => manifest.database === database) : [];
+    const last = own.at(-1);
+    return last ? { id: last.id, at: last.at, ...sizeOf(last) } : null;
+}
+
+function restLines({ drift, lastBackup, archive }: StatusJson): string[] {
+    const drifted =
+        "notChecked" in drift
+            ? drift.notChecked.replace(/^drift /, "")
+            : drift.objects.length === 0
+              ? "none"
+              : `${drift.objects.length} changed by hand: ${drift.objects.join(", ")}; npm run preview shows them`;
+    const rows = (count: number) => `${count.toLocaleString("en")} rows`;
+    return [
+        `drift       ${drifted}`,
+        `last backup ${lastBackup ? `${lastBackup.at}, ${rows(lastBackup.rows)}, ${byteSize(lastBackup.bytes)}` : "none here"}`,
+        `archive     ${archive.parts === 0 ? "empty" : `${rows(archive.rows)}, ${byteSize(archive.bytes)}`}`,
+    ];
+}
