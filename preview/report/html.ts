@@ -127,15 +127,21 @@ function sqlDetails(title: string, sql: string): Markup {
     return markup`<details><summary>${title}</summary><pre tabindex="0"><code>${sql}</code></pre></details>`;
 }
 
+/** Findings of one kind beyond so many are folded away. */
+const mostAlike = 8;
+
 function findingItem({ first: { level, code, verdict }, all }: FindingGroup): Markup {
     const fate = verdict.gate === "stopped" ? "stops" : verdict.gate === "allowed" ? "allowed" : "";
     const said = all.map(({ object, words, place }) => {
         const where = place ? markup` <span class="soft">${place.file}:${place.line}</span>` : undefined;
         return markup`<div class="said"><code>${object}</code> ${words}${where}</div>`;
     });
+    const folded = said.length > mostAlike + 1 ? said.slice(mostAlike) : [];
+    const more = markup`<details><summary>and ${folded.length} more like it</summary>${folded}</details>`;
     return markup`<li class="${verdict.gate}">
         <strong class="${verdict.gate === "stopped" ? "stop" : ""}">${level}${fate ? `, ${fate}` : ""}</strong>
-        <span class="soft">${code}</span>${said}
+        <span class="soft">${code}</span>${said.slice(0, said.length - folded.length)}
+        ${folded.length > 0 ? more : undefined}
         ${verdict.gate === "stopped" ? markup`<div>→ ${verdict.remedy}</div>` : undefined}
         ${verdict.gate === "allowed" ? markup`<div>Allowed: ${verdict.reason}</div>` : undefined}
     </li>`;

@@ -6,6 +6,7 @@ import pg from "pg";
 import { driftOf } from "../../preview/drift/drift.ts";
 import { readSnapshot } from "../../preview/drift/snapshot.ts";
 import type { GateSettings } from "../../preview/gates.ts";
+import { jsonOf } from "../../preview/report/json.ts";
 import { lookAt } from "../../preview/look/look.ts";
 import { present, type Presentation } from "../../preview/report/presentation.ts";
 import type { Report } from "../../preview/report/report.ts";
@@ -16,6 +17,7 @@ import { ensureLedger } from "../../runner/ledger/ledger.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { ground } from "../findings/ground.ts";
+import { assertFitsSchema } from "./schema.ts";
 
 const secret = "opensesame-7Q";
 
@@ -93,7 +95,7 @@ for (const major of [15, 17] as const) {
             migrations: readonly Migration[],
             own: Partial<GateSettings> = {},
         ): Promise<Presentation> {
-            return await present({
+            const made = await present({
                 stack: "simulation-db/staging",
                 rehearsal: tried,
                 pending: migrations,
@@ -103,6 +105,8 @@ for (const major of [15, 17] as const) {
                 gates: { gates: "default", requireVerified: false, drift: "warn", ...own },
                 folder: join(folder, "preview"),
             });
+            assertFitsSchema(jsonOf(made.report));
+            return made;
         }
 
         function of(version: string): string {

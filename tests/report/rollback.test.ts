@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { driftOf } from "../../preview/drift/drift.ts";
 import { readSnapshot } from "../../preview/drift/snapshot.ts";
+import { jsonOf } from "../../preview/report/json.ts";
 import { present } from "../../preview/report/presentation.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
 import { decode } from "../../runner/migration/migration.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { assertFitsSchema } from "./schema.ts";
 
 for (const major of [15, 17] as const) {
     describe(`the preview of a rollback (PostgreSQL ${major})`, function () {
@@ -55,6 +57,7 @@ for (const major of [15, 17] as const) {
                 gates: { gates: "strict", requireVerified: true, drift: "stop" },
                 folder: join(project.folder, "preview"),
             });
+            assertFitsSchema(jsonOf(report));
             const [mark, notes] = rollbacks.map(({ lines }) => lines.join("\n"));
             assert.match(mark ?? "", /^to be rolled back: 0002_mark/);
             assert.match(mark ?? "", /destructive {2}public\.notes\.mark: goes with its values/);
