@@ -1,9 +1,12 @@
+import { runDbmate } from "./live/dbmate.ts";
 import { liveGround } from "./live/ground.ts";
 import { besideIdleReader, idleMs } from "./live/idleReader.ts";
 import { duringWhich, migrate, type Step } from "./live/migrate.ts";
 import { runPlan } from "./live/plan.ts";
 import { type Disturbance, underTraffic } from "./live/underTraffic.ts";
 import { type LockWait, readLockWaits } from "./live/lockWaits.ts";
+import { obtainable } from "./peers/all.ts";
+import { dbmate } from "./peers/dbmate.ts";
 import type { Benchmark } from "./support/benchmark.ts";
 import type { Environment } from "./support/copies.ts";
 import { inRounds } from "./support/rounds.ts";
@@ -46,6 +49,7 @@ const quiet = "no migration";
 const ours = "this project";
 const planEach = "plan's SQL, statement by statement";
 const planWhole = "plan's SQL, one transaction";
+const dbmateSafe = "dbmate, this project's SQL";
 const withReader = (name: string) => `${name}, idle reader`;
 
 const cases: readonly Case[] = [
@@ -53,6 +57,7 @@ const cases: readonly Case[] = [
     { name: ours, run: place => felt(place, () => migrate(place.environment, "up")), against: quiet, aim: aimAlone },
     { name: planEach, run: place => felt(place, () => runPlan(place.environment, "each")), against: ours },
     { name: planWhole, run: place => felt(place, () => runPlan(place.environment, "whole")), against: ours },
+    { name: dbmateSafe, run: place => felt(place, () => runDbmate(place.environment)), against: ours },
 ];
 const casesBesideReader = cases.slice(1).map(({ name, run, against = ours }) => ({
     name: withReader(name),
@@ -72,12 +77,14 @@ function rollBack(tables: number): Case {
 }
 
 export const benchmark: Benchmark = {
-    about: "The plan's migrations on a large table under traffic, beside the plan's own SQL.",
+    about: "The plan's migrations on a large table under traffic, beside the plan's own SQL and dbmate.",
     minutes: { full: 15, quick: 2 },
 
     async measure({ quick, say }) {
         const size = quick ? 300_000 : 3_000_000;
-        const chosen = [...cases, ...casesBesideReader, rollBack(50), ...(quick ? [] : [rollBack(500)])];
+        const [dbmateHere] = await obtainable([dbmate], say);
+        const all = [...cases, ...casesBesideReader, rollBack(50), ...(quick ? [] : [rollBack(500)])];
+        const chosen = all.filter(({ name }) => dbmateHere || !name.startsWith(dbmateSafe));
         const ground = await liveGround(size);
         const onCopy = (run: Case["run"]) =>
             ground.onCopy(environment => {
@@ -91,7 +98,11 @@ export const benchmark: Benchmark = {
                 say,
             );
             return {
-                versions: { postgresql: ground.version, "rows in simulation_runs": String(size) },
+                versions: {
+                    postgresql: ground.version,
+                    ...(dbmateHere ? { dbmate: dbmateHere.version } : {}),
+                    "rows in simulation_runs": String(size),
+                },
                 rows: chosen.flatMap(one => rowsOf(one, runs)),
             };
         } finally {

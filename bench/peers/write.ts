@@ -1,9 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Migration } from "../../runner/migration/migration.ts";
-
 /** Writes one or more files per migration: names and texts by `files`. */
-export async function writeFiles(
+export async function writeFiles<Migration>(
     folder: string,
     migrations: readonly Migration[],
     files: (migration: Migration) => Readonly<Record<string, string>>,
