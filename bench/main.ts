@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { explain } from "../runner/userError.ts";
 import { benchmarkNames, loadBenchmark } from "./support/discover.ts";
+import { writePerformancePage } from "./support/performancePage.ts";
 import { run, type RunOptions } from "./support/run.ts";
 
 // `npm run bench`: all benchmarks, one after the other; `npm run bench -- NAME`: one of them.
@@ -13,8 +14,10 @@ const commandLine = new Command("bench")
     .option("--quick", "a rough look in a tenth of the time")
     .option("--save", "keep the result in bench/results, for docs/performance.md and as a baseline")
     .option("--against-baseline", "end with 1 when a ratio is clearly worse than in the kept result")
+    .option("--write-docs", "measure nothing; write docs/performance.md from the kept results")
     .showHelpAfterError()
-    .action(async (given: string[], options: RunOptions) => {
+    .action(async (given: string[], options: RunOptions & { writeDocs?: boolean }) => {
+        if (options.writeDocs) return await writePerformancePage();
         const names = given.length > 0 ? given : await benchmarkNames();
         const benchmarks = await Promise.all(names.map(async name => ({ name, ...(await loadBenchmark(name)) })));
         process.exitCode = await run(benchmarks, options, {

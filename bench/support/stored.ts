@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Report } from "./report.ts";
 
@@ -30,4 +30,11 @@ export async function readStored(name: string, folder = resultsFolder): Promise<
         if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
         throw error;
     }
+}
+
+/** All that are kept, by name. */
+export async function readAllStored(folder = resultsFolder): Promise<Stored[]> {
+    const files = (await readdir(folder)).filter(file => file.endsWith(".json")).sort();
+    const all = await Promise.all(files.map(file => readStored(file.slice(0, -".json".length), folder)));
+    return all.filter(stored => stored !== undefined);
 }
