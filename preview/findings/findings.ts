@@ -6,6 +6,7 @@ import { destructiveFindings } from "./destructive.ts";
 import { trialByText } from "./byText.ts";
 import { byImportance, type Finding, placed } from "./finding.ts";
 import { insecureByText } from "./insecure/byText.ts";
+import { bucketFindings } from "./insecure/buckets.ts";
 import { functionFindings } from "./insecure/functions.ts";
 import { grantFindings } from "./insecure/grants.ts";
 import { policyFindings } from "./insecure/policies.ts";
@@ -16,6 +17,7 @@ import { irreversibleFindings } from "./irreversible.ts";
 import { heldLocks, type HeldLock } from "./locks.ts";
 import { noteFindings } from "./notes.ts";
 import { rowFindings } from "./rows.ts";
+import { sequenceFindings } from "./sequences.ts";
 import { type FindingSettings, type Scene, sceneOf } from "./scene.ts";
 import { typeFindings } from "./types.ts";
 
@@ -47,6 +49,8 @@ export async function findingsOf(
         ...functionFindings(scene),
         ...(await viewFindings(scene)),
         ...roleFindings(scene),
+        ...bucketFindings(scene),
+        ...sequenceFindings(scene),
         ...(trial.part === "up" ? irreversibleFindings(scene) : []),
         ...noteFindings(scene),
         ...advisorFindings(scene),
@@ -69,6 +73,8 @@ export async function findingsByText(
         ...rowFindings(scene),
         ...blockingFindings(locks, scene),
         ...insecureByText(scene),
+        ...bucketFindings(scene),
+        ...sequenceFindings(scene),
         ...irreversibleFindings(scene),
     ];
     return { findings: byImportance(findings), locks, scene };

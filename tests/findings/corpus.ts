@@ -57,6 +57,12 @@ export const telling: readonly Case[] = [
 
     // Fences that go or are missing.
     ["alter table public.runs disable row level security", ["rls-off public.runs"]],
+    ["update storage.buckets set public = true where id = 'none'", ["bucket-opened storage.buckets", "rows-overwritten storage.buckets"]],
+    ["do $$ begin update storage.buckets set public = not public where id = 'none'; end $$", ["bucket-opened storage.buckets", "rows-overwritten storage.buckets"]],
+    ["insert into storage.buckets (id, name, public) values ('one', 'one', false), ('two', 'two', true)", ["bucket-opened storage.buckets"]],
+    ["update storage.buckets set file_size_limit = null where id = 'none'", ["bucket-limits-changed storage.buckets", "rows-overwritten storage.buckets"]],
+    ["select setval('public.ticket', 1)", ["sequence-set public.ticket"]],
+    ["alter sequence public.ticket restart", ["sequence-set public.ticket"]],
     ["create table public.notes (id bigint primary key)", ["rls-missing public.notes"]],
     ["do $$ begin execute 'create table public.notes (id bigint)'; end $$", ["rls-missing public.notes"]],
     ["alter table private.secrets set schema public", ["rls-missing public.secrets", "table-renamed private.secrets"]],
@@ -159,6 +165,7 @@ export const harmless: readonly Case[] = [
     ["create extension if not exists pg_trgm schema extensions", []],
     ["create type public.color as enum ('red')", []],
     ["alter sequence public.ticket increment by 2", []],
+    ["insert into storage.buckets (id, name, public) values ('one', 'one', false)", []],
     ["analyze public.runs", []],
     ["select count(*) from public.runs", []],
 ];
