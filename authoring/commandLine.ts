@@ -45,6 +45,14 @@ commandLine
         import("./proposal/command.ts").then(({ proposeDown }) => proposeDown(name, options)),
     );
 
+commandLine
+    .command("adopt")
+    .description(
+        "look at a project that is there, say which migrations match it, and write its stack file; changes nothing",
+    )
+    .argument("<name>", "of the stack: Pulumi.<name>.yaml is written")
+    .action((name: string) => import("./joining/command.ts").then(({ adoptProject }) => adoptProject(name)));
+
 // Loaded when a command runs, so that --help and a wrong argument answer at once.
 function commands() {
     return import("./commands.ts");

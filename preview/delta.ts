@@ -1,7 +1,8 @@
 import type { FactBase } from "@supabase/pg-delta";
 import type pg from "pg";
 
-// The only place that knows pg-delta, which is an alpha: what a catalog is, as its facts, and what turns one into another.
+// What pg-delta says, in our words: it is an alpha. What a catalog is, as its facts, and what turns one into another; for a
+// whole one preview/shadow/copy.ts asks it.
 
 /** A catalog at one moment. */
 export interface Facts {

@@ -269,6 +269,15 @@ passing(
 );
 passing(
     commandLine
+        .command("adopt")
+        .description("look at a project that is there, say which migrations match it, and write its stack file")
+        .action(async (_options: object, self: Command) => {
+            process.exitCode = await author("adopt", self.args, checkSettings("dev"));
+        }),
+    "node authoring/main.ts adopt",
+);
+passing(
+    commandLine
         .command("check:sql")
         .description("find out all that can be known of migrations, on an embedded PostgreSQL or a stack's target")
         .option("-s, --stack <stack>", "what is pending there, with the sizes of its tables")

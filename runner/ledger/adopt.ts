@@ -12,7 +12,7 @@ export interface Reference {
     readonly migrations: readonly ReferenceMigration[];
 }
 
-interface ReferenceMigration {
+export interface ReferenceMigration {
     readonly version: string;
     readonly upHash: string;
     readonly found: unknown;
@@ -20,7 +20,7 @@ interface ReferenceMigration {
 }
 
 /** An aspect of the catalog that is not as the migrations would have made it. */
-interface Difference {
+export interface Difference {
     readonly key: string;
     readonly expected: string | null;
     readonly actual: string | null;
@@ -71,39 +71,71 @@ export async function adopt(
         );
     }
 
-    let nearest: { count: number; differences: Difference[] } | undefined;
-    for (let count = known.length; count > applied; count -= 1) {
-        const differences = await compare(client, known.slice(0, count));
-        if (differences.length === 0) {
-            const taken = migrations.slice(applied, count);
-            await client.query("begin");
-            for (const migration of taken) {
-                const entry = known.find(({ version }) => version === migration.version);
-                await adoptIntoLedger(client, migration, {
-                    found: entry?.found,
-                    undo: entry?.undo,
-                    stack: settings.stack,
-                    say,
-                });
-            }
-            await client.query("commit");
-            return taken;
-        }
-        if (!nearest || differences.length < nearest.differences.length) nearest = { count, differences };
-    }
+    const nearest = nearestState(known, applied, await readCatalogNow(client));
     if (!nearest) return [];
-    const upTo = migrations[nearest.count - 1];
+    const { count, differences } = nearest;
+    if (differences.length === 0) {
+        const taken = migrations.slice(applied, count);
+        await client.query("begin");
+        for (const migration of taken) {
+            const entry = known.find(({ version }) => version === migration.version);
+            await adoptIntoLedger(client, migration, {
+                found: entry?.found,
+                undo: entry?.undo,
+                stack: settings.stack,
+                say,
+            });
+        }
+        await client.query("commit");
+        return taken;
+    }
+    const upTo = migrations[count - 1];
     throw new UserError(
-        `nothing can be adopted. Nearest is the state after ${upTo ? label(upTo) : ""}, with ${nearest.differences.length} differences:\n` +
-            nearest.differences.map(difference => `  ${describe(difference)}`).join("\n"),
+        `nothing can be adopted. Nearest is the state after ${upTo ? label(upTo) : ""}, with ${differences.length} differences:\n` +
+            differences.map(difference => `  ${describe(difference)}`).join("\n"),
         [
             "mend what differs by hand, then run the same command again; or let pulumi up apply the migrations to a database without them",
         ],
     );
 }
 
+/** After how many migrations a catalog is, or is nearest to, and what differs from that; no difference: it is there. */
+export interface NearestState {
+    readonly count: number;
+    readonly differences: readonly Difference[];
+}
+
+/**
+ * Holds a catalog against what the migrations made elsewhere: as many as agree, else as many as leave the fewest
+ * differences.
+ *
+ * @param known those of the reference, from the first on
+ * @param applied how many the ledger has already
+ * @returns undefined when there is nothing beyond these
+ */
+export function nearestState(
+    known: readonly ReferenceMigration[],
+    applied: number,
+    catalog: ReadonlyMap<string, string>,
+): NearestState | undefined {
+    let nearest: NearestState | undefined;
+    for (let count = known.length; count > applied; count -= 1) {
+        const differences = compare(catalog, known.slice(0, count));
+        if (differences.length === 0) return { count, differences };
+        if (!nearest || differences.length < nearest.differences.length) nearest = { count, differences };
+    }
+    return nearest;
+}
+
+async function readCatalogNow(client: pg.Client): Promise<Map<string, string>> {
+    const { rows } = await client.query<{ key: string; definition: string }>(
+        "select key, definition from simulation_db.catalog()",
+    );
+    return new Map(rows.map(({ key, definition }) => [key, definition]));
+}
+
 /** The reference's migrations that have the same text as the folder's, from the first on. */
-function fitting(migrations: readonly Migration[], reference: Reference): ReferenceMigration[] {
+export function fitting(migrations: readonly Migration[], reference: Reference): ReferenceMigration[] {
     const same: ReferenceMigration[] = [];
     for (const migration of migrations) {
         const entry = reference.migrations.find(({ version }) => version === migration.version);
@@ -114,22 +146,20 @@ function fitting(migrations: readonly Migration[], reference: Reference): Refere
 }
 
 /** What differs from the sum of the migrations: of each aspect they touched, the last definition counts. */
-async function compare(client: pg.Client, migrations: readonly ReferenceMigration[]): Promise<Difference[]> {
-    const expected: Record<string, string | null> = {};
+function compare(catalog: ReadonlyMap<string, string>, migrations: readonly ReferenceMigration[]): Difference[] {
+    const expected = new Map<string, string | null>();
     for (const { undo } of migrations) {
-        for (const key of Object.keys(undo.removed)) expected[key] = null;
-        Object.assign(expected, undo.added);
+        for (const key of Object.keys(undo.removed)) expected.set(key, null);
+        for (const [key, definition] of Object.entries(undo.added)) expected.set(key, definition);
     }
-    const { rows } = await client.query<Difference>(
-        `select key, e.value as expected, a.definition as actual
-         from jsonb_each_text($1) as e left join simulation_db.catalog() as a using (key)
-         where e.value is distinct from a.definition order by key`,
-        [JSON.stringify(expected)],
-    );
-    return rows;
+    return [...expected]
+        .map(([key, definition]) => ({ key, expected: definition, actual: catalog.get(key) ?? null }))
+        .filter(each => each.expected !== each.actual)
+        .sort((one, other) => (one.key < other.key ? -1 : 1));
 }
 
-function describe({ key, expected, actual }: Difference): string {
+/** In one line, or three. */
+export function describe({ key, expected, actual }: Difference): string {
     if (actual === null) return `missing: ${key}`;
     if (expected === null) return `too much: ${key}`;
     return `different: ${key}\n      expected ${expected.replaceAll("\n", "; ")}\n      found    ${actual.replaceAll("\n", "; ")}`;

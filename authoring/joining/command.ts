@@ -1,0 +1,95 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { PostgresMajor } from "../../local/cluster.ts";
+import { connect } from "../../runner/database/connection.ts";
+import { describe, exportReference, fitting, nearestState, type Reference } from "../../runner/ledger/adopt.ts";
+import { label, type Migration } from "../../runner/migration/migration.ts";
+import { readMigrations } from "../../runner/migration/migrationFolder.ts";
+import { UserError } from "../../runner/userError.ts";
+import { readCheckSettings } from "../check/settings.ts";
+import { openGround } from "../ground/ground.ts";
+import { projectLines, readProject } from "./project.ts";
+import { writeStackFile } from "./stackFile.ts";
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const say = (line: string) => void process.stderr.write(`${line}\n`);
+
+/** The majors that npm has for us: on another one nothing can be compared. */
+const majors: readonly number[] = [15, 17] satisfies PostgresMajor[];
+
+/** How many differences are named: a project that never had the migrations differs in all of them. */
+const most = 20;
+
+/** `adopt`: what is there, which migrations match it, and a stack file; the database stays as it is. */
+export async function adoptProject(name: string): Promise<void> {
+    const { env } = process;
+    if (!env.PGHOST) {
+        throw new UserError("which database? PGHOST is not set in this shell.", [
+            "set PGHOST, PGUSER, PGPASSWORD and PGSSLROOTCERT, as libpq reads them: the session pooler or the direct connection",
+        ]);
+    }
+    const migrations = await readMigrations("sql");
+    const project = await readProject(env);
+    for (const line of projectLines(project)) print(line);
+    print("");
+    const { look } = project;
+    const reference = majors.includes(look.major)
+        ? await referenceOf(look.major as PostgresMajor, migrations)
+        : undefined;
+    const taken = reference ? printMatches(migrations, reference, look.ledger?.length ?? 0, look.catalog) : 0;
+    if (!reference) print(`nothing is compared: PostgreSQL ${look.major} is none of ${majors.join(" and ")}`);
+    const written = await writeStackFile(name, env, look.identity);
+    print("");
+    print(written ? `${written} written` : `Pulumi.${name}.yaml is there already and stays as it is`);
+    print("");
+    print("Next:");
+    if (taken > 0 && reference) {
+        const file = join(".local", "adopt", `${name}.json`);
+        await mkdir(join(".local", "adopt"), { recursive: true });
+        await writeFile(file, JSON.stringify(reference));
+        print(`    node runner/main.ts adopt < ${file}   takes over what matches; runs none of its statements`);
+    }
+    print(`    npm run preview -- -s ${name}   what the rest would do`);
+}
+
+async function referenceOf(major: PostgresMajor, migrations: readonly Migration[]): Promise<Reference> {
+    const ground = await openGround({ ...readCheckSettings(process.env), major, earlier: migrations, say });
+    try {
+        const client = await connect(ground.environment, "adopt");
+        try {
+            return await exportReference(client);
+        } finally {
+            await client.end();
+        }
+    } finally {
+        await ground.end();
+    }
+}
+
+/** @returns how many would be taken over */
+function printMatches(
+    migrations: readonly Migration[],
+    reference: Reference,
+    applied: number,
+    catalog: ReadonlyMap<string, string>,
+): number {
+    const nearest = nearestState(fitting(migrations, reference), applied, catalog);
+    if (!nearest) {
+        print("nothing is left to take over: all migrations are in the ledger");
+        return 0;
+    }
+    const { count, differences } = nearest;
+    const [first, last] = [migrations[applied], migrations[count - 1]];
+    if (!first || !last) return 0;
+    const span = first === last ? label(first) : `${label(first)} to ${label(last)}`;
+    if (differences.length === 0) {
+        print(
+            `matches: ${span} would be taken over, with 0 statements run; ${migrations.length - count} remain to be applied`,
+        );
+        return count - applied;
+    }
+    print(`nothing matches. Nearest is the state after ${label(last)}, with ${differences.length} differences:`);
+    for (const difference of differences.slice(0, most)) print(`  ${describe(difference)}`);
+    if (differences.length > most) print(`  … and ${differences.length - most} more`);
+    return 0;
+}
