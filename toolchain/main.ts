@@ -187,6 +187,33 @@ async function status(name: string, args: readonly string[]): Promise<number> {
     });
 }
 
+/** What a pipeline does, with the same commands as a person. */
+async function ci(job: string, name: string, confirm: string | undefined): Promise<number> {
+    const { runJob } = await import("./pipeline/jobs.ts");
+    const { reportFolder } = await import("../preview/report/presentation.ts");
+    const stack = readStackFile(root, name);
+    // It is for the comment: no other program is handed it.
+    const { GITHUB_TOKEN: _, ...env } = process.env;
+    const child = async (command: string, args: readonly string[]) =>
+        await runForeground(command, args, { cwd: root, env });
+    return await runJob(job, {
+        stack,
+        reports: join(root, reportFolder(name)),
+        confirm,
+        env: process.env,
+        // check:sql is quick because it asks no stack, unless it is told to.
+        run: async (verb, ...args) =>
+            await child(process.execPath, [
+                join(root, "toolchain/main.ts"),
+                verb,
+                ...(verb === "check:sql" ? [] : ["--stack", name]),
+                ...args,
+            ]),
+        tests: async () => await child("bash", [join(root, ".ci/run")]),
+        say,
+    });
+}
+
 async function stop(): Promise<number> {
     const { stopLocal } = await import("../local/server.ts");
     await stopLocal(root, say);
@@ -286,6 +313,15 @@ passing(
         }),
     "node authoring/main.ts check:sql",
 );
+commandLine
+    .command("ci")
+    .description("one job of a pipeline: check, preview, up, drift, destroy")
+    .argument("<job>")
+    .option("-s, --stack <stack>", "the stack: Pulumi.<stack>.yaml", "dev")
+    .option("--confirm <stack>", "for destroy: the stack's name once more")
+    .action(async (job: string, { stack, confirm }: { stack: string; confirm?: string }) => {
+        process.exitCode = await ci(job, stack, confirm);
+    });
 command("env", "print what plain pulumi and psql need, for eval", env);
 
 try {

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Pipeline, runJob } from "../../toolchain/pipeline/jobs.ts";
+import { inScratch, put } from "../toolchain/scratch.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** What a job of a pipeline did: the commands it ran in their order, and what it published. */
+interface Done {
+    readonly code: number;
+    readonly commands: readonly string[];
+    readonly summary: string;
+    readonly said: readonly string[];
+}
+
+interface Circumstances {
+    readonly stack?: string;
+    readonly protect?: boolean;
+    readonly confirm?: string;
+    /** Exit codes by verb; 0 for all others. */
+    readonly codes?: Readonly<Record<string, number>>;
+    /** The drift in report.json, and the text of report.md; without it the command writes none. */
+    readonly report?: { readonly text: string; readonly changes?: number; readonly notChecked?: string };
+}
+
+/** Runs a job whose commands are only written down: what they do is for the tests of the commands. */
+async function done(job: string, circumstances: Circumstances = {}): Promise<Done> {
+    const { stack = "staging", protect = false, confirm, codes = {}, report } = circumstances;
+    const commands: string[] = [];
+    const said: string[] = [];
+    let result: Done | undefined;
+    await inScratch(async folder => {
+        const summary = put(join(folder, "summary.md"), "");
+        const reports = join(folder, "reports");
+        put(join(reports, "report.md"), "the report of yesterday");
+        put(join(reports, "report.json"), JSON.stringify({ drift: { changes: [] } }));
+        const code = await runJob(job, {
+            stack: { name: stack, values: { protect } as Pipeline["stack"]["values"] },
+            reports,
+            confirm,
+            env: { GITHUB_STEP_SUMMARY: summary },
+            run: async (verb, ...args) => {
+                commands.push([verb, ...args].join(" "));
+                if (report) {
+                    const { text, changes = 0, notChecked } = report;
+                    put(join(reports, "report.md"), text);
+                    const drift = { changes: Array.from({ length: changes }, () => ({})), notChecked };
+                    put(join(reports, "report.json"), JSON.stringify({ drift }));
+                }
+                return codes[verb] ?? 0;
+            },
+            tests: async () => {
+                commands.push("tests");
+                return codes.tests ?? 0;
+            },
+            say: line => said.push(line),
+        });
+        result = { code, commands, summary: readFileSync(summary, "utf8"), said };
+    });
+    assert.ok(result);
+    return result;
+}
+
+describe("a pipeline's job", () => {
+    it("check looks at the migrations first, and at the tests when those are sound", async () => {
+        assert.deepEqual((await done("check")).commands, ["check:sql", "tests"]);
+        const { code, commands } = await done("check", { codes: { "check:sql": 1 } });
+        assert.deepEqual([code, commands], [1, ["check:sql"]]);
+        assert.equal((await done("check", { codes: { tests: 3 } })).code, 3);
+    });
+
+    it("preview publishes the report, also when a gate stopped it, and keeps the exit code", async () => {
+        const calm = await done("preview", { report: { text: "all is well" } });
+        assert.deepEqual(calm.commands, ["preview --non-interactive"]);
+        assert.deepEqual([calm.code, calm.summary], [0, "## staging\n\nall is well\n"]);
+        const stopped = await done("preview", { report: { text: "STOP" }, codes: { preview: 255 } });
+        assert.deepEqual(
+            [stopped.code, stopped.summary],
+            [255, "## staging\n\nThe preview ended with an error.\n\nSTOP\n"],
+        );
+    });
+
+    it("preview never publishes the report of another run", async () => {
+        const { summary } = await done("preview", { codes: { preview: 255 } });
+        assert.doesNotMatch(summary, /yesterday/);
+        assert.match(summary, /There is no report: it ended before the database was looked at/);
+    });
+
+    it("up asks nobody, says whether all was applied, and writes the record for the next stack only then", async () => {
+        const well = await done("up", { report: { text: "report" } });
+        assert.deepEqual(well.commands, ["up --yes --non-interactive", "promotion"]);
+        assert.match(well.summary, /\n\nApplied\.\n\nreport/);
+        const badly = await done("up", { report: { text: "report" }, codes: { up: 255 } });
+        assert.deepEqual([badly.code, badly.commands], [255, ["up --yes --non-interactive"]]);
+        assert.match(badly.summary, /NOT all applied/);
+    });
+
+    it("drift fails when the database changed, or when nobody could look, also where a preview only warns", async () => {
+        assert.equal((await done("drift", { report: { text: "" } })).code, 0);
+        const changed = await done("drift", { report: { text: "", changes: 2 } });
+        assert.equal(changed.code, 1);
+        assert.deepEqual(changed.said, ["The database is not as the last change left it: 2 differences."]);
+        const unseen = await done("drift", { report: { text: "", notChecked: "this login may not" } });
+        assert.deepEqual([unseen.code, unseen.said], [1, ["Drift was not checked: this login may not."]]);
+        assert.equal((await done("drift")).code, 1);
+        assert.equal((await done("drift", { codes: { preview: 7 } })).code, 7);
+    });
+
+    it("destroy wants the stack's name once more, shows what it will do, and stops at the first fault", async () => {
+        const destroyed = await done("destroy", { confirm: "staging" });
+        assert.deepEqual(destroyed.commands, ["destroy --preview", "destroy --yes --non-interactive"]);
+        await assert.rejects(done("destroy"), /nobody confirmed that/);
+        await assert.rejects(done("destroy", { confirm: "stagin" }), /nobody confirmed that/);
+        const stopped = await done("destroy", { confirm: "staging", codes: { destroy: 4 } });
+        assert.deepEqual([stopped.code, stopped.commands], [4, ["destroy --preview"]]);
+    });
+
+    it("destroy leaves a protected stack alone, whatever was confirmed", async () => {
+        const prod = { stack: "acme/simulation-db/prod", protect: true, confirm: "acme/simulation-db/prod" };
+        await assert.rejects(done("destroy", prod), /is protected: no pipeline destroys it/);
+    });
+});
+
+describe("npm run ci", () => {
+    const ci = (...args: string[]) =>
+        spawnSync(process.execPath, [join(root, "toolchain/main.ts"), "ci", ...args], { cwd: root, encoding: "utf8" });
+
+    it("says which jobs there are, in words and without a stack trace", () => {
+        const { status, stderr } = ci("previw");
+        assert.deepEqual(
+            [status, stderr],
+            [1, "There is no job previw (did you mean preview?): there are check, preview, up, drift, destroy.\n"],
+        );
+    });
+
+    it("does not destroy what nobody named twice", () => {
+        const { status, stderr } = ci("destroy", "-s", "dev", "--confirm", "prod");
+        assert.equal(status, 1);
+        assert.match(
+            stderr,
+            /^Everything in the stack dev would be rolled back, and nobody confirmed that\.\n {2}→ npm run ci/,
+        );
+    });
+});

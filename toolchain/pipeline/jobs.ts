@@ -1,0 +1,113 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Report } from "../../preview/report/report.ts";
+import { didYouMean } from "../../runner/nearest.ts";
+import { UserError } from "../../runner/userError.ts";
+import type { StackFile } from "../stackFile.ts";
+import { type Publication, publish } from "./publication.ts";
+
+/** What a job is given. */
+export interface Pipeline {
+    readonly stack: Pick<StackFile, "name" | "values">;
+    /** Where the reports of the stack's previews are. */
+    readonly reports: string;
+    /** What the person typed who wants everything rolled back: the stack's name. */
+    readonly confirm: string | undefined;
+    /** The pipeline's own environment: {@link publish} looks there for GitHub's variables. */
+    readonly env: NodeJS.ProcessEnv;
+    /** Runs a command of `npm run` with the stack. @returns its exit code */
+    readonly run: (verb: string, ...args: string[]) => Promise<number>;
+    /** Runs `.ci/run`. @returns its exit code */
+    readonly tests: () => Promise<number>;
+    readonly say: (line: string) => void;
+}
+
+/** By name, as the workflows call them. Each returns an exit code. */
+const jobs: Readonly<Record<string, (pipeline: Pipeline) => Promise<number>>> = { check, preview, up, drift, destroy };
+
+export const jobNames: readonly string[] = Object.keys(jobs);
+
+/**
+ * Does one job of a pipeline, on a developer's machine as in CI.
+ *
+ * @returns its exit code
+ * @throws UserError for a job that there is none of, and for a destroy that is not allowed
+ */
+export async function runJob(name: string, pipeline: Pipeline): Promise<number> {
+    const job = Object.hasOwn(jobs, name) ? jobs[name] : undefined;
+    if (job !== undefined) return await job(pipeline);
+    throw new UserError(`There is no job ${name}${didYouMean(name, jobNames)}: there are ${jobNames.join(", ")}.`);
+}
+
+/** The quick findings first: who wrote a migration waits for these. */
+async function check({ run, tests }: Pipeline): Promise<number> {
+    return (await run("check:sql")) || (await tests());
+}
+
+async function preview(pipeline: Pipeline): Promise<number> {
+    const { code, text } = await reported(pipeline, "preview", "--non-interactive");
+    await publish(publicationOf(pipeline, code === 0 ? "" : "The preview ended with an error.", text), pipeline);
+    return code;
+}
+
+/** Its own preview comes first, so a gate that closed since the review stops it before anything is changed. */
+async function up(pipeline: Pipeline): Promise<number> {
+    const { code, text } = await reported(pipeline, "up", "--yes", "--non-interactive");
+    const words = code === 0 ? "Applied." : "NOT all applied: the log says why.";
+    await publish(publicationOf(pipeline, words, text), pipeline);
+    // For the stack that is promoted from this one.
+    return code || (await pipeline.run("promotion"));
+}
+
+/** What the setting `drift: warn` lets pass in a preview is what this job is there to tell. */
+async function drift(pipeline: Pipeline): Promise<number> {
+    const { code, text } = await reported(pipeline, "preview", "--non-interactive");
+    if (code !== 0 && text === undefined) return code;
+    const report = await readReport(pipeline.reports);
+    const words = report === undefined ? "There is no report, so nothing is known of drift." : wordsOf(report);
+    await publish(publicationOf(pipeline, words ?? "No drift.", text), pipeline);
+    if (words === undefined) return code;
+    pipeline.say(words);
+    return code || 1;
+}
+
+function wordsOf({ drift: { changes, notChecked } }: Report): string | undefined {
+    if (notChecked !== undefined) return `Drift was not checked: ${notChecked}.`;
+    if (changes.length === 0) return undefined;
+    return `The database is not as the last change left it: ${changes.length} difference${changes.length === 1 ? "" : "s"}.`;
+}
+
+async function destroy({ stack, confirm, run }: Pipeline): Promise<number> {
+    if (stack.values.protect) {
+        throw new UserError(`The stack ${stack.name} is protected: no pipeline destroys it.`, [
+            `when it is meant: set protect to false in Pulumi.${shortName(stack)}.yaml, have that reviewed and applied, then destroy`,
+        ]);
+    }
+    if (confirm !== stack.name) {
+        throw new UserError(`Everything in the stack ${stack.name} would be rolled back, and nobody confirmed that.`, [
+            `npm run ci -- destroy -s ${stack.name} --confirm ${stack.name}`,
+        ]);
+    }
+    return (await run("destroy", "--preview")) || (await run("destroy", "--yes", "--non-interactive"));
+}
+
+/** Runs a command that writes reports; an older report is never taken for its own. */
+async function reported(pipeline: Pipeline, verb: string, ...args: string[]) {
+    for (const file of ["report.md", "report.json"]) await rm(join(pipeline.reports, file), { force: true });
+    const code = await pipeline.run(verb, ...args);
+    return { code, text: await readFile(join(pipeline.reports, "report.md"), "utf8").catch(() => undefined) };
+}
+
+async function readReport(folder: string): Promise<Report | undefined> {
+    const text = await readFile(join(folder, "report.json"), "utf8").catch(() => undefined);
+    return text === undefined ? undefined : (JSON.parse(text) as Report);
+}
+
+function publicationOf({ stack }: Pipeline, words: string, report: string | undefined): Publication {
+    const none = "There is no report: it ended before the database was looked at. The log says why.";
+    return { stack: shortName(stack), text: [words, report ?? none].filter(Boolean).join("\n\n") };
+}
+
+function shortName({ name }: Pipeline["stack"]): string {
+    return name.split("/").at(-1) ?? name;
+}
