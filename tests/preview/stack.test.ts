@@ -135,6 +135,21 @@ for (const major of [15, 17] as const) {
             assert.equal((await target.admin.query("select from public.notes")).rowCount, 1);
         });
 
+        it("another size limit is one update, of the bucket's step, with the bytes before and after", async () => {
+            await project.configure({ datasetMaxBytes: "1000000" });
+            try {
+                const { output } = await project.must("preview", "--diff");
+                assert.match(output, /"?maxBytes"?: 52428800 => 1000000|52428800[\s\S]*1000000/);
+                const { steps } = await project.previewJson();
+                const changed = steps
+                    .filter(({ op }) => op !== "same")
+                    .map(({ op, urn }) => `${op} ${urn.split("::").at(-1)}`);
+                assert.ok(changed.includes("update datasets-bucket"), changed.join());
+            } finally {
+                await project.configure({ datasetMaxBytes: "52428800" });
+            }
+        });
+
         it("a login without any privilege on tables sees the pending ones, and is told what it cannot see", async () => {
             const password = crypto.randomUUID();
             await target.admin.query(`create role looker login password ${pg.escapeLiteral(password)}`);

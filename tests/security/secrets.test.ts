@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { encode } from "../../runner/migration/migration.ts";
 import { installedTools } from "../backup/installedTools.ts";
 import { smallPlan } from "../stack/smallPlan.ts";
 import { appliedVersions, ledgerText } from "../stack/snapshot.ts";
+import { outcomeOf, ownEnvironment } from "../support/engine.ts";
 import { stackProject } from "../support/stackProject.ts";
 import { stackTarget } from "../support/stackTarget.ts";
 import { watchArguments } from "./argumentWatch.ts";
@@ -146,6 +148,28 @@ describe("passwords and keys, in the stack (PostgreSQL 17)", function () {
             assert.equal((await project.up()).code, 0);
             const exported = (await project.must("stack", "export", "--show-secrets")).stdout;
             assert.deepEqual(await appliedVersions(target.admin), ["0001", "0002", "0003"]);
+            // Programs of the preview that the engine has no part in: `npm run destroy -- --preview`, `npm run types`.
+            let said = "";
+            for (const [script, code, password] of [
+                ["preview/destroy.ts", 0, target.environment.PGPASSWORD],
+                ["preview/destroy.ts", 1, wrongPassword],
+                ["preview/types.ts", 0, target.environment.PGPASSWORD],
+                ["preview/types.ts", 1, wrongPassword],
+            ] as const) {
+                const child = spawn(process.execPath, [script], {
+                    cwd: project.dir,
+                    env: {
+                        ...ownEnvironment(),
+                        ...target.environment,
+                        SIMULATION_DB_STACK: "simulation-db/dev",
+                        PGPASSWORD: password,
+                    },
+                    stdio: ["ignore", "pipe", "pipe"],
+                });
+                const outcome = await outcomeOf(child);
+                assert.equal(outcome.code, code, outcome.output);
+                said += outcome.output;
+            }
             const refused = { ...target.environment, PGPASSWORD: wrongPassword };
             project.environment = refused;
             assert.notEqual((await project.preview()).code, 0);
@@ -156,7 +180,7 @@ describe("passwords and keys, in the stack (PostgreSQL 17)", function () {
             assert.ok(lines.some(line => /runner\/main\.ts migrate up/.test(line)));
             const places = {
                 "a command line": lines.join("\n"),
-                "what was printed": project.printed,
+                "what was printed": project.printed + said,
                 "the state": exported,
                 "what is on disk": await project.kept(),
                 "the ledger": ledger,
