@@ -107,7 +107,7 @@ function failureFindings({ failure }: Trial): Finding[] {
                   level: "unverified",
                   object: place.file,
                   ...placed(place),
-                  words: `NOT VERIFIED: the shadow cannot represent this: ${words}`,
+                  words: `NOT VERIFIED: ${cause === "time" ? "" : "the shadow cannot represent this: "}${words}`,
                   stops: false,
               },
           ];

@@ -65,13 +65,13 @@ function irreversible(code: string, object: string, words: string, declared: str
 }
 
 function failed({ place, message, cause }: Failure, declared: string | undefined): Finding {
-    if (cause === "shadow") {
+    if (cause !== "migration") {
         return {
             code: "down-not-verified",
             level: "unverified",
             object: place.file,
             ...placed(place),
-            words: `down could not be tried, the shadow cannot represent it: ${message}`,
+            words: `down could not be tried${cause === "time" ? "" : ", the shadow cannot represent it"}: ${message}`,
             stops: false,
         };
     }

@@ -119,7 +119,7 @@ async function migrationReport(
         name: label(migration),
         direction,
         summary: summary(migration),
-        tried: trial !== undefined && trial.failure?.cause !== "shadow",
+        tried: trial !== undefined && (trial.failure === undefined || trial.failure.cause === "migration"),
         findings: judge(told.findings, { ...scene, trial: { part: direction } }, gates),
         changes: changesOf(scene.comparison),
         locks: locks

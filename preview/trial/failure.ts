@@ -2,6 +2,7 @@ import type pg from "pg";
 import { lineAt, type Statement } from "../../runner/migration/statements.ts";
 import { standInState } from "../look/extensions.ts";
 import type { Gaps } from "../shadow/shadow.ts";
+import { TookTooLong } from "./limit.ts";
 import type { Failure, Place } from "./observation.ts";
 
 /** Something is not there: PostgreSQL documentation, appendix A, undefined_object and its kin. */
@@ -21,7 +22,7 @@ export function failureOf(error: unknown, place: Place, gaps: Gaps): Failure {
         ...(detail ? { detail } : {}),
         ...(hint ? { hint } : {}),
         code,
-        cause: isGap(error as Error, gaps) ? "shadow" : "migration",
+        cause: error instanceof TookTooLong ? "time" : isGap(error as Error, gaps) ? "shadow" : "migration",
     };
 }
 

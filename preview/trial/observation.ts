@@ -94,8 +94,9 @@ export interface Failure {
     /**
      * "migration": PostgreSQL refuses it, and would on the target. "shadow": only the shadow does, for example because an
      * extension is not there; then nothing is proven, neither good nor bad.
+     * "time": it was cancelled because it took too long there, which proves as little.
      */
-    readonly cause: "migration" | "shadow";
+    readonly cause: "migration" | "shadow" | "time";
 }
 
 /** What down would bring back, measured against the catalog before up. */

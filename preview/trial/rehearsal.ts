@@ -14,6 +14,7 @@ import { cacheKey, keep, readKept } from "./cache.ts";
 import { takeCatalog } from "./catalog.ts";
 import { tryDown } from "./down.ts";
 import { InnerStatements } from "./inner.ts";
+import { statementLimitMs } from "./limit.ts";
 import type { Proof, Rehearsal, Trial } from "./observation.ts";
 import { Progress } from "./progress.ts";
 import type { Stage } from "./run.ts";
@@ -38,6 +39,8 @@ export interface RehearsalOptions {
      * and no kept result is used. Not called when something does not run to its end.
      */
     readonly inspect?: (shadow: pg.Client) => Promise<void>;
+    /** How long one statement may run on the shadow, in milliseconds; default: a minute. */
+    readonly limitMs?: number;
     /** Told of progress, when it takes longer than a second. */
     readonly say: (line: string) => void;
     /** Told how long each phase took, in milliseconds; for measurements. */
@@ -128,14 +131,14 @@ function otherCircumstances({ environment, stackRoles, shadowUrl }: RehearsalOpt
 async function runAll(
     shadow: Shadow,
     look: Look,
-    { environment, pending, toRollBack }: RehearsalOptions,
+    { environment, pending, toRollBack, limitMs = statementLimitMs }: RehearsalOptions,
 ): Promise<{ up: Trial[]; down: Trial[] }> {
     const { client, watcher } = shadow;
     const session = { client, identity: await readIdentity(client), settings: readSettings(environment) };
     const inner = watcher ? new InnerStatements(watcher, shadow.database) : undefined;
     const withRows = new Set([...look.tables].filter(([, { rows }]) => rows !== 0).map(([name]) => name));
     const start = await readState(client);
-    const stage: Stage = { shadow, session, start, now: start, inner, withRows };
+    const stage: Stage = { shadow, session, start, now: start, inner, withRows, limitMs };
     let catalog = await takeCatalog(stage);
     const down: Trial[] = [];
     for (const migration of toRollBack) {
@@ -178,15 +181,18 @@ async function knowUp({ session: { client, settings } }: Stage, migration: Migra
 }
 
 function proofOf({ proof, made }: Shadow, trials: readonly Trial[]): Proof {
-    const gap = trials.map(({ failure }) => failure).find(failure => failure?.cause === "shadow");
+    const gap = trials
+        .map(({ failure }) => failure)
+        .find(failure => failure !== undefined && failure.cause !== "migration");
     const notes = [...proof.notes, "the shadow has no rows: a constraint that old rows break is not found by it"];
     const on = proof.level === "your shadow" ? "your shadow" : "a shadow";
     if (gap === undefined) return { level: proof.level, verified: true, words: `verified on ${on} of ${made}`, notes };
     const where = `${gap.place.file}:${gap.place.line}`;
+    const what = gap.cause === "time" ? where : `the shadow cannot represent ${where}`;
     return {
         level: proof.level,
         verified: false,
-        words: `NOT VERIFIED: the shadow cannot represent ${where}: ${gap.message}`,
+        words: `NOT VERIFIED: ${what}: ${gap.message}`,
         notes,
     };
 }

@@ -4,6 +4,7 @@ import { type Statement, splitStatements } from "../../runner/migration/statemen
 import type { Shadow } from "../shadow/shadow.ts";
 import { failureOf, placeOf } from "./failure.ts";
 import { type InnerStatements, missedRows, truncatedOf } from "./inner.ts";
+import { statementLimitMs, withinLimit } from "./limit.ts";
 import type { Failure, Place, StatementObservation } from "./observation.ts";
 import { compareStates, readNext, type State } from "./state.ts";
 
@@ -17,6 +18,8 @@ export interface Stage {
     readonly inner: InnerStatements | undefined;
     /** Tables that have rows on the target. */
     readonly withRows: ReadonlySet<string>;
+    /** How long a statement may run, in milliseconds; default: statementLimitMs. */
+    readonly limitMs?: number;
 }
 
 /** Thrown inside a trial's transaction, so that it ends as PostgreSQL would end it. */
@@ -133,9 +136,13 @@ async function runOne({ shadow, inner }: Stage, { text, kind, tree }: Statement)
     return undefined;
 }
 
-async function guarded<T>({ shadow, withRows }: Stage, place: Place, work: () => Promise<T>): Promise<T> {
+async function guarded<T>(
+    { shadow, withRows, limitMs = statementLimitMs }: Stage,
+    place: Place,
+    work: () => Promise<T>,
+): Promise<T> {
     try {
-        return await work();
+        return await withinLimit(shadow, limitMs, work);
     } catch (error) {
         const failure = failureOf(error, place, shadow.gaps);
         throw new TrialFailed((await missedRows(error as Error, withRows)) ? { ...failure, cause: "shadow" } : failure);

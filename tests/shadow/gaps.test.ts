@@ -100,6 +100,34 @@ for (const major of majors) {
             });
         });
 
+        for (const [what, sql] of [
+            ["sleeps", "select pg_sleep(600);"],
+            ["sleeps and has taken its own limit away", "set local statement_timeout = 0;\nselect pg_sleep(600);"],
+            ["loops in a DO block", "do $$ begin loop perform 1; end loop; end $$;"],
+        ] as const) {
+            it(`a statement that ${what} is cancelled, and neither verified nor said to fail`, async () => {
+                const found = await rehearsePending(project, up(sql), { limitMs: 2000 });
+                assert.deepEqual(causeOf(found), { cause: "time", verified: false });
+                assert.match(
+                    found.proof.words,
+                    /^NOT VERIFIED: sql\/0001_change\/up\.sql:[12]: it had not ended after 2 s on the shadow and was cancelled/,
+                );
+            });
+        }
+
+        it("a down that sleeps is cancelled as well, and what up did is still told", async () => {
+            const slow = up("create table public.things (id bigint);", "select pg_sleep(600);");
+            const { up: trials } = await rehearsePending(project, slow, { limitMs: 2000 });
+            assert.ok(trials[0]?.after.has("table public.things"));
+            assert.equal(trials[0]?.reversal?.verdict, "not tried");
+            assert.equal(trials[0]?.reversal?.failure?.cause, "time");
+        });
+
+        it("a migration that ends at its own time limit fails, as it would on the target", async () => {
+            const found = await rehearsePending(project, up("-- statement-timeout: 1s\nselect pg_sleep(600);"));
+            assert.deepEqual(causeOf(found), { cause: "migration", verified: true });
+        });
+
         it("an extension that the target has not either is the migration's fault", async () => {
             const found = await rehearsePending(project, up("create extension nobody_has_it;"));
             assert.deepEqual(causeOf(found), { cause: "migration", verified: true });
