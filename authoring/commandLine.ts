@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { CheckOptions } from "./check/command.ts";
 import type { NewOptions } from "./commands.ts";
+import type { AdoptOptions } from "./joining/command.ts";
 import type { ProposeOptions } from "./proposal/command.ts";
 
 /** What an author of migrations types, with its help; `npm run` hands it on. */
@@ -51,7 +52,10 @@ commandLine
         "look at a project that is there, say which migrations match it, and write its stack file; changes nothing",
     )
     .argument("<name>", "of the stack: Pulumi.<name>.yaml is written")
-    .action((name: string) => import("./joining/command.ts").then(({ adoptProject }) => adoptProject(name)));
+    .option("--import <folder>", "make migrations of the Supabase CLI's, from its supabase/migrations folder, first")
+    .action((name: string, options: AdoptOptions) =>
+        import("./joining/command.ts").then(({ adoptProject }) => adoptProject(name, options)),
+    );
 
 // Loaded when a command runs, so that --help and a wrong argument answer at once.
 function commands() {

@@ -9,9 +9,21 @@ export interface BaselineShape {
      * service_role (projects made before 2026), "closed" takes most of it back.
      */
     readonly defaultPrivileges: "open" | "closed";
-    /** "bare": the columns that the plan takes for granted; "extended": some of the added ones exist, with values. */
-    readonly simulationRuns: "bare" | "extended";
+    /**
+     * "bare": the columns that the plan takes for granted; "extended": some of the added ones exist, with values; "absent":
+     * none of the organization's tables is there, as in a project that migrations have yet to fill.
+     */
+    readonly simulationRuns: "bare" | "extended" | "absent";
 }
+
+/** The organization's tables: what stands in for them in an embedded PostgreSQL. */
+export const organizationTables = [
+    "organizations",
+    "organization_members",
+    "profiles",
+    "model_registry",
+    "simulation_runs",
+] as const;
 
 /** The SQL files of a shape, in the order they are run. */
 export function baselineFiles(shape: BaselineShape): string[] {
@@ -28,12 +40,18 @@ export function baselineFiles(shape: BaselineShape): string[] {
         "07_services.sql",
         "08_event_triggers.sql",
         "09_supautils.sql",
+        ...(shape.simulationRuns === "absent" ? [] : organizationFiles(extended)),
+    ].map(name => join(import.meta.dirname, "baseline", name));
+}
+
+function organizationFiles(extended: boolean): string[] {
+    return [
         "10_organizations.sql",
         extended ? "11_simulation_runs_extended.sql" : "11_simulation_runs_bare.sql",
         "12_simulation_runs_policies.sql",
         "13_sample_data.sql",
         ...(extended ? ["13_sample_data_extended.sql"] : []),
-    ].map(name => join(import.meta.dirname, "baseline", name));
+    ];
 }
 
 /**

@@ -61,7 +61,10 @@ export function judge(
 
     function verdictOf({ level, stops }: Finding): Verdict {
         if (level === "unverified" && requireVerified && trial.part === "up") {
-            return { gate: "stopped", remedy: "this stack applies only what a shadow has proven (requireVerified)" };
+            return {
+                gate: "stopped",
+                remedy: "this stack applies only what a shadow has proven and a person has read (requireVerified)",
+            };
         }
         if (trial.part === "down" && level !== "failing") return { gate: "open" };
         const reason = isAllowable(level) ? directives.allowed?.[level] : undefined;

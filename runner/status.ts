@@ -2,7 +2,8 @@ import type pg from "pg";
 import { compareChain } from "./ledger/chain.ts";
 import { type ForeignMigration, readForeign } from "./ledger/mirror.ts";
 import { type LedgerRow, readLedger } from "./ledger/ledger.ts";
-import { label, type Migration, summary } from "./migration/migration.ts";
+import { readDirectives } from "./migration/directives.ts";
+import { fileName, label, type Migration, summary } from "./migration/migration.ts";
 import { readUnfinished, type Unfinished } from "./steps/resumable.ts";
 
 /** Where a database stands. */
@@ -14,7 +15,7 @@ export interface Status {
     readonly toRollBack: readonly LedgerRow[];
     /** The migration that a run left half done or has under way. */
     readonly interrupted: Unfinished | undefined;
-    /** What other tools applied. */
+    /** What other tools applied, save what has been imported and taken over. */
     readonly foreign: readonly ForeignMigration[];
 }
 
@@ -23,13 +24,22 @@ export async function readStatus(client: pg.Client, migrations: readonly Migrati
     const applied = await readLedger(client);
     const { pending, removed } = compareChain(migrations, applied);
     const mirrored = applied.filter(row => row.mirrored).map(({ version }) => version);
+    const imported = migrations
+        .filter(({ version }) => applied.some(row => row.version === version))
+        .flatMap(({ up, ...name }) => importedVersion(up, fileName(name, "up")));
     return {
         applied,
         pending,
         toRollBack: removed,
         interrupted: await readInterrupted(client),
-        foreign: await readForeign(client, mirrored),
+        foreign: await readForeign(client, [...mirrored, ...imported]),
     };
+}
+
+/** The Supabase CLI's version of what was imported. */
+function importedVersion(up: string, file: string): string[] {
+    const { imported } = readDirectives(up, file);
+    return imported?.match(/^\d+/) ?? [];
 }
 
 /** The same for people, one line per migration. */

@@ -1,5 +1,5 @@
 import { type Migration, type Part, parts, summary } from "../../runner/migration/migration.ts";
-import { draftMark } from "../folder/draft.ts";
+import { draftMark } from "../../runner/migration/draft.ts";
 import type { Breach } from "./breach.ts";
 
 const sentence = /^[A-Z\d].*[^.]\.$|^[a-z]\w*.*[^.]\.$/;

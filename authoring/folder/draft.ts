@@ -1,7 +1,5 @@
+import { draftMark } from "../../runner/migration/draft.ts";
 import type { Part } from "../../runner/migration/migration.ts";
-
-/** How the first line of a draft begins: for a person to put a sentence in its place. */
-export const draftMark = "Here: ";
 
 const lines: Readonly<Record<Part, readonly string[]>> = {
     up: [

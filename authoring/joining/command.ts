@@ -6,10 +6,13 @@ import { describe, exportReference, fitting, nearestState, type Reference } from
 import { label, type Migration } from "../../runner/migration/migration.ts";
 import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { UserError } from "../../runner/userError.ts";
+import type { Look } from "../../preview/look/look.ts";
 import { readCheckSettings } from "../check/settings.ts";
 import { openGround } from "../ground/ground.ts";
+import type { Import } from "./import.ts";
+import { importFolder } from "./importCommand.ts";
 import { projectLines, readProject } from "./project.ts";
-import { writeStackFile } from "./stackFile.ts";
+import { requireStackName, writeStackFile } from "./stackFile.ts";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const say = (line: string) => void process.stderr.write(`${line}\n`);
@@ -20,22 +23,29 @@ const majors: readonly number[] = [15, 17] satisfies PostgresMajor[];
 /** How many differences are named: a project that never had the migrations differs in all of them. */
 const most = 20;
 
+export interface AdoptOptions {
+    /** A `supabase/migrations` folder. */
+    readonly import?: string;
+}
+
 /** `adopt`: what is there, which migrations match it, and a stack file; the database stays as it is. */
-export async function adoptProject(name: string): Promise<void> {
+export async function adoptProject(name: string, options: AdoptOptions): Promise<void> {
     const { env } = process;
     if (!env.PGHOST) {
         throw new UserError("which database? PGHOST is not set in this shell.", [
             "set PGHOST, PGUSER, PGPASSWORD and PGSSLROOTCERT, as libpq reads them: the session pooler or the direct connection",
         ]);
     }
-    const migrations = await readMigrations("sql");
+    requireStackName(name);
     const project = await readProject(env);
     for (const line of projectLines(project)) print(line);
     print("");
     const { look } = project;
-    const reference = majors.includes(look.major)
-        ? await referenceOf(look.major as PostgresMajor, migrations)
-        : undefined;
+    const imported = options.import === undefined ? undefined : await importInto(look, options.import);
+    const migrations = await readMigrations("sql");
+    const reference = !majors.includes(look.major)
+        ? undefined
+        : (imported?.reference ?? (await referenceOf(look.major as PostgresMajor, migrations)));
     const taken = reference ? printMatches(migrations, reference, look.ledger?.length ?? 0, look.catalog) : 0;
     if (!reference) print(`nothing is compared: PostgreSQL ${look.major} is none of ${majors.join(" and ")}`);
     const written = await writeStackFile(name, env, look.identity);
@@ -43,6 +53,11 @@ export async function adoptProject(name: string): Promise<void> {
     print(written ? `${written} written` : `Pulumi.${name}.yaml is there already and stays as it is`);
     print("");
     print("Next:");
+    if (imported) {
+        const names = imported.imported.map(({ migration }) => migration.version).join(" ");
+        print(`    read each down.sql and verify.sql, write their first lines anew: npm run check:sql -- ${names}`);
+        print("        now, also for the directives in up.sql: what is taken over or applied keeps its up.sql");
+    }
     if (taken > 0 && reference) {
         const file = join(".local", "adopt", `${name}.json`);
         await mkdir(join(".local", "adopt"), { recursive: true });
@@ -50,6 +65,27 @@ export async function adoptProject(name: string): Promise<void> {
         print(`    node runner/main.ts adopt < ${file}   takes over what matches; runs none of its statements`);
     }
     print(`    npm run preview -- -s ${name}   what the rest would do`);
+}
+
+async function importInto({ ledger, major, catalog }: Look, folder: string): Promise<Import | undefined> {
+    if (ledger === undefined) {
+        throw new UserError("this login may not read the ledger there, so nobody knows which migrations come first.", [
+            "import with the login that applies them",
+        ]);
+    }
+    const migrations = await readMigrations("sql");
+    const base = readCheckSettings(process.env);
+    const settings = { ...base, major: majors.includes(major) ? (major as PostgresMajor) : base.major };
+    const isComparable = settings.major === major && migrations.length > ledger.length;
+    // What somebody applied by hand has run as well. Where an embedded PostgreSQL refuses it, it needs what is imported.
+    const reference = isComparable ? await referenceOf(settings.major, migrations).catch(noReference) : undefined;
+    const nearest = reference && nearestState(fitting(migrations, reference), ledger.length, catalog);
+    const ran = nearest?.differences.length === 0 ? nearest.count : ledger.length;
+    return await importFolder({ folder, migrations, ran, environment: process.env, settings, print, say });
+}
+
+function noReference(error: unknown): undefined {
+    if (!(error instanceof UserError)) throw error;
 }
 
 async function referenceOf(major: PostgresMajor, migrations: readonly Migration[]): Promise<Reference> {

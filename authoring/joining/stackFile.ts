@@ -3,22 +3,24 @@ import { stringify } from "yaml";
 import type { Environment } from "../../runner/database/connection.ts";
 import { UserError } from "../../runner/userError.ts";
 
+/** @throws UserError for a name that no stack can have */
+export function requireStackName(name: string): void {
+    if (/^[a-z][a-z0-9-]*$/.test(name)) return;
+    throw new UserError(`"${name}" cannot be the name of a stack: small letters, digits and - are allowed.`, [
+        "npm run adopt -- staging",
+    ]);
+}
+
 /**
  * Writes `Pulumi.<name>.yaml` for the database that the shell's variables name. No secret is in it.
  *
  * @returns the path; undefined when there is such a file: it stays as it is
- * @throws UserError for a name that no stack can have
  */
 export async function writeStackFile(
     name: string,
     environment: Environment,
     identity: string,
 ): Promise<string | undefined> {
-    if (!/^[a-z][a-z0-9-]*$/.test(name)) {
-        throw new UserError(`"${name}" cannot be the name of a stack: small letters, digits and - are allowed.`, [
-            "npm run adopt -- staging",
-        ]);
-    }
     const path = `Pulumi.${name}.yaml`;
     const text =
         "# Written by npm run adopt. Nothing secret belongs here: PGPASSWORD and SUPABASE_SERVICE_ROLE_KEY come from the\n" +

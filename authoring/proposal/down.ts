@@ -1,5 +1,5 @@
 import type { Catalog } from "../../preview/trial/observation.ts";
-import { draftMark } from "../folder/draft.ts";
+import { draftMark } from "../../runner/migration/draft.ts";
 import { formatted } from "./formatted.ts";
 import type { Inverse } from "./inverse.ts";
 

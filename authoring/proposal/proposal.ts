@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { Catalog } from "../../preview/trial/observation.ts";
 import { readState } from "../../preview/trial/state.ts";
 import { type Stage, TrialFailed } from "../../preview/trial/run.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
@@ -18,6 +19,11 @@ export interface Proposal {
     readonly verify: string;
     /** What the author should weigh; one sentence each. */
     readonly questions: readonly string[];
+    /** Whether down ran and brought back the catalog, but for what it declares. */
+    readonly restores: boolean;
+    /** The catalog before and after up. */
+    readonly before: Catalog;
+    readonly after: Catalog;
 }
 
 /**
@@ -44,12 +50,15 @@ async function proposeOn(stage: Stage, migration: Migration): Promise<Proposal> 
             hint ?? "mend it first: then there is something to undo",
         ]);
     });
-    const { statements, notRestored } = await complete(stage, migration, inverse);
+    const { restores, ...completed } = await complete(stage, migration, inverse);
     const { transactional } = readDirectives(migration.up, fileName(migration, "up"));
     return {
-        down: await proposedDown({ inverse, statements, notRestored, transactional }),
+        down: await proposedDown({ inverse, ...completed, transactional }),
         verify: proposedVerify(inverse.before, inverse.after),
         questions: maybeRenamed(inverse),
+        restores,
+        before: inverse.before,
+        after: inverse.after,
     };
 }
 
@@ -57,15 +66,15 @@ async function complete(
     stage: Stage,
     migration: Migration,
     { statements, before }: Inverse,
-): Promise<{ statements: readonly string[]; notRestored: readonly string[] }> {
+): Promise<{ statements: readonly string[]; notRestored: readonly string[]; restores: boolean }> {
     try {
         const first = await differencesAfter(stage, migration, statements, before);
         const all = [...statements, ...privilegeStatements(first)];
         const left = await differencesAfter(stage, migration, all, before);
-        return { statements: all, notRestored: left.map(({ key }) => key) };
+        return { statements: all, notRestored: left.map(({ key }) => key), restores: true };
     } catch {
         // One of the statements cannot run: the trial of the whole says which, and a person mends it.
-        return { statements, notRestored: [] };
+        return { statements, notRestored: [], restores: false };
     }
 }
 

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { gained } from "../../preview/changes/privileges.ts";
 import type { Catalog } from "../../preview/trial/observation.ts";
-import { draftMark } from "../folder/draft.ts";
+import { draftMark } from "../../runner/migration/draft.ts";
 
 /** Something that holds after up and did not before. */
 interface Claim {
@@ -117,7 +117,8 @@ function stateClaims(key: string, definition: string): Claim[] {
 function grantClaims(key: string, privileges: readonly string[]): Claim[] {
     const [, table, grantee = ""] = /^grants on (?:table|view) (.*) to (.*)$/s.exec(key) ?? [];
     if (table === undefined || grantee === "postgres" || privileges.length === 0) return [];
-    const names = privileges.map(each => each.replace(/ with grant option$/, ""));
+    // PostgreSQL before 17 does not know "maintain", and has to be able to run what was proposed on a newer one.
+    const names = privileges.map(each => each.replace(/ with grant option$/, "")).filter(name => name !== "maintain");
     const { escapeLiteral: literal } = pg;
     return names.map(name => ({
         words: `${grantee} may ${name} ${table}`,

@@ -20,6 +20,7 @@ import { rowFindings } from "./rows.ts";
 import { sequenceFindings } from "./sequences.ts";
 import { type FindingSettings, type Scene, sceneOf } from "./scene.ts";
 import { typeFindings } from "./types.ts";
+import { unreadFindings } from "./unread.ts";
 
 /** What a trial has to tell: the findings, the most important first, and the locks that it saw. */
 export interface Told {
@@ -52,6 +53,7 @@ export async function findingsOf(
         ...bucketFindings(scene),
         ...sequenceFindings(scene),
         ...(trial.part === "up" ? irreversibleFindings(scene) : []),
+        ...unreadFindings(scene),
         ...noteFindings(scene),
         ...advisorFindings(scene),
     ];
@@ -76,6 +78,7 @@ export async function findingsByText(
         ...bucketFindings(scene),
         ...sequenceFindings(scene),
         ...irreversibleFindings(scene),
+        ...unreadFindings(scene),
     ];
     return { findings: byImportance(findings), locks, scene };
 }

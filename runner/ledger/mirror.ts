@@ -70,12 +70,7 @@ export async function unmirror(client: pg.Client, version: string, say: (line: s
  * @param ours versions whose rows are ours
  */
 export async function readForeign(client: pg.Client, ours: readonly string[]): Promise<ForeignMigration[]> {
-    const { rows: may } = await client.query<{ read: boolean }>(
-        `select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as read
-         from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-         where n.nspname = 'supabase_migrations' and c.relname = 'schema_migrations'`,
-    );
-    if (!may[0]?.read) return [];
+    if (!(await mayRead(client))) return [];
     // As JSON, since the oldest form of the table has no names.
     const { rows } = await client.query<ForeignMigration>(
         `select version, coalesce(to_jsonb(m) ->> 'name', '') as name from ${table} as m
@@ -83,6 +78,24 @@ export async function readForeign(client: pg.Client, ours: readonly string[]): P
         [ours],
     );
     return rows;
+}
+
+/** The statements of what is in Supabase's ledger, by version; null where it does not know them. */
+export async function readStatements(client: pg.Client): Promise<Map<string, readonly string[] | null>> {
+    if (!(await mayRead(client))) return new Map();
+    const { rows } = await client.query<{ version: string; statements: string[] | null }>(
+        `select version, to_jsonb(m) -> 'statements' as statements from ${table} as m order by version`,
+    );
+    return new Map(rows.map(({ version, statements }) => [version, statements]));
+}
+
+async function mayRead(client: pg.Client): Promise<boolean> {
+    const { rows: may } = await client.query<{ read: boolean }>(
+        `select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as read
+         from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+         where n.nspname = 'supabase_migrations' and c.relname = 'schema_migrations'`,
+    );
+    return may[0]?.read === true;
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Directives {
     readonly statementTimeoutMs?: number;
     /** Why down cannot bring back what was there. */
     readonly irreversible?: string;
+    /** The Supabase CLI's file that follows as it ran: neither its comments nor its style are this project's. */
+    readonly imported?: string;
     /** Why what the preview finds is wanted; a kind of finding that is not here stops the run. */
     readonly allowed?: Readonly<Partial<Record<AllowedKind, string>>>;
 }
@@ -36,7 +38,7 @@ export interface DownDirectives {
  */
 export function readDirectives(sql: string, file: string): Directives {
     const allows = allowedKinds.map(kind => `allow-${kind}`);
-    const known = ["transaction", "lock-timeout", "statement-timeout", "irreversible", ...allows];
+    const known = ["transaction", "lock-timeout", "statement-timeout", "irreversible", ...allows, "imported"];
     const found = new Map<string, string>();
     for (const { name, value, where } of headDirectives(sql, file, known)) {
         if (found.has(name)) throw new UserError(`${where}: the directive "${name}" stands here twice.`);
@@ -50,6 +52,7 @@ export function readDirectives(sql: string, file: string): Directives {
     const lockTimeout = found.get("lock-timeout");
     const statementTimeout = found.get("statement-timeout");
     const irreversible = found.get("irreversible");
+    const imported = found.get("imported");
     const allowed = allowedKinds.flatMap(kind => {
         const reason = found.get(`allow-${kind}`);
         return reason ? [[kind, reason] as const] : [];
@@ -59,6 +62,7 @@ export function readDirectives(sql: string, file: string): Directives {
         ...(lockTimeout ? { lockTimeoutMs: duration(lockTimeout, "lock-timeout", file) } : {}),
         ...(statementTimeout ? { statementTimeoutMs: duration(statementTimeout, "statement-timeout", file) } : {}),
         ...(irreversible ? { irreversible } : {}),
+        ...(imported ? { imported } : {}),
         ...(allowed.length > 0 ? { allowed: Object.fromEntries(allowed) } : {}),
     };
 }
@@ -86,7 +90,7 @@ export function readDownDirectives(sql: string, file: string): DownDirectives {
 
 /**
  * The comment lines of the form `-- name: value` before the first statement. What would be passed over in silence is an
- * error: a known name with another case, or below the head.
+ * error: a known name with another case, or below the head. Below `imported` stands somebody else's text.
  */
 function headDirectives(sql: string, file: string, known: readonly string[]) {
     const directives: { name: string; value: string; where: string }[] = [];
@@ -112,6 +116,7 @@ function headDirectives(sql: string, file: string, known: readonly string[]) {
         }
         if (!value.trim()) throw new UserError(`${where}: the directive "${name}" has no value.`);
         directives.push({ name, value: value.trim(), where });
+        if (name === "imported") break;
     }
     return directives;
 }

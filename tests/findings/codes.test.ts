@@ -13,6 +13,8 @@ const elsewhere = [
     "down-not-verified",
     "shadow-cannot",
     "not-verified",
+    // tests/authoring/import
+    "not-read",
     "unneeded-allow",
     "opaque",
     "api-settings-changed",

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { findingsByText } from "../../preview/findings/findings.ts";
+import { unreadFindings } from "../../preview/findings/unread.ts";
 import { type GateSettings, judge } from "../../preview/gates.ts";
+import type { Trial } from "../../preview/trial/observation.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { ground } from "./ground.ts";
 import { settings, type TrialGround, trialGround } from "./trialGround.ts";
@@ -133,5 +135,25 @@ describe("the gates", function () {
                 unverified.replace("open", "stopped"),
             ]);
         });
+    });
+
+    it("stop what nobody has read where only what is proven may run, and there alone", () => {
+        const migration = {
+            version: "0001",
+            slug: "case",
+            up: "-- Notes.\nselect 1;\n",
+            down: "-- not-restored: x\n-- Here: Loses nothing.\nselect 1;\n",
+            verify: "-- Looks at nothing.\nselect 1;\n",
+        };
+        const trial = { part: "up" } as Trial;
+        const scene = { migration, directives: { transactional: true }, trial };
+        const verdicts = (own: Partial<GateSettings>, files = migration) =>
+            judge(unreadFindings({ migration: files, trial }), scene, { ...usual, ...own }).map(
+                ({ object, verdict }) => `${object} ${verdict.gate}`,
+            );
+        assert.deepEqual(verdicts({}), ["sql/0001_case/down.sql open"]);
+        assert.deepEqual(verdicts({ requireVerified: true }), ["sql/0001_case/down.sql stopped"]);
+        const read = { ...migration, down: migration.down.replace("Here: ", "") };
+        assert.deepEqual(verdicts({ requireVerified: true }, read), []);
     });
 });
