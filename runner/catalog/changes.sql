@@ -1,20 +1,38 @@
 -- What has a say in the catalog and was written since the snapshot: the table of the system catalog, class and oid of
 -- the object, its versions now and then. Null: it is not there, or was not.
 --
--- tables: the tables that may have been written; null: any
-create or replace function simulation_db.touched(tables oid[] default null)
+-- wrote: what simulation_db.written() said in the only transaction since; null: any may have been
+create or replace function simulation_db.touched(wrote jsonb default null)
     returns table (source oid, class oid, object oid, version bigint, columns smallint, former bigint, former_columns smallint)
     language plpgsql stable set search_path = '' set jit = off set plan_cache_mode = force_generic_plan as $touched$
     #variable_conflict use_column
+    declare
+        since xid8 := wrote ->> 'since';
+        removed oid[] := array(select t::oid from jsonb_array_elements_text(wrote -> 'removed') as t);
+        others oid[] := array(select t::oid from jsonb_array_elements_text(wrote -> 'tables') as t except select unnest(removed));
     begin
+        -- Ages of rows go no further than two billion transactions.
+        if wrote is null or pg_current_xact_id()::text::bigint - since::text::bigint > 1000000000 then
+            return query
+            select source, class, object, n.version, n.columns, f.version, f.columns
+            from simulation_db.versions() as n full join simulation_db.snapshot_version as f using (source, class, object)
+            where n.version is distinct from f.version;
+            return;
+        end if;
+        if removed <> '{}' then
+            return query
+            select source, class, object, n.version, n.columns, f.version, f.columns
+            from simulation_db.versions(removed) as n
+            full join (select * from simulation_db.snapshot_version where source = any (removed)) as f using (source, class, object)
+            where n.version is distinct from f.version;
+        end if;
         return query
         select source, class, object, n.version, n.columns, f.version, f.columns
-        from simulation_db.versions(tables) as n
-        full join (select * from simulation_db.snapshot_version where tables is null or source = any (tables)) as f using (source, class, object)
+        from simulation_db.versions(others, since) as n left join simulation_db.snapshot_version as f using (source, class, object)
         where n.version is distinct from f.version;
     end
     $touched$;
-revoke execute on function simulation_db.touched(oid[]) from public;
+revoke execute on function simulation_db.touched(jsonb) from public;
 
 -- What changed in the catalog since the snapshot:
 -- {added: {name: definition}, removed: {…}, made: {table: true, or [columns] of one that was there}}.
@@ -24,10 +42,19 @@ revoke execute on function simulation_db.touched(oid[]) from public;
 --
 -- keep: whether the snapshot becomes that of now
 -- but: names of the catalog whose objects stay in the snapshot as they were
--- tables: the tables of the system catalog that may have been written; null: any
-create or replace function simulation_db.changes(keep boolean, but text[] default '{}', tables oid[] default null) returns jsonb
+-- wrote: what simulation_db.written() said in the only transaction that counts, and its 'last' number; null: any may have
+create or replace function simulation_db.changes(keep boolean, but text[] default '{}', wrote jsonb default null) returns jsonb
     language plpgsql set search_path = '' set jit = off set plan_cache_mode = force_generic_plan as $changes$
     declare
+        -- Numbers of transactions are counted on: the next one has the next number.
+        own xid8 := pg_current_xact_id_if_assigned();
+        present pg_snapshot := pg_current_snapshot();
+        -- Nobody is in the middle of something, and this transaction has written nothing yet.
+        alone boolean := own is null and not exists (select from pg_snapshot_xip(present));
+        next bigint := pg_snapshot_xmax(present)::text::bigint;
+        -- Of the transaction that wrote the snapshot; null where it may have missed another's.
+        last bigint := (select s.xmin::text::bigint from simulation_db.snapshot as s where s.complete);
+        complete boolean;
         touched simulation_db.snapshot_version[];
         -- Versions and numbers of columns then, in the same order.
         former bigint[];
@@ -42,10 +69,31 @@ create or replace function simulation_db.changes(keep boolean, but text[] defaul
         made jsonb;
         found jsonb;
     begin
+        -- The snapshot is by the last transaction of the whole server: there is nothing new, and no need to look.
+        if wrote is null and alone and last = (next - 1) & 4294967295
+            and exists (select from simulation_db.snapshot_version as v where v.source = 0 and v.class = 0 and v.object = 0 and v.version = simulation_db.reader())
+        then
+            return '{"added": {}, "removed": {}, "made": {}}';
+        end if;
+
         select array_agg(row(t.source, t.class, t.object, t.version, t.columns)::simulation_db.snapshot_version), array_agg(t.former), array_agg(t.former_columns),
             bool_or(t.class = 0 and (t.object = 0 or t.version is not null and t.former is not null))
         into touched, former, former_columns, whole
-        from simulation_db.touched(tables) as t;
+        from simulation_db.touched(wrote) as t;
+
+        if keep then
+            complete := alone and but = '{}' and pg_current_xact_id()::text::bigint = next and (
+                wrote is null
+                -- After the snapshot came that transaction, of which a part may have a number of its own, and then this one.
+                or (wrote ->> 'since')::bigint & 4294967295 = (last + 1) & 4294967295
+                    and (wrote ->> 'last')::bigint = (next - 1) & 4294967295
+                    and next - (wrote ->> 'since')::bigint <= 2
+            );
+            if complete or touched is not null then
+                insert into simulation_db.snapshot (server, complete) values (current_setting('server_version_num')::integer, complete is true)
+                on conflict (only_one) do update set server = excluded.server, complete = excluded.complete, taken_at = excluded.taken_at;
+            end if;
+        end if;
         if touched is null then
             return '{"added": {}, "removed": {}, "made": {}}';
         end if;
@@ -145,10 +193,8 @@ create or replace function simulation_db.changes(keep boolean, but text[] defaul
             insert into simulation_db.snapshot_version
             select t.* from unnest(touched) as t where t.version is not null and (t.object = any (kept)) is not true
             on conflict (source, class, object) do update set version = excluded.version, columns = excluded.columns;
-            insert into simulation_db.snapshot (server) values (current_setting('server_version_num')::integer)
-            on conflict (only_one) do update set server = excluded.server, taken_at = excluded.taken_at;
         end if;
         return found || jsonb_build_object('made', made);
     end
     $changes$;
-revoke execute on function simulation_db.changes(boolean, text[], oid[]) from public
+revoke execute on function simulation_db.changes(boolean, text[], jsonb) from public

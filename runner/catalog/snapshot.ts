@@ -1,5 +1,13 @@
 const commentServer = "comment on column simulation_db.snapshot.server is 'server_version_num at that time.';";
 
+const commentComplete =
+    "comment on column simulation_db.snapshot.complete is 'Nothing had been changed that is not in it: every transaction before the one that wrote this row is.';";
+
+/** What a snapshot says of itself since format 4. SQL. */
+export const addComplete = `
+    alter table simulation_db.snapshot add column complete boolean not null default false;
+    ${commentComplete}`;
+
 const createRows = `
     create table simulation_db.snapshot_entry (
         key        text primary key,
@@ -26,10 +34,12 @@ export const createSnapshot = `
     create table simulation_db.snapshot (
         only_one boolean primary key default true check (only_one),
         server   integer,
-        taken_at timestamptz not null default now()
+        taken_at timestamptz not null default now(),
+        complete boolean not null default false
     );
     comment on table simulation_db.snapshot is 'The catalog after the last change: what the next one is compared with.';
     ${commentServer}
+    ${commentComplete}
     ${createRows}`;
 
 /**

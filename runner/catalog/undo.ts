@@ -5,7 +5,7 @@ import { UserError } from "../userError.ts";
 
 /**
  * Keeps the catalog as it is now, as what the next change is compared with. Taken outside the migration's transaction:
- * nothing is locked meanwhile.
+ * nothing is locked meanwhile. Where nobody wrote anything on this server since the last one, there is nothing to do.
  *
  * @param changed indexes, as `schema.index`, that a migration which is taken up again may have changed before it was
  *     interrupted: of them the last snapshot says how they were
@@ -21,7 +21,8 @@ export async function takeSnapshot(client: pg.Client, changed: readonly string[]
  */
 export async function recordUndo(client: pg.Client, version: string): Promise<void> {
     await client.query(
-        `update simulation_db.migration set undo = simulation_db.changes(true, '{}', wrote), wrote = null
+        `update simulation_db.migration
+         set undo = simulation_db.changes(true, '{}', wrote || jsonb_build_object('last', xmin::text)), wrote = null
          where version = $1 and undo is null`,
         [version],
     );

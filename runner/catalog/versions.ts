@@ -107,35 +107,45 @@ const version = (number: number) => `hashtidextended(ctid, (${writtenBy}) + ${nu
 
 const oidOf = (table: string) => `'pg_catalog.${table}'::regclass`;
 
-/** By table, each one's (source, class, object, version, columns). */
-const selects: readonly (readonly [table: string, select: string])[] = [
-    ...[...many, ...few].map(({ table, of, object, where = "true", columns, common = "false" }, number) => {
-        const own = `${object} >= ${firstOwn} and not ${common}`;
-        const select = `
-            select ${oidOf(table)}::oid, case g.object when 0 then 0 else g.class end, g.object, g.version, ${columns ? "g.columns" : "null::smallint"}
-            from (
-                select ${of === "classoid" ? `case when ${own} then classoid else 0 end` : `${of}::oid`} as class,
-                    case when ${own} then ${object} else 0 end as object,
-                    bit_xor(${version(number)}) as version ${columns ? `, max(${columns}) as columns` : ""}
-                from pg_catalog.${table} where ${where} group by 1, 2
-            ) as g`;
-        return [table, select] as const;
-    }),
+/** By table, what returns each one's (source, class, object, version, columns). PL/pgSQL. */
+const returns: readonly (readonly [table: string, statement: string])[] = [
+    ...[...many, ...few].map((source, number) => [source.table, grouped(source, number)] as const),
     ...fewOwn.map(({ table, of, object }, number) => {
         const select = `
             select ${oidOf(table)}::oid, ${of}::oid, ${object}, bit_xor(${version(100 + number)}), null::smallint
             from pg_catalog.${table} group by 2, 3`;
-        return [table, select] as const;
+        return [table, `return query ${select};`] as const;
     }),
-    ...language.map((table, number) => [table, common(table, 200 + number)] as const),
-    ["pg_depend", common("pg_depend", 300, "deptype = 'e'")],
+    ...language.map((table, number) => [table, `return query ${common(table, 200 + number)};`] as const),
+    ["pg_depend", `return query ${common("pg_depend", 300, "deptype = 'e'")};`],
     ...told.map(({ table, select }, number) => {
         const hashed = `
             select ${oidOf(table)}::oid, class::oid, object, hashtextextended(text::text, ${number}), null::smallint
             from (${select}) as t (class, object, text)`;
-        return [table, hashed] as const;
+        return [table, `return query ${hashed};`] as const;
     }),
 ];
+
+/** Object by object; of those that a transaction has written alone, unless one came with the server: these are one. */
+function grouped(
+    { table, of, object, where = "true", columns, common: shared = "false" }: Source,
+    number: number,
+): string {
+    const key = `case when ${object} >= ${firstOwn} and not ${shared} then ${object} else 0 end`;
+    const rows = `pg_catalog.${table} where ${where}`;
+    const select = (more: string) => `
+            select ${oidOf(table)}::oid, case g.object when 0 then 0 else g.class end, g.object, g.version, ${columns ? "g.columns" : "null::smallint"}
+            from (
+                select ${of === "classoid" ? `case when (${key}) = 0 then 0 else classoid end` : `${of}::oid`} as class,
+                    ${key} as object, bit_xor(${version(number)}) as version ${columns ? `, max(${columns}) as columns` : ""}
+                from ${rows} ${more} group by 1, 2
+            ) as g`;
+    return `
+                written := case when since is not null then array(select distinct ${key} from ${rows} and age(xmin) <= since_age) end;
+                if written is null or 0 = any (written) then return query ${select("")};
+                elsif written <> '{}' then return query ${select(`and ${object} = any (written)`)};
+                end if;`;
+}
 
 /** All rows as one object of class 0. */
 function common(table: string, number: number, where = "true"): string {
@@ -153,40 +163,62 @@ function common(table: string, number: number, where = "true"): string {
  * Class 0 stands for what has a say in everything: a version there that becomes another one means a look at all. Its
  * object 0 is what came with the server, and the server itself; the others are the names of schemas and roles.
  *
- * And `simulation_db.written()`: the tables of the system catalog that the transaction under way has written to, by the
- * server's own count; null where it does not count.
+ * With `since`, a transaction: of objects of which there are many, only those that it or a later one has written. What it
+ * has removed leaves no trace.
+ *
+ * And `simulation_db.written()`: what the transaction under way has written to, by the server's own count: `tables` of the
+ * system catalog, those among them that it has `removed` rows from, and its number, `since`; null where the server does
+ * not count.
  */
 export const createVersions = `
-    create or replace function simulation_db.versions(tables oid[] default null)
+    create or replace function simulation_db.versions(tables oid[] default null, since xid8 default null)
         returns table (source oid, class oid, object oid, version bigint, columns smallint)
-        language plpgsql stable set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
+        language plpgsql stable rows 30 set search_path = '' set jit = off set plan_cache_mode = force_generic_plan
         as $versions$
         #variable_conflict use_column
+        declare
+            written oid[];
+            since_age integer;
         begin
-            ${selects
+            if since is not null then
+                -- Ages are counted from this transaction then, and not from a present that goes on between two looks.
+                perform pg_current_xact_id();
+                since_age := age(since::xid);
+            end if;
+            ${returns
                 .map(
-                    ([table, select]) =>
-                        `if tables is null or ${oidOf(table)} = any (tables) then return query ${select}; end if;`,
+                    ([table, statement]) =>
+                        `if tables is null or ${oidOf(table)} = any (tables) then ${statement} end if;`,
                 )
                 .join("\n            ")}
             if tables is null then
-                return query
-                select 0::oid, 0::oid, 0::oid, hashtextextended(current_setting('server_version_num') || ' ' || current_user, 0), null::smallint;
+                return query select 0::oid, 0::oid, 0::oid, simulation_db.reader(), null::smallint;
             end if;
         end
         $versions$;
-    revoke execute on function simulation_db.versions(oid[]) from public;
+    revoke execute on function simulation_db.versions(oid[], xid8) from public;
 
-    create or replace function simulation_db.written() returns oid[]
+    -- Another server or another role may write the same catalog down differently.
+    create or replace function simulation_db.reader() returns bigint
+        language sql stable set search_path = ''
+        as $reader$ select hashtextextended(current_setting('server_version_num') || ' ' || current_user, 0) $reader$;
+    revoke execute on function simulation_db.reader() from public;
+
+    create or replace function simulation_db.written() returns jsonb
         language plpgsql stable set search_path = ''
         as $written$
         begin
             if not current_setting('track_counts')::boolean then
                 return null;
             end if;
-            return array(
-                select t from unnest('{${versionedTables.map(table => `pg_catalog.${table}`).join(",")}}'::regclass[]) as t
-                where pg_stat_get_xact_tuples_inserted(t) + pg_stat_get_xact_tuples_updated(t) + pg_stat_get_xact_tuples_deleted(t) > 0
+            return (
+                select jsonb_build_object(
+                    'since', pg_current_xact_id(),
+                    'tables', coalesce(jsonb_agg(t::oid) filter (where came + went > 0), '[]'),
+                    'removed', coalesce(jsonb_agg(t::oid) filter (where went > 0), '[]')
+                )
+                from unnest('{${versionedTables.map(table => `pg_catalog.${table}`).join(",")}}'::regclass[]) as t
+                cross join lateral (select pg_stat_get_xact_tuples_inserted(t) + pg_stat_get_xact_tuples_updated(t), pg_stat_get_xact_tuples_deleted(t)) as n (came, went)
             );
         end
         $written$;

@@ -1,6 +1,10 @@
 import type pg from "pg";
-import { splitSnapshot } from "../catalog/snapshot.ts";
+import { addComplete, splitSnapshot } from "../catalog/snapshot.ts";
 import { UserError } from "../userError.ts";
+
+/** SQL. */
+export const commentWrote =
+    "comment on column simulation_db.migration.wrote is 'Until undo is written down: what simulation_db.written() said at the end of up; null: not known.'";
 
 /**
  * What takes a ledger from each format to the next one, in SQL; the first entry takes format 1 to format 2. An entry
@@ -14,6 +18,12 @@ const upgrades: readonly string[] = [
     `${splitSnapshot};
      alter table simulation_db.migration add column wrote oid[];
      comment on column simulation_db.migration.wrote is 'Until undo is written down: the tables of the system catalog that up wrote to; null: not known.'`,
+    // To 4: what was written is known more closely, and whether a snapshot holds all that was.
+    `${addComplete}
+     alter table simulation_db.migration drop column wrote, add column wrote jsonb;
+     ${commentWrote};
+     drop function if exists simulation_db.changes(boolean, text[], oid[]), simulation_db.touched(oid[]),
+         simulation_db.versions(oid[]), simulation_db.written(), simulation_db.catalog()`,
 ];
 
 /** The format that this version of the tool makes and works with. */

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { createArchive } from "../archive/registry.ts";
 import { ensureCatalogFunctions } from "../catalog/catalog.ts";
 import { createSnapshot } from "../catalog/snapshot.ts";
-import { readFormat, recordFormat, upgradeLedger } from "./format.ts";
+import { commentWrote, readFormat, recordFormat, upgradeLedger } from "./format.ts";
 import { fileName, hashOf, type Migration } from "../migration/migration.ts";
 import { mirror, unmirror } from "./mirror.ts";
 import { UserError } from "../userError.ts";
@@ -62,7 +62,7 @@ const createLedger = `
         undo        jsonb,
         repaired    boolean not null default false,
         mirrored    boolean not null default false,
-        wrote       oid[],
+        wrote       jsonb,
         applied_at  timestamptz not null default now(),
         applied_by  text not null default session_user,
         duration_ms integer not null,
@@ -73,7 +73,7 @@ const createLedger = `
 
     comment on column simulation_db.migration.undo is 'What up changed in the catalog: {added: {name: definition}, removed: {…}, made: {table: true or [columns]}}; down must do the opposite.';
     comment on column simulation_db.migration.repaired is 'A person marked it as applied; undo is then learned from its down.';
-    comment on column simulation_db.migration.wrote is 'Until undo is written down: the tables of the system catalog that up wrote to; null: not known.';
+    ${commentWrote};
     comment on column simulation_db.migration.mirrored is 'The row of this version in supabase_migrations.schema_migrations is ours.';
 
     ${createSnapshot}

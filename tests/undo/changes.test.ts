@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
 import { versionedTables } from "../../runner/catalog/versions.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
 import { withSession } from "../../runner/database/session.ts";
@@ -90,13 +91,20 @@ const noDependents = `
     drop table app.things;
     revoke usage on type app.mood from anon`;
 
+const quietParts = {
+    up: "create table app.quiet (id bigint primary key);",
+    down: "drop table app.quiet;",
+    verify: "select 1;",
+};
+
 for (const major of [15, 17] as const) {
     describe(`what changed since the snapshot (PostgreSQL ${major})`, function () {
         this.timeout(240_000);
         let cluster: TestCluster;
         let project: SqlProject;
         before(async () => {
-            cluster = await testCluster({ major });
+            // Its own transactions would count as somebody's.
+            cluster = await testCluster({ major, settings: { autovacuum: "off" } });
             project = await sqlProject(cluster);
             await ensureLedger(project.client);
             await project.client.query(ground);
@@ -171,6 +179,63 @@ for (const major of [15, 17] as const) {
             await takeSnapshot(client);
             await snapshotIsOfNow(client);
             await client.query("create index items_name on app.items (name); drop index app.base_a");
+        });
+
+        it("is not looked for again while nobody has written anything on the server", async () => {
+            const { client } = project;
+            const taken = async () =>
+                (await client.query("select taken_at, xmin from simulation_db.snapshot where complete")).rows;
+            await takeSnapshot(client);
+            await withSession(project.environment, "test", undefined, async session => {
+                const migration = { version: "0001", slug: "quiet", ...quietParts };
+                await apply(session, migration, await readLedger(session.client), () => {});
+                const before = await taken();
+                assert.equal(before.length, 1, "a migration leaves a snapshot that holds everything");
+                await takeSnapshot(session.client);
+                assert.deepEqual(await taken(), before);
+                await snapshotIsOfNow(session.client);
+                await rollBack(session, migration, await readLedger(session.client), () => {});
+            });
+        });
+
+        for (const [what, change] of [
+            ["before it and ended after it", "comment on table app.base is 'Meanwhile.'"],
+            [
+                "before it, in a part of its own,",
+                "savepoint one; comment on table app.base is 'Then.'; release savepoint one",
+            ],
+        ] as const) {
+            it(`what a transaction changed that began ${what} goes into the next snapshot`, async () => {
+                const other = await project.connect();
+                await other.query(`begin; ${change}`);
+                await takeSnapshot(project.client);
+                await other.query("commit");
+                await takeSnapshot(project.client);
+                await snapshotIsOfNow(project.client);
+            });
+        }
+
+        it("what others changed while a migration ran goes into the snapshot after it or the next one", async () => {
+            const other = await project.connect();
+            await withSession(project.environment, "test", undefined, async session => {
+                const migration = {
+                    version: "0001",
+                    slug: "waits",
+                    ...quietParts,
+                    up: `select pg_advisory_xact_lock(7);\n${quietParts.up}`,
+                };
+                await other.query("begin; select pg_advisory_xact_lock(7); create table app.meanwhile (id bigint)");
+                const applied = apply(session, migration, await readLedger(session.client), () => {});
+                const waits = "select from pg_locks where locktype = 'advisory' and not granted";
+                while ((await project.client.query(waits)).rowCount === 0) await setTimeout(20);
+                await other.query("commit");
+                await other.query("comment on table app.owners is 'Later.'");
+                await applied;
+                await takeSnapshot(session.client);
+                await snapshotIsOfNow(session.client);
+                await rollBack(session, migration, await readLedger(session.client), () => {});
+            });
+            await other.query("drop table app.meanwhile; comment on table app.owners is null");
         });
 
         it("is the same where savepoints, blocks with exceptions and hundreds of statements wrote it", async () => {
