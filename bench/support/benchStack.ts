@@ -1,6 +1,10 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { runtimeHome } from "../../local/runtimeHome.ts";
 import { migrationFiles, smallPlan } from "../../tests/stack/smallPlan.ts";
 import { type StackProject, stackProject } from "../../tests/support/stackProject.ts";
 import { stackTarget } from "../../tests/support/stackTarget.ts";
+import { addTables } from "./database.ts";
 import { timed } from "./timed.ts";
 
 /** The engine with hundreds of migrations takes minutes, in milliseconds. */
@@ -22,14 +26,23 @@ export interface BenchStack {
      *
      * @returns milliseconds
      */
-    timed(verb: "up" | "destroy"): Promise<number>;
+    timed(verb: "preview" | "up" | "destroy"): Promise<number>;
+    /** The next preview tries out what is pending, also when an earlier one did. */
+    forgetResults(): Promise<void>;
+    /** And it makes its shadow from nothing. */
+    forgetShadows(): Promise<void>;
     remove(): Promise<void>;
 }
 
-/** Makes a stack of which nothing is applied; it has been previewed once, so that no run pays for what is done once. */
-export async function benchStack(): Promise<BenchStack> {
+/**
+ * Makes a stack of which nothing is applied; it has been previewed once, so that no run pays for what is done once.
+ *
+ * @param tables so many of other teams are in the database besides
+ */
+export async function benchStack({ tables = 0 } = {}): Promise<BenchStack> {
     const target = await stackTarget({ major: 15 });
     try {
+        await addTables(target.environment, tables);
         const project = await stackProject({ environment: target.environment, sql: smallPlan });
         project.stepLimit = stepLimit;
         const remove = async () => {
@@ -45,9 +58,12 @@ export async function benchStack(): Promise<BenchStack> {
                 postgresql: rows[0]?.server_version ?? "unknown",
                 declare: more => project.useSql({ ...smallPlan, ...tableMigrations(more) }),
                 async timed(verb) {
+                    if (verb === "preview") return await timed(() => project.must(verb));
                     if (verb === "up") await project.must("preview");
                     return await timed(() => project.must(verb, "--yes", "--skip-preview"));
                 },
+                forgetResults: () => forget(join(project.dir, ".local", "preview", "cache")),
+                forgetShadows: async () => forget(join(await runtimeHome(project.dir), "shadows", "templates")),
                 remove,
             };
         } catch (error) {
@@ -58,6 +74,11 @@ export async function benchStack(): Promise<BenchStack> {
         await target.stop();
         throw error;
     }
+}
+
+/** As a user may. */
+async function forget(folder: string): Promise<void> {
+    await rm(folder, { recursive: true, force: true });
 }
 
 function tableMigrations(count: number): Record<string, string> {
