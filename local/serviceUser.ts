@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { lstat, mkdir, realpath, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { UserError } from "../runner/userError.ts";
 
@@ -49,7 +49,8 @@ export async function canReach(folder: string, user: ServiceUser | undefined): P
  * a folder that all may write to (/var/tmp) must be ours.
  */
 export async function ownFolder(folder: string): Promise<void> {
-    await mkdir(folder, { recursive: true, mode: 0o755 });
+    // Whatever the umask: the account that runs PostgreSQL passes through.
+    if ((await mkdir(folder, { recursive: true, mode: 0o755 })) !== undefined) await chmod(folder, 0o755);
     const found = await lstat(folder);
     if (found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o022) === 0) return;
     throw new UserError(`${folder} is not a folder that belongs to this account alone.`, [

@@ -19,5 +19,7 @@ async function readCode(): Promise<string> {
         const names = (await readdir(join(root, folder), { recursive: true })).filter(name => /\.(ts|sql)$/.test(name));
         for (const name of names.sort()) read.update(name).update(await readFile(join(root, folder, name)));
     }
+    // The versions of PostgreSQL and of the libraries, each an exact one.
+    read.update(await readFile(join(root, "package.json")));
     return read.digest("hex");
 }

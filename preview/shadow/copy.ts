@@ -90,16 +90,28 @@ function asPool(client: pg.Client): pg.Pool {
     return { query, connect: () => Promise.resolve({ query, release() {} }) } as unknown as pg.Pool;
 }
 
+/** Out of room, shut down, or a fault of the system: PostgreSQL documentation, appendix A; none: it is gone. */
+function isOfServer({ code = "" }: pg.DatabaseError): boolean {
+    return code === "" || /^(53|57P|580)/.test(code);
+}
+
 /** How many statements are sent at once: what is refused costs the round trips of so many. */
 const atOnce = 100;
 
-/** Runs the script on the shadow. What is refused is left out and told; it takes nothing else with it. */
+/**
+ * Runs the script on the shadow. What is refused is left out and told; it takes nothing else with it.
+ *
+ * @throws pg.DatabaseError when the server is full or going down: it may take the same statement another time
+ */
 export async function runScript(client: pg.Client, { statements }: CatalogScript): Promise<Refusal[]> {
     await client.query("set check_function_bodies = off; set client_min_messages = error");
     const refusal = (text: string) =>
         client.query(text).then(
             () => undefined,
-            (error: Error) => error.message,
+            (error: pg.DatabaseError) => {
+                if (isOfServer(error)) throw error;
+                return error.message;
+            },
         );
     let waiting: Refusal[] = [];
     for (let from = 0; from < statements.length; from += atOnce) {

@@ -25,7 +25,7 @@ const majors: readonly number[] = [15, 17] satisfies PostgresMajor[];
 export async function embeddedShadow(
     environment: Environment,
     look: Look,
-    { comingRoles, migrationTexts }: ShadowNeeds,
+    needs: ShadowNeeds,
     progress: Progress,
 ): Promise<Shadow> {
     if (!majors.includes(look.major)) {
@@ -34,43 +34,58 @@ export async function embeddedShadow(
         );
     }
     progress.enter(`starting a PostgreSQL ${look.major} as a shadow of the target`);
-    const major = look.major as PostgresMajor;
-    const server = new ShadowServer(await takePlace(roomFor(look)), major);
-    const end = () => server.leave();
-    try {
-        const extended = await standIns(server.place.folder, major, look.extensionFiles, migrationTexts);
-        const { copy, superuser } = await startFilled(server, { environment, look, extended, progress });
-        const { gaps } = extended;
-        const { name } = look.database;
-        const admin = await server.as(superuser, name);
-        const { client, notes } = await moveIn(admin, look, {
-            comingRoles,
-            database: { name, shared: false },
-            enter: async () => {
-                const password = randomBytes(24).toString("base64url");
-                const may = look.runsAs === look.login ? "" : "login";
-                await admin.query(`alter role ${pg.escapeIdentifier(look.runsAs)} ${may} password '${password}'`);
-                return await server.as({ user: look.runsAs, password }, name);
-            },
-        });
-        const standInNotes = gaps.standIns.map(
-            name => `the extension ${name} is not there for the shadow: a stand-in without content takes its place`,
-        );
-        return {
-            ...platformOf(look),
-            client,
-            admin,
-            watcher: await server.as(superuser, watchDatabase),
-            database: name,
-            proof: { level: "embedded shadow", notes: [...copy.notes, ...notes, ...standInNotes] },
-            made: `PostgreSQL ${look.major}, catalog copied by ${copy.copiedBy}`,
-            gaps: { ...gaps, names: new Set([...gaps.names, ...copy.missing]) },
-            end,
-        };
-    } catch (error) {
-        await end();
-        throw error;
+    return await within(roomFor(look));
+
+    async function within(bytes: number): Promise<Shadow> {
+        const server = new ShadowServer(await takePlace(bytes), look.major as PostgresMajor);
+        try {
+            return await shadowOn(server, environment, look, needs, progress);
+        } catch (error) {
+            const wasFull = await server.place.hasFilledMemory();
+            await server.leave();
+            // Others took what was free at the start: on the disk then.
+            if (wasFull) return await within(Infinity);
+            throw error;
+        }
     }
+}
+
+async function shadowOn(
+    server: ShadowServer,
+    environment: Environment,
+    look: Look,
+    { comingRoles, migrationTexts }: ShadowNeeds,
+    progress: Progress,
+): Promise<Shadow> {
+    const extended = await standIns(server.place.folder, server.major, look.extensionFiles, migrationTexts);
+    const { copy, superuser } = await startFilled(server, { environment, look, extended, progress });
+    const { gaps } = extended;
+    const { name } = look.database;
+    const admin = await server.as(superuser, name);
+    const { client, notes } = await moveIn(admin, look, {
+        comingRoles,
+        database: { name, shared: false },
+        enter: async () => {
+            const password = randomBytes(24).toString("base64url");
+            const may = look.runsAs === look.login ? "" : "login";
+            await admin.query(`alter role ${pg.escapeIdentifier(look.runsAs)} ${may} password '${password}'`);
+            return await server.as({ user: look.runsAs, password }, name);
+        },
+    });
+    const standInNotes = gaps.standIns.map(
+        name => `the extension ${name} is not there for the shadow: a stand-in without content takes its place`,
+    );
+    return {
+        ...platformOf(look),
+        client,
+        admin,
+        watcher: await server.as(superuser, watchDatabase),
+        database: name,
+        proof: { level: "embedded shadow", notes: [...copy.notes, ...notes, ...standInNotes] },
+        made: `PostgreSQL ${look.major}, catalog copied by ${copy.copiedBy}`,
+        gaps: { ...gaps, names: new Set([...gaps.names, ...copy.missing]) },
+        end: () => server.leave(),
+    };
 }
 
 /** About how big the files of a server with this catalog become, in bytes: each table and index has some, mostly empty. */

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, writeFile } from "node:fs/promises";
+import { chmod, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -75,6 +75,12 @@ async function writeStandIn(folder: string, extension: TargetExtensionFile): Pro
             `do $stand_in$ begin execute ${pg.escapeLiteral(line)}; exception when others then null; end $stand_in$;`,
     );
     const script = ["set local check_function_bodies = off;", "set local client_min_messages = error;", ...guarded];
-    await writeFile(join(folder, `${name}.control`), `${control.join("\n")}\n`, { mode: 0o644 });
-    await writeFile(join(folder, `${name}--${version}.sql`), `${script.join("\n")}\n`, { mode: 0o644 });
+    for (const [file, lines] of [
+        [`${name}.control`, control],
+        [`${name}--${version}.sql`, script],
+    ] as const) {
+        await writeFile(join(folder, file), `${lines.join("\n")}\n`);
+        // For the account that runs the server, whatever the umask.
+        await chmod(join(folder, file), 0o644);
+    }
 }

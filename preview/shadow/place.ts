@@ -17,6 +17,8 @@ export interface Place {
     /** In memory where there is room, since a catalog is thousands of small files; otherwise in `folder`. */
     readonly dataDir: string;
     readonly logFile: string;
+    /** Whether what was to be in memory has filled it: others may take what was free at the start. */
+    hasFilledMemory(): Promise<boolean>;
     /** Ends the server, if one runs, and removes everything. */
     leave(): Promise<void>;
 }
@@ -30,11 +32,17 @@ const unownedMs = 600_000;
 /** How long the keeper may take to end a server and remove its files, in milliseconds. */
 const leaveMs = 20_000;
 
+/** The account that runs the server passes through, whatever the umask. */
+const passable = 0o711;
+
 /** Linux keeps files there in memory; elsewhere there is no such folder. */
 const memory = "/dev/shm";
 
 /** What is left to others there, and of the memory that this process may use, in bytes. */
 const leftToOthers = 2 ** 29;
+
+/** Below this nothing could be written any more: a server adds 16 MB at a time to its log of changes. */
+const nothingLeft = 2 ** 25;
 
 /** Where the shadows of this checkout are, and what is kept for the next ones. */
 export async function shadowsFolder(): Promise<string> {
@@ -52,8 +60,7 @@ export async function takePlace(bytes: number): Promise<Place> {
     const shadows = await shadowsFolder();
     await removeAbandoned(shadows);
     const folder = await mkdtemp(join(shadows, prefix));
-    // The account that runs the server passes through.
-    await chmod(folder, 0o711);
+    await chmod(folder, passable);
     await writeFile(join(folder, "owner"), `${process.pid} ${processIdentity(process.pid)}`);
     const keeper = spawn(process.execPath, [join(import.meta.dirname, "keeper.ts"), folder], {
         // In a group of its own: a Ctrl-C at the terminal is meant for the preview, and the keeper comes after it.
@@ -69,10 +76,12 @@ export async function takePlace(bytes: number): Promise<Place> {
     keeper.stdin.on("error", () => {});
     keeper.unref();
     (keeper.stdin as unknown as { unref(): void }).unref();
+    const taken = await takeMemory(folder, bytes);
     return {
         folder,
-        dataDir: join((await takeMemory(folder, bytes)) ?? folder, "data"),
+        dataDir: join(taken ?? folder, "data"),
         logFile: join(folder, "server.log"),
+        hasFilledMemory: async () => taken !== undefined && (await freeMemory()) < nothingLeft,
         async leave() {
             keeper.ref();
             keeper.stdin.end();
@@ -85,16 +94,20 @@ export async function takePlace(bytes: number): Promise<Place> {
 
 /** The folder in memory that belongs to one on the disk, which may not have been made. */
 function memoryOf(folder: string): string {
-    const checkout = createHash("sha256").update(dirname(folder)).digest("hex").slice(0, 12);
-    return join(memory, `simulation-db-${checkout}-${basename(folder)}`);
+    return join(memory, memoryPrefix(dirname(folder)) + basename(folder));
+}
+
+/** How the names of this checkout's folders in memory begin. */
+function memoryPrefix(shadows: string): string {
+    return `simulation-db-${createHash("sha256").update(shadows).digest("hex").slice(0, 12)}-`;
 }
 
 async function takeMemory(folder: string, bytes: number): Promise<string | undefined> {
     try {
-        const { bavail, bsize } = await statfs(memory);
-        if (Math.min(bavail * bsize, process.availableMemory()) - bytes < leftToOthers) return undefined;
+        if ((await freeMemory()) - bytes < leftToOthers) return undefined;
         const taken = memoryOf(folder);
-        await mkdir(taken, { mode: 0o711 });
+        await mkdir(taken);
+        await chmod(taken, passable);
         return taken;
     } catch {
         // There is none, or it is not for us.
@@ -102,12 +115,18 @@ async function takeMemory(folder: string, bytes: number): Promise<string | undef
     }
 }
 
+/** What files there and this process may still take, in bytes. */
+async function freeMemory(): Promise<number> {
+    const { bavail, bsize } = await statfs(memory);
+    return Math.min(bavail * bsize, process.availableMemory());
+}
+
 /** Ends whatever runs in the folder and removes it, with what belongs to it in memory. Done before: does nothing. */
 export async function removePlace(folder: string): Promise<void> {
     // The one on the disk goes last: as long as it is there, it is known that there is something to remove.
     const folders = [memoryOf(folder), folder];
     for (let round = 1; round <= 40; round += 1) {
-        if (!(await exists(folder))) return;
+        if (!(await exists(folder)) && !(await exists(memoryOf(folder)))) return;
         for (const each of folders) {
             const dataDir = join(each, "data");
             await stopCluster(dataDir, "immediate").catch(() => undefined);
@@ -133,6 +152,20 @@ async function removeAbandoned(shadows: string): Promise<void> {
         const { mtimeMs } = await stat(folder).catch(() => ({ mtimeMs: Date.now() }));
         if (owner === "" && Date.now() - mtimeMs < unownedMs) continue;
         await removePlace(folder);
+    }
+    await removeForgotten(shadows);
+}
+
+/** Whoever removes `.local` while a shadow is there leaves nothing on the disk that knows of what is in memory. */
+async function removeForgotten(shadows: string): Promise<void> {
+    const ours = memoryPrefix(shadows);
+    for (const name of await readdir(memory).catch((): string[] => [])) {
+        if (!name.startsWith(ours)) continue;
+        const { mtimeMs } = await stat(join(memory, name)).catch(() => ({ mtimeMs: Date.now() }));
+        // Its preview may be about to end by itself.
+        if (Date.now() - mtimeMs < unownedMs) continue;
+        const folder = join(shadows, name.slice(ours.length));
+        if (!(await exists(folder))) await removePlace(folder);
     }
 }
 

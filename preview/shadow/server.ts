@@ -21,6 +21,8 @@ const settings = {
     synchronous_commit: "off",
     autovacuum: "off",
     max_wal_size: "2GB",
+    // In the data directory: what a killed server leaves goes with it, and /dev/shm may be full.
+    dynamic_shared_memory_type: "mmap",
     // Old files of it would be copied with a template.
     wal_recycle: "off",
     checkpoint_timeout: "1h",

@@ -33,17 +33,16 @@ async function templatesFolder(): Promise<string> {
  * @returns what was said about it when it was kept; undefined: there is none, and nothing was copied
  */
 export async function takeTemplate<About>(name: string, { dataDir }: Place): Promise<About | undefined> {
-    const template = join(await templatesFolder(), name);
-    const found = await stat(template).catch(() => undefined);
-    if (!found) return undefined;
-    await utimes(template, new Date(), new Date()).catch(() => undefined);
     try {
+        const template = join(await templatesFolder(), name);
+        const found = await stat(template);
+        await utimes(template, new Date(), new Date());
         const about = JSON.parse(await readFile(join(template, aboutFile), "utf8")) as About;
         await copyDataDir(join(template, "data"), dataDir);
         // Another preview may have thrown it out meanwhile; then the copy may be a part.
         if ((await stat(template)).ino === found.ino) return about;
     } catch {
-        // Made anew.
+        // There is none, or it is of no use to us: made anew.
     }
     await rm(dataDir, { recursive: true, force: true });
     return undefined;
@@ -64,7 +63,10 @@ export async function keepTemplate(name: string, place: Place, about: unknown): 
         const dataDir = join(half, "data");
         await copyDataDir(place.dataDir, dataDir);
         // Of the server that is running on the original.
-        for (const file of ["postmaster.pid", "postmaster.opts"]) await rm(join(dataDir, file), { force: true });
+        const shared = (await readdir(join(dataDir, "pg_dynshmem"))).map(file => join("pg_dynshmem", file));
+        for (const file of ["postmaster.pid", "postmaster.opts", ...shared]) {
+            await rm(join(dataDir, file), { force: true });
+        }
         await writeFile(join(half, aboutFile), JSON.stringify(about), { mode: 0o600 });
         if ((await kilobytes(half)) > largestKilobytes) return;
         const templates = await templatesFolder();
@@ -81,12 +83,6 @@ export async function keepTemplate(name: string, place: Place, about: unknown): 
 /** Throws one out that turned out to be of no use. */
 export async function forgetTemplate(name: string, place: Place): Promise<void> {
     await throwOut(join(await templatesFolder(), name), place);
-}
-
-/** Throws all of them out: the next shadow is made from nothing. For measurements. */
-export async function forgetTemplates(place: Place): Promise<void> {
-    const templates = await templatesFolder();
-    for (const name of await readdir(templates)) await throwOut(join(templates, name), place);
 }
 
 async function forgetOldest(templates: string, place: Place): Promise<void> {

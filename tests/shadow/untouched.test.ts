@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { processArguments, processFolder } from "../../local/processIdentity.ts";
+import { processArguments } from "../../local/processIdentity.ts";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { eventually, majors, onlyTrial, rehearsePending, shadowsOf } from "./ground.ts";
+import { startRehearsal } from "./rehearsalProcess.ts";
 
 /** All that a migration could do to a server, and not only to one database. */
 const reaching = {
@@ -141,48 +139,3 @@ for (const major of majors) {
 }
 
 const isKeeper = (word: string) => word.endsWith("keeper.ts");
-
-/** A rehearsal in a process of its own, which can be killed. */
-async function startRehearsal(project: SqlProject, migrations: Parameters<SqlProject["write"]>[0]) {
-    await project.write(migrations);
-    const program = `
-        import { readMigrations } from ${JSON.stringify(join(import.meta.dirname, "../../runner/migration/migrationFolder.ts"))};
-        import { rehearse } from ${JSON.stringify(join(import.meta.dirname, "../../preview/trial/rehearsal.ts"))};
-        const pending = await readMigrations("sql");
-        await rehearse({ environment: process.env, pending, toRollBack: [], cacheFolder: "cache", say: console.log });`;
-    const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
-        cwd: project.folder,
-        env: { PATH: process.env.PATH, ...project.environment },
-        stdio: ["ignore", "pipe", "inherit"],
-    });
-    let printed = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        printed += text;
-    });
-    let known: string[] = [];
-    return {
-        child,
-        printed: () => printed,
-        living: () => child.exitCode === null && child.signalCode === null,
-        async folders() {
-            const now = await shadowsOf(child.pid ?? 0);
-            if (now.length > 0) known = now;
-            return now;
-        },
-        /** Its folders where Linux keeps files in memory. */
-        inMemory: () =>
-            (existsSync("/dev/shm") ? readdirSync("/dev/shm") : []).filter(name =>
-                known.some(folder => name.includes(folder)),
-            ),
-        /** Those that work on its folder. */
-        processes: () =>
-            readdirSync("/proc")
-                .map(Number)
-                .filter(pid => Number.isInteger(pid) && pid !== process.pid)
-                .filter(pid =>
-                    [processFolder(pid) ?? "", ...processArguments(pid)].some(word =>
-                        known.some(name => word.includes(name)),
-                    ),
-                ),
-    };
-}

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
+import { runtimeHome } from "../../local/runtimeHome.ts";
 import { pathWith } from "../../toolchain/commandPath.ts";
 import { localPulumiHome } from "../../toolchain/environment.ts";
 import { clearInterrupted } from "../../toolchain/interrupted.ts";
@@ -179,6 +180,8 @@ export class StackProject {
 
     /** Removes the copy and the engine's home. What the stack made elsewhere is for `destroy`. */
     async remove(): Promise<void> {
+        // Its shadows are elsewhere when the account that runs PostgreSQL cannot reach the copy.
+        await rm(await runtimeHome(this.dir), { recursive: true, force: true });
         await rm(this.#home, { recursive: true, force: true });
     }
 }
