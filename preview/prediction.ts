@@ -39,19 +39,23 @@ export async function predict(options: PredictionOptions): Promise<Presentation>
     const { stack, environment, target, stackRoles, review, shadowUrl } = options;
     const pending = target.chain.pending;
     const { toRollBack } = target;
-    const rehearsal = await rehearse({
-        environment,
-        pending,
-        toRollBack,
-        stackRoles,
-        ...(shadowUrl === "" ? {} : { shadowUrl }),
-        cacheFolder: join(folder, "cache"),
-        say: options.say,
-    });
+    // What they read has nothing to do with each other, and a target may be far away.
+    const [rehearsal, snapshot, bucketDrift] = await Promise.all([
+        rehearse({
+            environment,
+            pending,
+            toRollBack,
+            stackRoles,
+            ...(shadowUrl === "" ? {} : { shadowUrl }),
+            cacheFolder: join(folder, "cache"),
+            say: options.say,
+        }),
+        readSnapshot(environment),
+        readBucketDrift(environment),
+    ]);
     const knownRoles = [...stackRoles, previewLogin];
     if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);
-    const catalogDrift = driftOf(rehearsal.look, await readSnapshot(environment), knownRoles);
-    const bucketDrift = await readBucketDrift(environment);
+    const catalogDrift = driftOf(rehearsal.look, snapshot, knownRoles);
     if (bucketDrift === undefined) options.say("the bucket's settings are not compared: this login may not read them");
     const drift = { ...catalogDrift, changes: [...catalogDrift.changes, ...(bucketDrift ?? [])] };
     const presentation = await present({
