@@ -94,7 +94,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
 }
 
 async function readDrift(): Promise<StatusJson["drift"]> {
-    const drift = driftOf(await lookAt(env), await readSnapshot(env), roleNames);
+    const drift = driftOf(await lookAt(env, { nothingToTry: true }), await readSnapshot(env), roleNames);
     if (drift.notChecked !== undefined) return { notChecked: drift.notChecked };
     const objects = [...drift.changes, ...((await readBucketDrift(env)) ?? [])].map(({ object }) => object);
     return { objects };

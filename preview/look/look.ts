@@ -47,14 +47,24 @@ export interface ColumnPrivilege {
     readonly grantable: boolean;
 }
 
+/** How closely to look. */
+export interface LookOptions {
+    /** Whose rows of the ledger are wanted. */
+    readonly versions?: readonly string[];
+    /** Nothing is to be tried: sizes of tables, and what only a shadow needs, stay empty. */
+    readonly nothingToTry?: boolean;
+}
+
 /**
  * Looks at the target in one short session that cannot write. A login without any privilege on its tables is enough:
  * everything but the ledger's rows is in catalogs that anybody may read.
  *
- * @param versions whose rows of the ledger are wanted
  * @throws UserError when the database cannot be reached
  */
-export async function lookAt(environment: Environment, versions: readonly string[] = []): Promise<Look> {
+export async function lookAt(
+    environment: Environment,
+    { versions = [], nothingToTry = false }: LookOptions = {},
+): Promise<Look> {
     const client = await connect(environment, "preview");
     try {
         await client.query(
@@ -66,11 +76,8 @@ export async function lookAt(environment: Environment, versions: readonly string
         await client.query("begin transaction isolation level repeatable read, read only");
         const server = await readServer(client);
         const roles = await readRoles(client);
-        const tables = await readSizes(client);
         const catalog = await readCatalog(client);
-        const defaultPrivileges = await readDefaultPrivileges(client);
-        const columnPrivileges = await readColumnPrivileges(client);
-        const extensionFiles = await readExtensionFiles(client);
+        const forTrial = nothingToTry ? nothingForTrial : await readForTrial(client);
         await client.query("commit");
         return {
             identity,
@@ -78,16 +85,31 @@ export async function lookAt(environment: Environment, versions: readonly string
             ledger,
             ledgerRows,
             ...roles,
-            defaultPrivileges,
-            columnPrivileges,
-            tables,
-            extensionFiles,
+            ...forTrial,
             catalog,
             catalogHash: hashOfCatalog(catalog),
         };
     } finally {
         await client.end().catch(() => {});
     }
+}
+
+type ForTrial = Pick<Look, "tables" | "defaultPrivileges" | "columnPrivileges" | "extensionFiles">;
+
+const nothingForTrial: ForTrial = {
+    tables: new Map(),
+    defaultPrivileges: [],
+    columnPrivileges: [],
+    extensionFiles: [],
+};
+
+async function readForTrial(client: pg.Client): Promise<ForTrial> {
+    return {
+        tables: await readSizes(client),
+        defaultPrivileges: await readDefaultPrivileges(client),
+        columnPrivileges: await readColumnPrivileges(client),
+        extensionFiles: await readExtensionFiles(client),
+    };
 }
 
 /** SHA-256 of all keys and definitions; the order in which the server said them has no say. */

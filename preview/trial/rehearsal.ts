@@ -56,11 +56,9 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     const { environment, pending, toRollBack, inspect } = options;
     const progress = new Progress(options.say, options.tookPhase);
     progress.enter("looking at the target");
-    const look = await lookAt(
-        environment,
-        toRollBack.map(({ version }) => version),
-    );
-    if (pending.length === 0 && toRollBack.length === 0 && !inspect) {
+    const nothingToTry = pending.length === 0 && toRollBack.length === 0 && !inspect;
+    const look = await lookAt(environment, { versions: toRollBack.map(({ version }) => version), nothingToTry });
+    if (nothingToTry) {
         progress.end();
         const words = "nothing is pending, so nothing had to be tried";
         return { look, proof: { level: "not needed", verified: true, words, notes: [] }, up: [], down: [] };

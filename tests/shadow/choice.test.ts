@@ -131,6 +131,7 @@ for (const major of majors) {
         });
 
         it("with nothing to try there is no shadow, and the look at the target is there all the same", async () => {
+            await project.client.query("create table public.things (id bigint)");
             const phases: string[] = [];
             const { proof, look, up, down } = await rehearseOnce({
                 environment: project.environment,
@@ -140,7 +141,10 @@ for (const major of majors) {
             });
             assert.deepEqual({ level: proof.level, up, down }, { level: "not needed", up: [], down: [] });
             assert.deepEqual(phases, ["looking at the target"]);
+            const whole = await lookAt(project.environment);
+            assert.equal(look.catalogHash, whole.catalogHash, "and of the same");
             assert.ok(look.catalog.size > 10);
+            assert.ok(whole.tables.size > 0 && look.tables.size === 0, "without what only a trial needs");
         });
 
         it("a major that npm has no server for is told, and nothing is left of the attempt", async () => {
