@@ -28,7 +28,7 @@ pre { overflow-x: auto; padding: 0.75rem; background: var(--card); border-radius
 .new { color: var(--new); } .gone { color: var(--gone); } .changed { color: var(--changed); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
 th, td { padding: 0.35rem 0.6rem 0.35rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-td:first-child { min-width: 9rem; }
+td:first-child { min-width: 12rem; } td[data-head="Role"] { min-width: 7.5rem; }
 @media (max-width: 40rem) { main > section { padding: 0.75rem 0.85rem; } table, tbody, tr, td { display: block; }
     thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
     tr { border-bottom: 1px solid var(--line); padding: 0.4rem 0; } td { border: 0; padding: 0.1rem 0; }

@@ -9,6 +9,8 @@ export interface View {
     /** In CSS pixels. */
     readonly width: number;
     readonly height?: number;
+    /** Pixels of the picture per CSS pixel; default 1. */
+    readonly scale?: number;
     readonly colorScheme: "light" | "dark";
 }
 
@@ -42,10 +44,10 @@ export async function reader(): Promise<Reader | undefined> {
 async function opened<T>(
     browser: Browser,
     file: string,
-    { width, height = 800, colorScheme }: View,
+    { width, height = 800, scale = 1, colorScheme }: View,
     look: (page: Page) => Promise<T>,
 ): Promise<T> {
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme });
+    const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale, colorScheme });
     try {
         const page = await context.newPage();
         const address = pathToFileURL(file).href;

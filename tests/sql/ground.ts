@@ -40,6 +40,8 @@ export function titleOf({ major, defaultPrivileges, simulationRuns }: GroundKind
 /** A project as the stack finds it after making its roles, and the runner's way up and down on it. */
 export interface Ground {
     readonly migrations: readonly Migration[];
+    /** libpq's variables, as the role postgres. */
+    readonly environment: Readonly<Record<string, string>>;
     /** As the superuser, for looking and for what others would do. */
     readonly admin: pg.Client;
     /** As the role postgres. */
@@ -79,6 +81,7 @@ export async function makeGround({ major, ...shape }: GroundKind, more: readonly
             withSession(cluster.environment, "test", undefined, work);
         return {
             migrations,
+            environment: cluster.environment,
             admin,
             postgres,
             connect: () => login(cluster.connection),
