@@ -33,7 +33,7 @@ export async function embeddedShadow(
             `the target is PostgreSQL ${look.major}, and the embedded ones are ${majors.join(" and ")}`,
         );
     }
-    progress.enter(`starting a PostgreSQL ${look.major} as a shadow of the target`);
+    progress.enter("starting shadow");
     return await within(roomFor(look));
 
     async function within(bytes: number): Promise<Shadow> {

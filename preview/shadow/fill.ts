@@ -3,7 +3,7 @@ import { readCatalog } from "../../runner/catalog/catalog.ts";
 import type { Environment } from "../../runner/database/connection.ts";
 import { ensureLedger } from "../../runner/ledger/ledger.ts";
 import { UserError } from "../../runner/userError.ts";
-import type { Look } from "../look/look.ts";
+import { hashOfCatalog, type Look } from "../look/look.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { type CatalogScript, dumpSchema, planSchema, runScript } from "./copy.ts";
 import { allowExtensions, allowPolicies, platformOf } from "./platform.ts";
@@ -15,6 +15,8 @@ export interface CatalogCopy {
     readonly notes: readonly string[];
     /** Names of what the target has and the copy has not. */
     readonly missing: readonly string[];
+    /** Of the copy's own catalog. */
+    readonly catalogHash: string;
 }
 
 /** Where the catalog goes. */
@@ -63,6 +65,7 @@ export async function copyCatalog(
     return {
         copiedBy: script.by,
         notes,
+        catalogHash: hashOfCatalog(copy),
         missing: [...look.catalog.keys()].filter(key => !copy.has(key)).flatMap(nameIn),
     };
 }
@@ -103,7 +106,8 @@ function nameIn(key: string): string[] {
     return name === undefined ? [] : [name.replaceAll('"', "")];
 }
 
-async function catalogOf(admin: pg.Client): Promise<Catalog> {
+/** In a transaction of its own. */
+export async function catalogOf(admin: pg.Client): Promise<Catalog> {
     await admin.query("begin");
     try {
         return await readCatalog(admin);

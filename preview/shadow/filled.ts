@@ -4,12 +4,12 @@ import pg from "pg";
 import { findTools } from "../../runner/backup/tools.ts";
 import type { Environment } from "../../runner/database/connection.ts";
 import { explain } from "../../runner/userError.ts";
-import type { Look } from "../look/look.ts";
+import { hashOfCatalog, type Look } from "../look/look.ts";
 import { codeHash } from "../ownCode.ts";
 import { redacted } from "../report/redact.ts";
 import type { Progress } from "../trial/progress.ts";
 import type { ExtendedServer } from "./extensions.ts";
-import { type CatalogCopy, copyCatalog } from "./fill.ts";
+import { type CatalogCopy, catalogOf, copyCatalog } from "./fill.ts";
 import { makeRoles } from "./roles.ts";
 import { type Login, makeDataDir, type ShadowServer } from "./server.ts";
 import { forgetTemplate, keepTemplate, takeTemplate } from "./templates.ts";
@@ -54,8 +54,10 @@ async function startKept(server: ShadowServer, name: string, { extended, look }:
     if (!kept) return undefined;
     try {
         await server.start(extended.postgres);
-        await server.as(kept.superuser, look.database.name);
-        return kept;
+        const admin = await server.as(kept.superuser, look.database.name);
+        // Nobody waited for the disk when it was kept, and a power cut may have emptied files of it.
+        if (hashOfCatalog(await catalogOf(admin)) === kept.copy.catalogHash) return kept;
+        throw new Error("it is not what was kept");
     } catch {
         await server.stop();
         await forgetTemplate(name, server.place);
@@ -75,7 +77,7 @@ async function fillNew(server: ShadowServer, { environment, look, extended, prog
     const roleNotes = await makeRoles(maker, look, [superuser.user]);
     const { name } = look.database;
     if (name !== "postgres") await maker.query(`create database ${pg.escapeIdentifier(name)} template template0`);
-    progress.enter("copying the target's catalog into the shadow");
+    progress.enter("copying catalog");
     const admin = await server.as(superuser, name);
     const copy = await copyCatalog(admin, environment, look, { name, shared: false });
     await admin.query("checkpoint");

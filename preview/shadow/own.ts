@@ -33,7 +33,7 @@ export async function yourShadow(
     needs: ShadowNeeds,
     progress: Progress,
 ): Promise<Shadow> {
-    progress.enter("connecting to the shadow's server");
+    progress.enter("reaching shadow");
     const environment = environmentOf(shadowUrl);
     const server = await connect(environment, "shadow");
     try {
@@ -164,7 +164,7 @@ async function make(
         await server.query(`comment on database ${name} is ${pg.escapeLiteral(JSON.stringify({ before }))}`);
         const roleNotes = await makeRoles(server, look, before);
         const admin = await login();
-        progress.enter("copying the target's catalog into the shadow");
+        progress.enter("copying catalog");
         const database = { name, shared: true };
         const copy = await copyCatalog(admin, target, look, database);
         const { client, notes } = await moveIn(admin, look, {

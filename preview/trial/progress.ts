@@ -1,27 +1,39 @@
 /** How long a person waits without a word, in milliseconds. */
 const patienceMs = 1000;
 
+/**
+ * What takes its time. Short, with what tells them apart first: in a terminal of 80 columns the engine shows about 20
+ * characters of a line that passes, behind the name of the stack.
+ */
+export type Phase =
+    | "looking at target"
+    | "reaching shadow"
+    | "starting shadow"
+    | "copying catalog"
+    | "trying migrations"
+    | "removing shadow";
+
 /** Tells what is under way once it takes longer than a second, and how long each phase took. */
 export class Progress {
     readonly #say: (line: string) => void;
-    readonly #tookPhase: (phase: string, ms: number) => void;
+    readonly #tookPhase: (phase: Phase, ms: number) => void;
     readonly #started = performance.now();
-    #current: { phase: string; since: number } | undefined;
+    #current: { phase: Phase; since: number } | undefined;
     #timer: NodeJS.Timeout | undefined;
 
-    constructor(say: (line: string) => void, tookPhase: (phase: string, ms: number) => void = () => {}) {
+    constructor(say: (line: string) => void, tookPhase: (phase: Phase, ms: number) => void = () => {}) {
         this.#say = say;
         this.#tookPhase = tookPhase;
     }
 
-    /** Ends the phase before. @param phase in words that go on after "preview: " */
-    enter(phase: string): void {
+    /** Ends the phase before. */
+    enter(phase: Phase): void {
         this.end();
         const now = performance.now();
         const current = { phase, since: now };
         this.#current = current;
         const wait = Math.max(0, patienceMs - (now - this.#started));
-        this.#timer = setTimeout(() => this.#say(`preview: ${phase} …`), wait);
+        this.#timer = setTimeout(() => this.#say(`${phase} …`), wait);
         this.#timer.unref();
     }
 

@@ -5,6 +5,7 @@ import { readSettings } from "../../runner/database/settings.ts";
 import { type Environment } from "../../runner/database/connection.ts";
 import { addRepairToLedger } from "../../runner/ledger/ledger.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
+import { UserError } from "../../runner/userError.ts";
 import { type Look, lookAt } from "../look/look.ts";
 import { ShadowIsTarget, yourShadow } from "../shadow/own.ts";
 import { embeddedShadow } from "../shadow/embedded.ts";
@@ -16,7 +17,7 @@ import { tryDown } from "./down.ts";
 import { InnerStatements } from "./inner.ts";
 import { statementLimitMs } from "./limit.ts";
 import type { Proof, Rehearsal, Trial } from "./observation.ts";
-import { Progress } from "./progress.ts";
+import { type Phase, Progress } from "./progress.ts";
 import type { Stage } from "./run.ts";
 import { readState } from "./state.ts";
 import { tryUp } from "./up.ts";
@@ -44,7 +45,7 @@ export interface RehearsalOptions {
     /** Told of progress, when it takes longer than a second. */
     readonly say: (line: string) => void;
     /** Told how long each phase took, in milliseconds; for measurements. */
-    readonly tookPhase?: (phase: string, ms: number) => void;
+    readonly tookPhase?: (phase: Phase, ms: number) => void;
 }
 
 /**
@@ -55,7 +56,7 @@ export interface RehearsalOptions {
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     const { environment, pending, toRollBack, inspect } = options;
     const progress = new Progress(options.say, options.tookPhase);
-    progress.enter("looking at the target");
+    progress.enter("looking at target");
     const nothingToTry = pending.length === 0 && toRollBack.length === 0 && !inspect;
     const look = await lookAt(environment, { versions: toRollBack.map(({ version }) => version), nothingToTry });
     if (nothingToTry) {
@@ -76,7 +77,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     }
     const { shadow } = found;
     try {
-        progress.enter("trying the migrations on the shadow");
+        progress.enter("trying migrations");
         const { up, down } = await runAll(shadow, look, options);
         const trials = [...down, ...up];
         const result = { proof: proofOf(shadow, trials), up, down };
@@ -85,7 +86,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
         if (result.proof.verified) await keep(options.cacheFolder, key, look, result);
         return { look, ...result };
     } finally {
-        progress.enter("removing the shadow");
+        progress.enter("removing shadow");
         await shadow.end();
         progress.end();
     }
@@ -105,15 +106,21 @@ async function findShadow(
             return { shadow: await yourShadow(shadowUrl, environment, look, needs, progress) };
         } catch (error) {
             if (error instanceof ShadowIsTarget) throw error;
-            reasons.push(`your shadow: ${(error as Error).message}`);
+            reasons.push(`your shadow: ${reasonOf(error)}`);
         }
     }
     try {
         const shadow = await embeddedShadow(environment, look, needs, progress);
         return { shadow: { ...shadow, proof: { ...shadow.proof, notes: [...reasons, ...shadow.proof.notes] } } };
     } catch (error) {
-        return { reasons: [...reasons, (error as Error).message] };
+        return { reasons: [...reasons, reasonOf(error)] };
     }
+}
+
+/** With what a person can do about it. */
+function reasonOf(error: unknown): string {
+    const { message } = error as Error;
+    return error instanceof UserError && error.next.length > 0 ? `${message} (${error.next.join(" ")})` : message;
 }
 
 function needsOf({ stackRoles = [], pending, toRollBack }: RehearsalOptions): ShadowNeeds {

@@ -17,6 +17,12 @@ const tags = migrationFiles("0004_tags", {
     verify: "select tags from public.notes limit 0;\n",
 });
 
+const slow = migrationFiles("0004_slow", {
+    up: "select pg_sleep(1.5);\n",
+    down: "select 1;\n",
+    verify: "select 1;\n",
+});
+
 const opened = (head: string) =>
     migrationFiles("0004_open", {
         up:
@@ -64,6 +70,13 @@ for (const major of [15, 17] as const) {
             for (const line of part.split("\n")) assert.ok(line.length <= 80, line);
             const report = JSON.parse(await readFile(join(project.dir, ".local/preview/dev/report.json"), "utf8"));
             assert.equal(report.pending[0].version, "0004");
+        });
+
+        it("what takes longer than a second is said while it goes on, in lines that fit 80 columns", async () => {
+            await project.useSql({ ...smallPlan, ...slow });
+            const lines = (await project.must("preview")).output.split("\n").filter(line => line.endsWith(" …"));
+            assert.ok(lines.some(line => line.endsWith(" trying migrations …")));
+            for (const line of lines) assert.ok(line.length <= 80, line);
         });
 
         it("what nobody allowed stops preview and up, and nothing is changed", async () => {

@@ -140,7 +140,7 @@ for (const major of majors) {
                 tookPhase: phase => phases.push(phase),
             });
             assert.deepEqual({ level: proof.level, up, down }, { level: "not needed", up: [], down: [] });
-            assert.deepEqual(phases, ["looking at the target"]);
+            assert.deepEqual(phases, ["looking at target"]);
             const whole = await lookAt(project.environment);
             assert.equal(look.catalogHash, whole.catalogHash, "and of the same");
             assert.ok(look.catalog.size > 10);

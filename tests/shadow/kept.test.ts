@@ -89,6 +89,25 @@ for (const major of majors) {
             assert.ok(!(await ask({ "0001_one": {} })).copied, "the new one is good");
         });
 
+        it("one that lost a part of its catalog to a power cut is thrown out as well", async () => {
+            await project.client.query(
+                `create table public.notes (id bigint);
+                 alter table public.notes enable row level security;
+                 create policy nobody on public.notes using (false);`,
+            );
+            const first = await ask({ "0001_one": {} });
+            const [folder = ""] = await keptOf(project);
+            const databases = join(folder, "data", "base");
+            for (const database of await readdir(databases)) {
+                // The file of pg_policy, whose number is its oid.
+                await truncate(join(databases, database, "3256"), 0);
+            }
+            const second = await ask({ "0001_one": {} });
+            assert.ok(second.copied);
+            assert.deepEqual(second.up, first.up);
+            assert.ok(second.up[0]?.before.has("policy nobody on public.notes"));
+        });
+
         it("no row of the target, no password and no setting of its own is in it", async () => {
             const words = ["a-row-of-it", "a-word-to-log-in", "a-setting-of-its-own"];
             await project.admin.query(
