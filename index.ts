@@ -16,7 +16,7 @@ import { requirePromoted } from "./preview/promotion.ts";
 import { readRemembered } from "./preview/remembered.ts";
 import { readTarget } from "./preview/target.ts";
 import { roleNames } from "./runner/applicationRoles.ts";
-import { readMigrations } from "./runner/migration/migrationFolder.ts";
+import { readMigrations, requireStatements } from "./runner/migration/migrationFolder.ts";
 
 const config = await orStop(() => readConfig());
 const { environment } = config;
@@ -25,7 +25,7 @@ const doing = !pulumi.runtime.isDryRun();
 /** A preview may have a login of its own, which can write nothing: no input of a resource is different for it. */
 const previewUser = doing ? undefined : process.env.SIMULATION_DB_PREVIEW_USER;
 const reader = { ...process.env, ...environment, ...(previewUser ? { PGUSER: previewUser } : {}) };
-const migrations = await orStop(() => readMigrations("sql"));
+const migrations = await orStop(() => readMigrations("sql", { statementsLater: true }));
 const preconditions = await readFile("sql/preconditions.sql", "utf8");
 
 // Before any resource: a target that is not ready is left as it is.
@@ -41,6 +41,9 @@ const target = await orStop(() =>
         doing,
     }),
 );
+
+// Those that are applied ran as they stand.
+await orStop(() => requireStatements(target.chain.pending));
 
 const unpromoted = await orStop(() => requirePromoted(target.chain.pending, config.promotion, process.env, doing));
 

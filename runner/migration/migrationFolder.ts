@@ -10,16 +10,17 @@ const folderName = /^(\d{4})_([a-z0-9]+(?:_[a-z0-9]+)*)$/;
 /**
  * Reads `NNNN_slug/{up,down,verify}.sql`, in order, and checks everything that can be known without a database.
  *
+ * @param options.statementsLater leaves the statements to {@link requireStatements}, when all else is in order: to parse
+ *     them takes longer the more migrations there are, and of those that are applied as they stand it says nothing new
  * @throws UserError that lists all faults at once: a gap or a repeated version, a missing or empty file, a name that is
  *     no migration's, an unknown directive, a syntax error, a statement that cannot be run here
  */
-export async function readMigrations(directory: string): Promise<Migration[]> {
+export async function readMigrations(
+    directory: string,
+    { statementsLater = false }: { readonly statementsLater?: boolean } = {},
+): Promise<Migration[]> {
     const faults: string[] = [];
-    const note = (error: unknown) => {
-        if (!(error instanceof UserError)) throw error;
-        faults.push(error.message);
-    };
-
+    const note = noteIn(faults);
     const migrations: Migration[] = [];
     // Also those with faulty files: their version is taken.
     const versions: Pick<Migration, "version" | "slug">[] = [];
@@ -33,16 +34,40 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
         const migration = await readTrio(join(directory, name), version, slug).catch(note);
         if (!migration) continue;
         migrations.push(migration);
-        await requireSound(migration).catch(note);
+        await requireSound(migration, !statementsLater).catch(note);
     }
     faults.push(...orderFaults(versions));
 
-    if (faults.length > 0) {
-        throw new UserError(`the sql folder is not in order:\n${faults.map(fault => `  ${fault}`).join("\n")}`, [
-            "sql/CONVENTIONS.md has the rules and an example",
-        ]);
-    }
+    // All at once, those of the statements too.
+    if (faults.length > 0 && statementsLater) return await readMigrations(directory);
+    requireNone(faults);
     return migrations;
+}
+
+/**
+ * Checks the statements of migrations that were read without that.
+ *
+ * @throws UserError that lists all faults at once: a syntax error, a file without a statement, a statement that cannot be
+ *     run here
+ */
+export async function requireStatements(migrations: readonly Migration[]): Promise<void> {
+    const faults: string[] = [];
+    for (const migration of migrations) await requireSound(migration, true).catch(noteIn(faults));
+    requireNone(faults);
+}
+
+function noteIn(faults: string[]): (error: unknown) => undefined {
+    return error => {
+        if (!(error instanceof UserError)) throw error;
+        faults.push(error.message);
+    };
+}
+
+function requireNone(faults: readonly string[]): void {
+    if (faults.length === 0) return;
+    throw new UserError(`the sql folder is not in order:\n${faults.map(fault => `  ${fault}`).join("\n")}`, [
+        "sql/CONVENTIONS.md has the rules and an example",
+    ]);
 }
 
 async function folderNames(directory: string): Promise<string[]> {
@@ -81,9 +106,10 @@ function textOf(bytes: Uint8Array, file: string): string {
     }
 }
 
-async function requireSound(migration: Migration): Promise<void> {
+async function requireSound(migration: Migration, withStatements: boolean): Promise<void> {
     const directives = readDirectives(migration.up, fileName(migration, "up"));
     readDownDirectives(migration.down, fileName(migration, "down"));
+    if (!withStatements) return;
     for (const part of parts) {
         const transactional = directives.transactional || part === "verify";
         const optional = part === "down" && directives.irreversible !== undefined;

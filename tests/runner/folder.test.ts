@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { readDirectives } from "../../runner/migration/directives.ts";
-import { readMigrations } from "../../runner/migration/migrationFolder.ts";
+import { readMigrations, requireStatements } from "../../runner/migration/migrationFolder.ts";
 import { startRun } from "../support/sqlProject.ts";
 
 describe("the sql folder", function () {
@@ -51,6 +51,37 @@ describe("the sql folder", function () {
         assert.deepEqual(
             migrations.map(({ version, slug }) => `${version}_${slug}`),
             ["0001_first", "0002_second"],
+        );
+    });
+
+    it("the statements of what is applied need not be parsed again; those of the others are, in the same words", async () => {
+        await write({
+            ...trio("0001_first"),
+            ...trio("0002_second", { up: "selec 1;" }),
+            ...trio("0003_third", { down: "-- nothing\n" }),
+        });
+        const whole = await faults();
+        assert.equal(whole.length, 2);
+        const migrations = await readMigrations(sql, { statementsLater: true });
+        await requireStatements(migrations.slice(0, 1));
+        await assert.rejects(requireStatements(migrations), (error: Error) => {
+            assert.deepEqual(
+                error.message
+                    .split("\n")
+                    .slice(1)
+                    .map(line => line.trim()),
+                whole,
+            );
+            return true;
+        });
+    });
+
+    it("all faults are told at once also where the statements were to come later", async () => {
+        await write({ ...trio("0001_first", { up: "selec 1;" }), ...trio("0003_third") });
+        const whole = await faults();
+        assert.equal(whole.length, 2);
+        await assert.rejects(readMigrations(sql, { statementsLater: true }), (error: Error) =>
+            whole.every(fault => error.message.includes(fault)),
         );
     });
 
