@@ -99,6 +99,7 @@ async function floorOf(stack: BenchStack, open: Open): Promise<BareProgram & { r
     const count = (await stack.project.resources()).length - 2;
     const floor = await bareProgram({ count, stdinBytes });
     open.push(floor);
+    floor.project.stepLimit = stack.project.stepLimit;
     await floor.project.must("up", "--yes", "--skip-preview");
     return { ...floor, count };
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { appendFile, chmod, rm } from "node:fs/promises";
+import { appendFile, chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runtimeHome } from "../../local/runtimeHome.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { eventually } from "./ground.ts";
 import { checkoutCopy, type ProcessOptions, startRehearsal } from "./rehearsalProcess.ts";
 
 const trio = { up: "create table public.things (id bigint);", down: "drop table public.things;", verify: "select 1;" };
@@ -63,6 +64,33 @@ describe("a shadow where the ground is hard", function () {
             await appendFile(join(checkout.folder, file), "\n");
             assert.ok((await rehearse()).copied, file);
         }
+    });
+
+    it("leaves nothing where its preview is killed while the copy for the next one is made", async () => {
+        const shadows = join(await runtimeHome(checkout.folder), "shadows");
+        await rehearse();
+        const before = await readdir(join(shadows, "templates"));
+        await project.client.query("create table public.meanwhile (id bigint)");
+        const run = await startRehearsal(
+            project,
+            { "0001_one": trio },
+            {
+                checkout: checkout.folder,
+                before: `
+                    import { existsSync, readdirSync } from "node:fs";
+                    const shadows = ${JSON.stringify(shadows)};
+                    setInterval(() => {
+                        const names = existsSync(shadows) ? readdirSync(shadows) : [];
+                        const half = names.some(name => existsSync(shadows + "/" + name + "/template/data"));
+                        if (half) process.kill(process.pid, "SIGKILL");
+                    }, 1).unref();`,
+            },
+        );
+        await eventually("it is killed", () => run.child.signalCode === "SIGKILL");
+        await eventually("nothing is left", async () => (await readdir(shadows)).every(name => name === "templates"));
+        assert.deepEqual(await readdir(join(shadows, "templates")), before);
+        assert.ok((await rehearse()).copied);
+        assert.equal((await rehearse()).copied, false);
     });
 
     it("is on the disk where others fill the memory while it is made", async function () {
