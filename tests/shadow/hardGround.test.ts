@@ -58,6 +58,16 @@ describe("a shadow where the ground is hard", function () {
         assert.equal((await rehearse()).copied, false);
     });
 
+    it("is not there where its folder is somebody else's, and it is said what to do about it", async () => {
+        await rehearse();
+        await chmod(join(await runtimeHome(checkout.folder), "shadows"), 0o777);
+        const run = await startRehearsal(project, { "0001_one": trio }, { checkout: checkout.folder });
+        assert.match(
+            await run.end(),
+            /^NOT VERIFIED AGAINST A DATABASE: .*not a folder that belongs to this account alone\. \(Remove it and run/m,
+        );
+    });
+
     it("is not made of a copy that other code, or another version of a library, has kept", async () => {
         assert.deepEqual([(await rehearse()).copied, (await rehearse()).copied], [true, false]);
         for (const file of ["preview/shadow/fill.ts", "local/baseline.ts", "package.json"]) {
