@@ -52,6 +52,7 @@ const prediction = await orStop(() =>
         ...config,
         environment: reader,
         target,
+        remembered,
         stackRoles: roleNames,
         shadowUrl: process.env.SIMULATION_DB_SHADOW_URL ?? "",
         doing,

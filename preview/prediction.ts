@@ -7,6 +7,7 @@ import { keepSeen, requireAsSeen } from "./drift/seen.ts";
 import { readSnapshot } from "./drift/snapshot.ts";
 import type { FindingSettings } from "./findings/scene.ts";
 import type { GateSettings } from "./gates.ts";
+import type { Remembered } from "./remembered.ts";
 import { type Presentation, present, reportFolder } from "./report/presentation.ts";
 import type { Target } from "./target.ts";
 import { rehearse } from "./trial/rehearsal.ts";
@@ -16,6 +17,7 @@ export interface PredictionOptions {
     /** libpq's variables of the target, and the runner's settings. */
     readonly environment: Environment;
     readonly target: Pick<Target, "chain" | "toRollBack">;
+    readonly remembered: Remembered;
     /** Roles that the stack makes itself, before its first migration. */
     readonly stackRoles: readonly string[];
     readonly review: FindingSettings & GateSettings;
@@ -51,7 +53,7 @@ export async function predict(options: PredictionOptions): Promise<Presentation>
             say: options.say,
         }),
         readSnapshot(environment),
-        readBucketDrift(environment),
+        readBucketDrift(environment, options.remembered.database !== undefined),
     ]);
     const knownRoles = [...stackRoles, previewLogin];
     if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);

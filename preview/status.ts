@@ -7,6 +7,7 @@ import { connect } from "../runner/database/connection.ts";
 import { readIdentity } from "../runner/database/identity.ts";
 import { label, summary } from "../runner/migration/migration.ts";
 import { readMigrations } from "../runner/migration/migrationFolder.ts";
+import { readClaim } from "../runner/ledger/ledger.ts";
 import { readStatus, type Status, statusLines } from "../runner/status.ts";
 import { explain } from "../runner/userError.ts";
 import { readBucketDrift } from "./drift/bucket.ts";
@@ -79,7 +80,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
                   }
                 : null,
             foreign: status.foreign,
-            drift: await readDrift(),
+            drift: await readDrift((await readClaim(client)) !== undefined),
             lastBackup: await readLastBackup(database),
             archive: {
                 parts: parts.length,
@@ -93,10 +94,10 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
     }
 }
 
-async function readDrift(): Promise<StatusJson["drift"]> {
+async function readDrift(isManaged: boolean): Promise<StatusJson["drift"]> {
     const drift = driftOf(await lookAt(env, { nothingToTry: true }), await readSnapshot(env), roleNames);
     if (drift.notChecked !== undefined) return { notChecked: drift.notChecked };
-    const objects = [...drift.changes, ...((await readBucketDrift(env)) ?? [])].map(({ object }) => object);
+    const objects = [...drift.changes, ...((await readBucketDrift(env, isManaged)) ?? [])].map(({ object }) => object);
     return { objects };
 }
 

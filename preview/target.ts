@@ -16,7 +16,10 @@ export interface Target {
     readonly chain: Chain;
     /** Those of `chain.removed` with the texts that the ledger keeps, newest first. */
     readonly toRollBack: readonly Migration[];
-    /** Roles of the stack that are there already, in a database that it manages: made by it, also when its state was lost. */
+    /**
+     * Roles of the stack that are there already, in a database that it manages: made by it, also when its state was lost;
+     * or for the migrations that were applied without it.
+     */
     readonly ownRoles: readonly string[];
     /** What a person should know and that stops nothing. */
     readonly warnings: readonly string[];
@@ -66,14 +69,16 @@ export async function readTarget(environment: Environment, expected: Expectation
         const { ledger, texts } = books;
         const chain = compareChain(expected.migrations, ledger);
         if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
-        // A stack claims the database before it makes a role, so these are somebody else's.
-        if (claimedBy === undefined && expected.remembered.database === undefined) requireNone(roles);
+        // A stack claims the database before it makes a role, so these are somebody else's; but where migrations were
+        // applied without it, its roles were made for these: some of them name the roles.
+        const isNew = claimedBy === undefined && ledger.length === 0;
+        if (isNew && expected.remembered.database === undefined) requireNone(roles);
         const removed = new Set(chain.removed.map(({ version }) => version));
         return {
             identity,
             chain,
             toRollBack: texts.filter(({ version }) => removed.has(version)).reverse(),
-            ownRoles: claimedBy === undefined ? [] : roles,
+            ownRoles: isNew ? [] : roles,
             warnings: lostSince(expected.remembered, ledger),
         };
     } finally {

@@ -138,11 +138,15 @@ async function readSetting(client: pg.Client): Promise<Setting> {
  * What of the bucket's settings is not the stack's; none where there is no bucket of datasets yet.
  *
  * @param client may be in a session that cannot write
+ * @param wasMade whether one that is missing is told
  */
-export async function bucketDrift(client: pg.Client): Promise<string[]> {
+export async function bucketDrift(client: pg.Client, wasMade: boolean): Promise<string[]> {
     const setting = await findSetting(client);
-    return setting === undefined ? [] : await driftOf(client, setting);
+    const faults = setting === undefined ? [] : await driftOf(client, setting);
+    return wasMade ? faults : faults.filter(fault => fault !== missing);
 }
+
+const missing = "the bucket is missing";
 
 async function driftOf(client: pg.Client, { bucket, limit }: Setting): Promise<string[]> {
     const { rows } = await client.query<{ public: boolean; bytes: number | null; types: string[] | null }>(
@@ -151,7 +155,7 @@ async function driftOf(client: pg.Client, { bucket, limit }: Setting): Promise<s
         [bucket],
     );
     const [found] = rows;
-    if (!found) return ["the bucket is missing"];
+    if (!found) return [missing];
     const list = (types: readonly string[] | null) => (types ? types.toSorted().join(", ") : "all types");
     const { rows: open } = await client.query<{ name: string; roles: string }>(
         `select policyname as name, array_to_string(roles, ', ') as roles from pg_policies

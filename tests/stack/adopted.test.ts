@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import pg from "pg";
+import { type StackProject, stackProject } from "../support/stackProject.ts";
+import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import { smallPlan } from "./smallPlan.ts";
+
+const config = { databaseHost: "embedded", storageUrl: "embedded", backup: "off", drift: "stop" };
+
+describe("a stack that begins where migrations were applied without it", function () {
+    this.timeout(240_000);
+    let target: StackTarget;
+    let project: StackProject;
+
+    before(async () => {
+        target = await stackTarget({ major: 15 });
+        project = await stackProject({ environment: target.environment, sql: smallPlan });
+        // A migration may name a role, so whoever applied it had to make that.
+        const person = new pg.Client(target.cluster.connection);
+        await person.connect();
+        await person.query("create role dataset_service login");
+        await person.end();
+        const { code, output } = await project.runner("migrate up", target.environment);
+        assert.equal(code, 0, output);
+        await project.newStack("dev", config);
+    });
+    after(async () => {
+        await project?.remove();
+        await target?.stop();
+    });
+
+    it("takes no bucket for lost that it has yet to make, also where drift stops it", async () => {
+        const preview = await project.must("preview");
+        assert.doesNotMatch(preview.output, /drift/);
+        const { output } = await project.must("up", "--yes", "--skip-preview");
+        assert.match(output, /bucket datasets ready/);
+    });
+
+    it("takes over a role that was made for them", async () => {
+        assert.ok((await project.resources()).includes("roles-dataset_service"));
+        assert.match((await project.must("preview")).output, /\d+ unchanged/);
+    });
+
+    it("tells a bucket that was taken away since", async () => {
+        await target.admin.query("set storage.allow_delete_query = 'true'; delete from storage.buckets");
+        const preview = await project.preview();
+        assert.notEqual(preview.code, 0);
+        assert.match(preview.output, /STOP drift[\s\S]*the bucket is missing/);
+    });
+});
