@@ -6,9 +6,12 @@ import { draftMark } from "../../runner/migration/draft.ts";
 /** Something that holds after up and did not before. */
 interface Claim {
     readonly words: string;
-    /** SQL. */
+    /** SQL, in which {@link fold} stands for a blank where a long line may end. */
     readonly holds: string;
 }
+
+/** No name in a catalog has it. */
+const fold = "\0";
 
 /** A verify.sql that looks whether what up makes is there, and what it drops is gone; a draft for a person to weigh. */
 export function proposedVerify(before: Catalog, after: Catalog): string {
@@ -18,10 +21,10 @@ export function proposedVerify(before: Catalog, after: Catalog): string {
     }
     const rows = claims.map(({ words, holds }) => {
         const text = pg.escapeLiteral(words);
-        const oneLine = `            (${text}, ${holds})`;
+        const oneLine = `            (${text}, ${holds.replaceAll(fold, " ")})`;
         return oneLine.length <= 140
             ? oneLine
-            : `            (\n                ${text},\n                ${holds}\n            )`;
+            : `            (\n                ${text},\n                ${holds.replaceAll(fold, "\n                    ")}\n            )`;
     });
     return `-- ${draftMark}What up makes is there, and what it drops is gone.
 do $$
@@ -76,7 +79,7 @@ function thereIs(key: string): string | undefined {
     const literal = pg.escapeLiteral;
     const [, part = "", table = ""] = /^(.*) on (.*)$/s.exec(name) ?? [];
     const inCatalog = (catalog: string, relation: string, column: string) =>
-        `exists (select from ${catalog} where ${relation} = to_regclass(${literal(table)}) and ${column} = ${literal(bare(part))})`;
+        `exists (select from ${catalog}${fold}where ${relation} = to_regclass(${literal(table)})${fold}and ${column} = ${literal(bare(part))})`;
     switch (kind) {
         case "":
             return undefined;
@@ -88,7 +91,7 @@ function thereIs(key: string): string | undefined {
             return `exists (select from pg_extension where extname = ${literal(bare(name))})`;
         case "column": {
             const [, of = "", column = ""] = /^(.*)\.((?:"(?:[^"]|"")+"|[^".]+))$/s.exec(name) ?? [];
-            return `exists (select from pg_attribute where attrelid = to_regclass(${literal(of)}) and attname = ${literal(bare(column))} and not attisdropped)`;
+            return `exists (select from pg_attribute${fold}where attrelid = to_regclass(${literal(of)})${fold}and attname = ${literal(bare(column))} and not attisdropped)`;
         }
         case "constraint":
             return inCatalog("pg_constraint", "conrelid", "conname");
@@ -100,7 +103,7 @@ function thereIs(key: string): string | undefined {
             return inCatalog("pg_rewrite", "ev_class", "rulename");
         case "function": {
             const [, schema = "", routine = "", types = ""] = /^([^.]+)\.([^(]+)\((.*)\)$/s.exec(name) ?? [];
-            return `exists (select from pg_proc where pronamespace = to_regnamespace(${literal(schema)}) and proname = ${literal(bare(routine))} and pg_get_function_identity_arguments(oid) = ${literal(types)})`;
+            return `exists (select from pg_proc${fold}where pronamespace = to_regnamespace(${literal(schema)}) and proname = ${literal(bare(routine))}${fold}and pg_get_function_identity_arguments(oid) = ${literal(types)})`;
         }
         default:
             return `to_regclass(${literal(name)}) is not null`;

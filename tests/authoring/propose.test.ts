@@ -226,6 +226,17 @@ describe("npm run propose-down", function () {
             );
         });
 
+        it("proposes no line that is longer than a line may be", async () => {
+            const name = "organization_members_joined_after_the_organization_was_founded";
+            await writeFile(
+                file("up"),
+                `-- Keeps time straight.\nalter table public.organization_members\n    add constraint ${name} check (joined_at > '2000-01-01') not valid;\n`,
+            );
+            const { output } = await run();
+            assert.match(await readFile(file("verify"), "utf8"), new RegExp(name));
+            assert.doesNotMatch(output, /long-line/);
+        });
+
         it("says where PostgreSQL refuses up, and writes nothing", async () => {
             await writeFile(file("up"), "-- Keeps notes.\n\ncreate table nowhere.notes (id bigint);\n");
             const before = await readFile(file("down"), "utf8");
