@@ -12,13 +12,19 @@ import { openGround } from "../ground/ground.ts";
 import type { Import } from "./import.ts";
 import { importFolder } from "./importCommand.ts";
 import { projectLines, readProject } from "./project.ts";
-import { requireStackName, writeStackFile } from "./stackFile.ts";
+import { requireStackName, type Written, writeStackFile } from "./stackFile.ts";
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** The majors that npm has for us: on another one nothing can be compared. */
 const majors: readonly number[] = [15, 17] satisfies PostgresMajor[];
+
+const outcomes: Readonly<Record<Written, string>> = {
+    written: "written",
+    "filled in": "filled in: what is not in angle brackets stays as it was",
+    left: "is there already and stays as it is",
+};
 
 /** How many differences are named: a project that never had the migrations differs in all of them. */
 const most = 20;
@@ -50,7 +56,7 @@ export async function adoptProject(name: string, options: AdoptOptions): Promise
     if (!reference) print(`nothing is compared: PostgreSQL ${look.major} is none of ${majors.join(" and ")}`);
     const written = await writeStackFile(name, env, look.identity);
     print("");
-    print(written ? `${written} written` : `Pulumi.${name}.yaml is there already and stays as it is`);
+    print(`Pulumi.${name}.yaml ${outcomes[written]}`);
     print("");
     print("Next:");
     if (imported) {
@@ -58,12 +64,14 @@ export async function adoptProject(name: string, options: AdoptOptions): Promise
         print(`    read each down.sql and verify.sql, write their first lines anew: npm run check:sql -- ${names}`);
         print("        now, also for the directives in up.sql: what is taken over or applied keeps its up.sql");
     }
+    print(`    eval "$(npm run -s env -- -s ${name})"   puts pulumi and the pinned Node on PATH`);
     if (taken > 0 && reference) {
         const file = join(".local", "adopt", `${name}.json`);
         await mkdir(join(".local", "adopt"), { recursive: true });
         await writeFile(file, JSON.stringify(reference));
         print(`    node runner/main.ts adopt < ${file}   takes over what matches; runs none of its statements`);
     }
+    print(`    pulumi stack init ${name}   makes the stack, in the backend that you are logged in to`);
     print(`    npm run preview -- -s ${name}   what the rest would do`);
 }
 

@@ -110,6 +110,20 @@ describe("npm run adopt", function () {
                 assert.equal(await readFile(join(folder, "Pulumi.other.yaml"), "utf8"), "config: {}\n");
             });
 
+            it("puts the database where one that is there has placeholders, and leaves the rest", async () => {
+                const given = `# Ours.\nconfig:\n  simulation-db:databaseHost: <HOST>\n  simulation-db:databaseSslMode: verify-full\n  simulation-db:drift: stop\n`;
+                await writeFile(join(folder, "Pulumi.ours.yaml"), given);
+                assert.match(await adopt("ours"), /^Pulumi\.ours\.yaml filled in: /m);
+                const file = await readFile(join(folder, "Pulumi.ours.yaml"), "utf8");
+                assert.match(file, /^# Ours\.\n/);
+                const { config } = parse(file) as { config: Record<string, unknown> };
+                assert.equal(config["simulation-db:databaseHost"], "127.0.0.1");
+                assert.equal(config["simulation-db:databasePort"], Number(cluster.environment.PGPORT));
+                // Said by a person: not weakened by what this shell happens to have.
+                assert.equal(config["simulation-db:databaseSslMode"], "verify-full");
+                assert.equal(config["simulation-db:drift"], "stop");
+            });
+
             it("names what differs", async () => {
                 await client.query("alter table public.notes alter column text set not null");
                 try {
