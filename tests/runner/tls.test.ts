@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { chmod, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { serviceUser } from "../../local/serviceUser.ts";
+import { join } from "node:path";
+import { canCertify, makeAuthority, makeCertificate } from "../support/certificate.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
-
-const root = dirname(dirname(import.meta.dirname));
-const run = promisify(execFile);
 
 describe("TLS", function () {
     this.timeout(60_000);
@@ -21,7 +16,7 @@ describe("TLS", function () {
     let otherCa: string;
 
     before(async function () {
-        if (!(await run("openssl", ["version"]).catch(() => undefined))) this.skip();
+        if (!(await canCertify())) this.skip();
         folder = await mkdtemp(join(tmpdir(), "simulation-db-tls-"));
         await chmod(folder, 0o711);
         ca = await makeAuthority(folder, "ca");
@@ -90,49 +85,3 @@ describe("TLS", function () {
         assert.ok(!output.includes(cluster.environment.PGPASSWORD ?? "?"));
     });
 });
-
-async function makeAuthority(folder: string, name: string): Promise<string> {
-    const certificate = join(folder, `${name}.crt`);
-    const [subject, key] = [`/CN=test ${name}`, join(folder, `${name}.key`)];
-    const made = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-    await run("openssl", [...made, "-subj", subject, "-keyout", key, "-out", certificate]);
-    return certificate;
-}
-
-/** A certificate that the server can read, signed by an authority. */
-async function makeCertificate(
-    folder: string,
-    authority: string,
-    names: string,
-): Promise<{ certificate: string; key: string }> {
-    const file = (name: string) => join(folder, name);
-    const [certificate, key] = [file("server.crt"), file("server.key")];
-    const made = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"];
-    await run("openssl", [...made, "-keyout", key, "-out", file("server.csr")]);
-    await writeFile(file("names"), `subjectAltName=${names}\n`);
-    const signed = [
-        "-CA",
-        file(`${authority}.crt`),
-        "-CAkey",
-        file(`${authority}.key`),
-        "-CAcreateserial",
-        "-days",
-        "2",
-    ];
-    await run("openssl", [
-        "x509",
-        "-req",
-        "-in",
-        file("server.csr"),
-        ...signed,
-        "-extfile",
-        file("names"),
-        "-out",
-        certificate,
-    ]);
-    const user = serviceUser(root);
-    if (user) await chown(key, user.uid, user.gid);
-    await chmod(key, 0o600);
-    await chmod(certificate, 0o644);
-    return { certificate, key };
-}

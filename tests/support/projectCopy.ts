@@ -34,7 +34,8 @@ export async function projectCopy(sql: Readonly<Record<string, string>>): Promis
         await rm(home, { recursive: true, force: true });
     };
     try {
-        await copyFiles(dir, sql);
+        await copyProject(dir, sql);
+        await linkPackages(dir);
         const env = {
             ...ownEnvironment(),
             SIMULATION_DB_OFFLINE: "1",
@@ -58,20 +59,28 @@ export async function projectCopy(sql: Readonly<Record<string, string>>): Promis
     }
 }
 
-/** Packages are links: nothing there reaches ours. */
-async function copyFiles(dir: string, sql: Readonly<Record<string, string>>): Promise<void> {
-    const left = ["node_modules", "sql", "tests", "bench", "docs"];
+/**
+ * Copies what a user's commands need of this project.
+ *
+ * @param sql as for {@link projectCopy}; the folder as it is, unless said otherwise
+ */
+export async function copyProject(dir: string, sql?: Readonly<Record<string, string>>): Promise<void> {
+    const left = ["node_modules", "tests", "bench", "docs", ...(sql ? ["sql"] : [])];
     for (const name of await readdir(root)) {
-        if (left.includes(name) || name.startsWith(".")) continue;
+        if (left.includes(name) || (name.startsWith(".") && name !== ".gitignore")) continue;
         await cp(join(root, name), join(dir, name), {
             recursive: true,
             filter: file => !file.endsWith("toolchain/go"),
         });
     }
-    for (const [name, text] of Object.entries(sql)) {
+    for (const [name, text] of Object.entries(sql ?? {})) {
         await mkdir(dirname(join(dir, "sql", name)), { recursive: true });
         await writeFile(join(dir, "sql", name), text);
     }
+}
+
+/** What `npm ci` would install; packages are links, so nothing there reaches ours. */
+export async function linkPackages(dir: string): Promise<void> {
     const modules = join(dir, "node_modules");
     await mkdir(modules);
     for (const entry of await readdir(join(root, "node_modules"), { withFileTypes: true })) {
