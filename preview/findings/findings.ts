@@ -1,5 +1,6 @@
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import type { TargetLook, Trial } from "../trial/observation.ts";
+import type { Violation } from "../violations/count.ts";
 import { advisorFindings } from "./advisors.ts";
 import { blockingFindings } from "./blocking.ts";
 import { destructiveFindings } from "./destructive.ts";
@@ -20,6 +21,7 @@ import { rowFindings } from "./rows.ts";
 import { sequenceFindings } from "./sequences.ts";
 import { type FindingSettings, type Scene, sceneOf } from "./scene.ts";
 import { typeFindings } from "./types.ts";
+import { violationFindings } from "./violations.ts";
 import { unreadFindings } from "./unread.ts";
 
 /** What a trial has to tell: the findings, the most important first, and the locks that it saw. */
@@ -29,17 +31,19 @@ export interface Told {
     readonly scene: Scene;
 }
 
-/** Looks at one trial with all rules. */
+/** Looks at one trial with all rules. @param violations what was counted on the target */
 export async function findingsOf(
     migration: Migration,
     trial: Trial,
     look: TargetLook,
     settings: FindingSettings,
+    violations: readonly Violation[] = [],
 ): Promise<Told> {
     const scene = await sceneOf(migration, trial, look, settings);
     const locks = heldLocks(scene);
     const findings = [
         ...failureFindings(trial),
+        ...violationFindings(violations, migration.version),
         ...destructiveFindings(scene),
         ...rowFindings(scene),
         ...typeFindings(scene),

@@ -107,11 +107,11 @@ async function migrationReport(
     migration: Migration,
     direction: "up" | "down",
     trials: readonly Trial[],
-    { rehearsal: { look, proof }, settings, gates }: ReportSource,
+    { rehearsal: { look, proof, violations }, settings, gates }: ReportSource,
 ): Promise<MigrationReport> {
     const trial = trials.find(({ version }) => version === migration.version);
     const told = trial
-        ? await findingsOf(migration, trial, look, settings)
+        ? await findingsOf(migration, trial, look, settings, direction === "up" ? violations : [])
         : await untold(migration, direction, trials, look, proof, settings);
     const { scene, locks } = told;
     return {

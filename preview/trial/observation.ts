@@ -1,4 +1,5 @@
 import type { Advice } from "./advisors.ts";
+import type { Violation } from "../violations/count.ts";
 import type { LedgerRow } from "../../runner/ledger/ledger.ts";
 
 /** Key to definition, as runner/catalog/objects.sql and others.sql say it. */
@@ -260,4 +261,6 @@ export interface Rehearsal {
     readonly up: readonly Trial[];
     /** Of those to be rolled back, newest first; ends with the first that fails. */
     readonly down: readonly Trial[];
+    /** Rows of the target that break what pending migrations demand; counted there anew each time. */
+    readonly violations?: readonly Violation[];
 }

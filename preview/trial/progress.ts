@@ -11,6 +11,7 @@ export type Phase =
     | "starting shadow"
     | "copying catalog"
     | "trying migrations"
+    | "counting rows"
     | "removing shadow";
 
 /** Tells what is under way once it takes longer than a second, and how long each phase took. */

@@ -10,6 +10,7 @@ import { type Look, lookAt } from "../look/look.ts";
 import { ShadowIsTarget, yourShadow } from "../shadow/own.ts";
 import { embeddedShadow } from "../shadow/embedded.ts";
 import type { Shadow, ShadowNeeds } from "../shadow/shadow.ts";
+import { countViolations } from "../violations/count.ts";
 import { adviceOn } from "./advisors.ts";
 import { cacheKey, keep, readKept } from "./cache.ts";
 import { takeCatalog } from "./catalog.ts";
@@ -67,8 +68,10 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     const key = await cacheKey(look, { pending, toRollBack, other: otherCircumstances(options) });
     const kept = await readKept(options.cacheFolder, key, look);
     if (kept && !inspect) {
+        progress.enter("counting rows");
+        const violations = await countFor(environment, look, kept);
         progress.end();
-        return { look, ...kept };
+        return { look, ...kept, violations };
     }
     const found = await findShadow(look, options, progress);
     if (!("shadow" in found)) {
@@ -84,12 +87,19 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
         if (trials.every(({ failure }) => failure === undefined)) await inspect?.(shadow.admin);
         // What a shadow could not do this time, it may do the next.
         if (result.proof.verified) await keep(options.cacheFolder, key, look, result);
-        return { look, ...result };
+        progress.enter("counting rows");
+        return { look, ...result, violations: inspect ? [] : await countFor(environment, look, result) };
     } finally {
         progress.enter("removing shadow");
         await shadow.end();
         progress.end();
     }
+}
+
+/** Rows are counted anew each time: they are not what a result is kept by. A rollback that goes first may change any. */
+async function countFor(environment: Environment, look: Look, { up, down }: Pick<Rehearsal, "up" | "down">) {
+    const violations = await countViolations(environment, look, up);
+    return violations.map(each => ({ ...each, settled: each.settled && down.length === 0 }));
 }
 
 /** The user's own server first, then an embedded one; otherwise why there is none. */
@@ -189,7 +199,7 @@ function proofOf({ proof, made }: Shadow, trials: readonly Trial[]): Proof {
     const gap = trials
         .map(({ failure }) => failure)
         .find(failure => failure !== undefined && failure.cause !== "migration");
-    const notes = [...proof.notes, "the shadow has no rows: a constraint that old rows break is not found by it"];
+    const notes = [...proof.notes, "the shadow has no rows: what code does for each of them was not seen"];
     const on = proof.level === "your shadow" ? "your shadow" : "a shadow";
     if (gap === undefined) return { level: proof.level, verified: true, words: `verified on ${on} of ${made}`, notes };
     const where = `${gap.place.file}:${gap.place.line}`;

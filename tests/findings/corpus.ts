@@ -38,6 +38,28 @@ export const telling: readonly Case[] = [
     ["alter table public.runs alter column ratio type text using 'none'", ["values-replaced public.runs", "table-rewritten public.runs"]],
     ["alter table private.secrets set unlogged", ["table-unlogged private.secrets", "table-rewritten private.secrets"]],
 
+    // Rows of the target that are not as the migration wants them.
+    ["alter table public.runs add constraint runs_small check (size <= 990)", ["rows-violate constraint runs_small on public.runs", "scan-under-lock public.runs"]],
+    ["alter table public.runs add constraint runs_small check (size <= 990) not valid", ["rows-violate constraint runs_small on public.runs"]],
+    ["alter table public.runs add constraint runs_small check (size <= 990) not valid; alter table public.runs validate constraint runs_small", ["rows-violate constraint runs_small on public.runs", "scan-under-lock public.runs"]],
+    ["do $$ begin execute 'alter table public.runs add constraint runs_small check (size <= 990) not valid'; end $$", ["rows-violate constraint runs_small on public.runs"]],
+    ["alter table public.runs rename column size to weight; alter table public.runs add constraint runs_light check (weight <= 990) not valid", ["column-renamed public.runs.size", "rows-violate constraint runs_light on public.runs"]],
+    ["update public.people set name = 'nobody'; alter table public.people add constraint people_named check (name = 'nobody') not valid; alter table public.people validate constraint people_named", ["rows-overwritten public.people", "rows-violate constraint people_named on public.people", "scan-under-lock public.people"]],
+    ["alter table public.runs alter column status set not null", ["rows-violate column public.runs.status", "scan-under-lock public.runs"]],
+    ["alter table public.runs add column label text not null", ["rows-violate column public.runs.label"]],
+    ["alter table public.runs add column grade integer default 3 constraint runs_grade check (grade < 3)", ["rows-violate constraint runs_grade on public.runs", "scan-under-lock public.runs"]],
+    ["alter table public.runs add constraint runs_of_people foreign key (id) references public.people (id) not valid", ["rows-violate constraint runs_of_people on public.runs"]],
+    ["alter table public.runs add constraint runs_note_once unique (note)", ["rows-violate constraint runs_note_once on public.runs", "index-built-under-lock public.runs"]],
+    ["alter table public.runs add check (size <= 990)", ["rows-violate constraint runs_size_check on public.runs", "scan-under-lock public.runs"]],
+    ["alter table public.runs add constraint \"runs, (small)\" check (size <= 990) not valid", ["rows-violate constraint \"runs, (small)\" on public.runs"]],
+    ["alter table public.runs add constraint runs_owner_once unique nulls not distinct (owner_id)", ["rows-violate constraint runs_owner_once on public.runs", "index-built-under-lock public.runs"]],
+    ["alter table public.odd add constraint \"odd two\" foreign key (\"a \"\"b\", \"c, d\") references public.\"odd parent\" (\"a, b\", c) match full not valid", ["rows-violate constraint \"odd two\" on public.odd"]],
+    ["alter table public.runs add column label text not null; alter table public.runs add column made timestamptz default now()", ["rows-violate column public.runs.label"]],
+    ["alter table public.runs add constraint runs_recent check (at > now() - interval '1 day') not valid; alter table public.runs validate constraint runs_recent", ["rows-not-counted constraint runs_recent on public.runs", "scan-under-lock public.runs"]],
+    ["alter table public.runs add constraint runs_read check (query_to_xml('select 1', true, true, '') is not null) not valid; alter table public.runs validate constraint runs_read", ["rows-not-counted constraint runs_read on public.runs", "scan-under-lock public.runs"]],
+    ["alter table public.runs add constraint runs_positive check (size > 0) not valid; alter table public.runs validate constraint runs_positive", ["scan-under-lock public.runs"]],
+    ["alter table public.people add constraint people_run_again foreign key (run_id) references public.runs (id) not valid; alter table public.people validate constraint people_run_again", ["scan-under-lock public.people"]],
+
     // Traffic that waits.
     ["alter table public.runs add column key uuid default gen_random_uuid()", ["table-rewritten public.runs"]],
     ["alter table public.runs alter column size type bigint", ["table-rewritten public.runs"]],
@@ -120,6 +142,8 @@ export const telling: readonly Case[] = [
 /** What nobody needs to be told. */
 // prettier-ignore
 export const harmless: readonly Case[] = [
+    ["alter table public.runs add column label text not null default ''", []],
+    ["alter table public.runs add column label text not null default 'x'; alter table public.runs alter column label drop default", []],
     ["alter table public.runs add column label text", []],
     ["alter table public.runs add column made timestamptz default now()", []],
     ["alter table public.runs add column rank integer not null default 0", []],

@@ -44,6 +44,11 @@ export const ground = `
     create table private.secrets (id bigint primary key, word text);
     insert into private.secrets values (1, 'open sesame');
 
+    create table public."odd parent" ("a, b" bigint, c bigint, unique ("a, b", c));
+    create table public.odd ("a ""b" bigint, "c, d" bigint);
+    revoke all on public."odd parent", public.odd from anon, authenticated;
+    insert into public.odd values (1, null), (null, null);
+
     create view public.run_titles with (security_invoker = true) as select id, title from public.runs;
     create materialized view public.run_counts as select status, count(*) from public.runs group by status;
     revoke all on public.run_titles, public.run_counts from anon, authenticated;

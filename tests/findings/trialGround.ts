@@ -12,6 +12,7 @@ import type { Catalog, StatementObservation, TargetLook, Trial } from "../../pre
 import { Progress } from "../../preview/trial/progress.ts";
 import { observeFile, type Stage, TrialFailed } from "../../preview/trial/run.ts";
 import { readState } from "../../preview/trial/state.ts";
+import { countViolations } from "../../preview/violations/count.ts";
 import type { TestCluster } from "../support/cluster.ts";
 
 /** A target with rows and one shadow of it, on which many migrations are tried, each taken back. */
@@ -56,7 +57,9 @@ export async function trialGround(cluster: TestCluster, sql: string): Promise<Tr
         look,
         async tell(up, own = {}) {
             const migration: Migration = { version: "0001", slug: "case", up, down: "", verify: "" };
-            return await findingsOf(migration, await tryCase(migration), look, { ...settings, ...own });
+            const trial = await tryCase(migration);
+            const violations = await countViolations(environment, look, [trial]);
+            return await findingsOf(migration, trial, look, { ...settings, ...own }, violations);
         },
         async really(up) {
             await target.query("begin");

@@ -1,0 +1,28 @@
+import type { Violation } from "../violations/count.ts";
+import { type Finding, note, placed } from "./finding.ts";
+import { shortNumber } from "./live.ts";
+
+/** Rows of the target that are not as the migration wants them: those that make it fail stop the preview. */
+export function violationFindings(violations: readonly Violation[], version: string): Finding[] {
+    return violations
+        .filter(violation => violation.version === version)
+        .flatMap(({ object, definition, place, validated, settled, count }): Finding[] => {
+            if ("why" in count) {
+                const words = `how many rows violate ${definition} was not counted: ${count.why}`;
+                return validated ? [note("rows-not-counted", object, words, place)] : [];
+            }
+            if (count.rows === 0) return [];
+            const rows = `${shortNumber(count.rows)} row${count.rows === 1 ? "" : "s"} of the target`;
+            const verb = count.rows === 1 ? "violates" : "violate";
+            if (!validated) {
+                const words = `${rows} ${verb} ${definition}: it is not validated, so they stay, and can only be changed to what fits`;
+                return [note("rows-violate", object, words, place)];
+            }
+            if (!settled) {
+                const words = `${rows} ${verb} ${definition} now: it fails unless what is pending mends them first`;
+                return [note("rows-violate", object, words, place)];
+            }
+            const words = `${rows} ${verb} ${definition}, so PostgreSQL will refuse it`;
+            return [{ code: "rows-violate", level: "failing", object, ...placed(place), words, stops: true }];
+        });
+}

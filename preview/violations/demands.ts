@@ -1,0 +1,250 @@
+import { compare } from "../changes/comparison.ts";
+import { type Act, alterCommands, nodesOf, type RangeVar, readActs, strings } from "../findings/act.ts";
+import { type Names, namesOf, plain } from "../findings/names.ts";
+import type { Catalog, Place, TargetLook, Trial } from "../trial/observation.ts";
+
+/** What pending migrations want of rows that the target has already. */
+export interface Demand {
+    readonly version: string;
+    /** As a person names it: `constraint runs_priced on public.runs`, `column public.runs.size`. */
+    readonly object: string;
+    /** `CHECK ((price > 0))`, `not null` */
+    readonly definition: string;
+    /** The table of the target, `schema.table`. */
+    readonly table: string;
+    /** The table that a foreign key points at; undefined for other kinds. */
+    readonly parent?: string;
+    readonly place?: Place;
+    /** False: `not valid`, so old rows are not read. */
+    readonly validated: boolean;
+    /** Whether rows are, when it is checked, what they are now: nothing pending changes any before. */
+    readonly settled: boolean;
+    /** Selects one number, `rows`. */
+    readonly query: string;
+    /** What the migration wrote of it, to be looked through before the target computes it. */
+    readonly expressions: readonly string[];
+    /** Whether every row is at fault: a column comes `not null` and without a value. */
+    readonly everyRow?: boolean;
+}
+
+/** What is demanded by trials of up files, in their order. What is not demanded any more at the end of a file is left out. */
+export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook, "tables" | "catalog">) {
+    const demands: Demand[] = [];
+    const earlier: Act[] = [];
+    for (const trial of trials) {
+        const acts = await readActs(trial.statements);
+        const names = namesOf(look, trial);
+        const renames = [...earlier, ...acts].flatMap(({ observation }) => observation.renamed);
+        for (const { kind, object, part = "", before, after } of compare(trial.before, trial.after).changed) {
+            const table = targetName(object, renames, look);
+            if (table === undefined || after === null || trial.failure) continue;
+            const at = placeOf(acts, object, part);
+            const place = acts[at]?.observation.place;
+            const needs = kind === "constraint" ? after : part;
+            const source = new Source({ table, name: object, needs }, trial.after, look.catalog, renames);
+            const wanted =
+                kind === "constraint"
+                    ? ofConstraint(after, before, source)
+                    : kind === "column"
+                      ? ofColumn(part, after, before, source, acts, names)
+                      : undefined;
+            if (wanted === undefined) continue;
+            demands.push({
+                version: trial.version,
+                object: kind === "constraint" ? `constraint ${part} on ${object}` : `column ${object}.${part}`,
+                table,
+                ...(place ? { place } : {}),
+                settled: ![...earlier, ...acts.slice(0, at < 0 ? acts.length : at)].some(
+                    act => mayChangeRows(act, names) || makesFunctionOf(act, wanted.definition),
+                ),
+                ...wanted,
+                expressions: [...wanted.expressions, ...source.defaults],
+            });
+        }
+        earlier.push(...acts);
+    }
+    // Of one that is validated later the last word counts, and of a partition that of the table it belongs to.
+    const isLast = ({ object }: Demand, index: number) =>
+        demands.findLastIndex(other => other.object === object) === index;
+    return demands.filter(isLast).filter(({ table, definition }) => {
+        const inherits = /^inherits (.*)$/m.exec(look.catalog.get(`table ${table}`) ?? "")?.[1];
+        return !demands.some(other => other.definition === definition && inherits?.split(", ").includes(other.table));
+    });
+}
+
+type Wanted = Pick<Demand, "definition" | "validated" | "query" | "expressions" | "parent" | "everyRow">;
+
+const identifier = /(?:"(?:[^"]|"")+"|[^\s"(),.]+)/.source;
+const list = `\\((${identifier}(?:, ${identifier})*)\\)`;
+const uniqueWords = new RegExp(`^(?:UNIQUE|PRIMARY KEY) (NULLS NOT DISTINCT )?${list}`);
+const foreignKeyWords = new RegExp(
+    `^FOREIGN KEY ${list} REFERENCES (${identifier}(?:\\.${identifier})?)${list}( MATCH FULL)?`,
+);
+
+/** Of a constraint that is new, or whose old rows are read from now on. */
+function ofConstraint(after: string, before: string | null, source: Source): Wanted | undefined {
+    const validated = !/ NOT VALID$/.test(after);
+    if (before !== null && !(validated && / NOT VALID$/.test(before))) return undefined;
+    const definition = after.replace(/ NOT VALID$/, "");
+    const check = /^CHECK \((.*)\)(?: NO INHERIT)?$/s.exec(definition)?.[1];
+    if (check !== undefined) {
+        const query = `select count(*) as rows from ${source.text} where (${check}) is false`;
+        return { definition, validated, query, expressions: [check] };
+    }
+    const [, sameNulls, unique] = uniqueWords.exec(definition) ?? [];
+    if (unique !== undefined) {
+        const known = columns(unique).map(column => `${column} is not null`);
+        const counted = sameNulls ? source.text : `${source.text} where ${known.join(" and ")}`;
+        const groups = `select count(*) as same from ${counted} group by ${unique} having count(*) > 1`;
+        return {
+            definition,
+            validated,
+            query: `select coalesce(sum(same - 1), 0) as rows from (${groups}) as g`,
+            expressions: [],
+        };
+    }
+    const [, own, parent, theirs, full] = foreignKeyWords.exec(definition) ?? [];
+    if (own === undefined || parent === undefined || theirs === undefined) return undefined;
+    const mine = columns(own);
+    const same = columns(theirs).map((column, index) => `p.${column} = r.${mine[index]}`);
+    // With `match full` a row may leave out all or nothing.
+    const known = mine.map(column => `r.${column} is not null`).join(full ? " or " : " and ");
+    const query = `select count(*) as rows from ${source.text} where (${known}) and not exists (select from ${parent} as p where ${same.join(" and ")})`;
+    return { definition, validated, query, expressions: [], parent };
+}
+
+/** Of a column that may not be null any more, or that comes without a value for the rows that are there. */
+function ofColumn(
+    part: string,
+    after: string,
+    before: string | null,
+    source: Source,
+    acts: readonly Act[],
+    names: Names,
+): Wanted | undefined {
+    if (!/ not null\b/.test(after) || (before !== null && / not null\b/.test(before))) return undefined;
+    const everyRow = before === null;
+    if (everyRow && !comesEmpty(part, source.table, acts, names)) return undefined;
+    const query = `select count(*) as rows from ${source.text}${everyRow ? "" : ` where r.${part} is null`}`;
+    return { definition: "not null", validated: true, query, expressions: [], everyRow };
+}
+
+/** Whether a statement adds the column `not null` and gives it no value. */
+function comesEmpty(column: string, table: string, acts: readonly Act[], names: Names): boolean {
+    return acts
+        .flatMap(({ trees }) => trees)
+        .filter(({ node }) => names.onTarget(node.relation as RangeVar | undefined) === table)
+        .flatMap(alterCommands)
+        .some(({ subtype, def }) => {
+            const added = def?.ColumnDef as
+                | {
+                      colname?: string;
+                      typeName?: { names?: { String?: { sval?: string } }[] };
+                      constraints?: { Constraint?: { contype?: string } }[];
+                  }
+                | undefined;
+            if (subtype !== "AT_AddColumn" || added?.colname !== plain(column)) return false;
+            const type = added.typeName?.names?.at(-1)?.String?.sval ?? "";
+            const kinds = (added.constraints ?? []).map(({ Constraint }) => Constraint?.contype ?? "");
+            return (
+                !/serial/.test(type) &&
+                kinds.some(kind => kind === "CONSTR_NOTNULL" || kind === "CONSTR_PRIMARY") &&
+                !kinds.some(kind => ["CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"].includes(kind))
+            );
+        });
+}
+
+/** The rows of a table of the target with the columns that it will have, as `r`. */
+class Source {
+    readonly text: string;
+    /** Of columns to come, which the target computes for the rows that it has. */
+    readonly defaults: readonly string[];
+    readonly table: string;
+
+    /** @param of the table, with its name by then and the text that needs columns of it */
+    constructor(
+        { table, name, needs }: { table: string; name: string; needs: string },
+        after: Catalog,
+        now: Catalog,
+        renames: readonly { from: string; to: string }[],
+    ) {
+        this.table = table;
+        const defaults: string[] = [];
+        const added = [...after].flatMap(([key, definition]) => {
+            const column = key.startsWith(`column ${name}.`) ? key.slice(`column ${name}.`.length) : undefined;
+            if (column === undefined || !needs.includes(column) || now.has(`column ${table}.${column}`)) return [];
+            const former = renames.findLast(
+                ({ to }) => to === `${name}.${column}` || to === `${table}.${column}`,
+            )?.from;
+            if (former !== undefined) return [`t.${former.slice(former.lastIndexOf(".") + 1)} as ${column}`];
+            if (/ (?:identity|generated) /.test(definition)) return [];
+            const value = after.get(`default of column ${name}.${column}`) ?? "null";
+            if (value !== "null") defaults.push(value);
+            const type = definition.replace(/ (?:collate|not null|inherited)\b.*$/, "");
+            return [`cast(${value} as ${type}) as ${column}`];
+        });
+        this.defaults = defaults;
+        this.text = added.length > 0 ? `(select t.*, ${added.join(", ")} from ${table} as t) as r` : `${table} as r`;
+    }
+}
+
+function columns(list: string): string[] {
+    return list.split(/, (?=(?:[^"]*"[^"]*")*[^"]*$)/);
+}
+
+/** The name that the target has now for a table; undefined: it has none. */
+function targetName(
+    object: string,
+    renames: readonly { kind: string; from: string; to: string }[],
+    { tables }: Pick<TargetLook, "tables">,
+): string | undefined {
+    const name = renames.reduceRight(
+        (now, { kind, from, to }) => (kind === "table" && to === now ? from : now),
+        object,
+    );
+    return tables.has(name) ? name : undefined;
+}
+
+/** Of the statement that names it, else of the last that may have made it without a name; -1: none. */
+function placeOf(acts: readonly Act[], table: string, part: string): number {
+    const onTable = acts.map(({ observation }) => observation.locks.some(({ relation }) => relation === table));
+    const named = acts.findLastIndex(
+        ({ observation }, index) => onTable[index] && observation.place.statement.includes(plain(part)),
+    );
+    if (named >= 0) return named;
+    return acts.findLastIndex(
+        ({ trees }, index) => onTable[index] && trees.some(({ kind }) => kind === "AlterTableStmt"),
+    );
+}
+
+const rowChanges = ["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt"];
+
+/**
+ * Of any table that the target has: a cascade or a trigger reaches others. Also by a DO block or a function, whose loops
+ * go over nothing on a shadow: when in doubt, yes.
+ */
+function mayChangeRows({ observation, trees }: Act, names: Names): boolean {
+    const { kind, place, truncated, rewritten } = observation;
+    if (truncated.length + rewritten.length > 0) return true;
+    if (
+        kind === "DoStmt" &&
+        /\b(?:insert|update|delete|merge|truncate|execute|perform|call)\b/i.test(place.statement)
+    ) {
+        return true;
+    }
+    if (kind === "CallStmt" || kind === "SelectStmt") return true;
+    return trees
+        .flatMap(tree => [...nodesOf(tree)])
+        .some(
+            ({ kind: inner, node }) =>
+                rowChanges.includes(inner) && names.onTarget(node.relation as RangeVar | undefined) !== undefined,
+        );
+}
+
+/** Whether it makes a function anew that the definition calls: the target would compute it with the one of before. */
+function makesFunctionOf({ trees }: Act, definition: string): boolean {
+    return trees.some(({ kind, node }) => {
+        const name = kind === "CreateFunctionStmt" ? strings(node.funcname).at(-1) : undefined;
+        return name !== undefined && definition.includes(name);
+    });
+}

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { rehearse } from "../../preview/trial/rehearsal.ts";
+import type { Migration } from "../../runner/migration/migration.ts";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+
+const head = "alter table public.notes add constraint";
+const migration = (version: string, up: string): Migration => ({
+    version,
+    slug: `case_${version}`,
+    up,
+    down: "select 1;",
+    verify: "select 1;",
+});
+
+for (const major of [15, 17] as const) {
+    describe(`rows of the target that a migration refuses (PostgreSQL ${major})`, function () {
+        this.timeout(180_000);
+        let cluster: TestCluster;
+        let project: SqlProject;
+
+        before(async () => {
+            cluster = await testCluster({ major });
+            project = await sqlProject(cluster, {
+                "0001_notes": {
+                    up: "create table public.notes (id bigint, body text); create table public.authors (id bigint);",
+                },
+            });
+            await project.must("migrate up");
+            await project.client.query(
+                "insert into public.notes select n, 'secret ' || n from generate_series(1, 100) as n",
+            );
+            await project.admin.query("create role onlooker login password 'onlooker'");
+        });
+        after(async () => {
+            await project?.admin.query("drop owned by onlooker; drop role onlooker").catch(() => {});
+            await project?.remove();
+            await cluster?.stop();
+        });
+
+        async function counts(pending: readonly Migration[], login: Record<string, string> = {}) {
+            const { violations = [] } = await rehearse({
+                environment: { ...process.env, ...project.environment, ...login },
+                pending,
+                toRollBack: [],
+                cacheFolder: join(project.folder, "cache"),
+                say: () => {},
+            });
+            return violations.map(({ version, validated, settled, count }) => ({
+                version,
+                validated,
+                settled,
+                ...count,
+            }));
+        }
+
+        it("are counted anew by each preview, also when all else is kept from the last one", async () => {
+            const pending = [migration("0002", `${head} notes_few check (id <= 99) not valid;`)];
+            const found = { version: "0002", validated: false, settled: true };
+            assert.deepEqual(await counts(pending), [{ ...found, rows: 1 }]);
+            await project.client.query("update public.notes set id = 1000 where id <= 10");
+            assert.deepEqual(await counts(pending), [{ ...found, rows: 11 }]);
+            await project.client.query("update public.notes set id = substr(body, 8)::int where id = 1000");
+        });
+
+        it("are told of the migration that reads them, where one adds the constraint and a later one validates it", async () => {
+            const pending = [
+                migration("0002", `${head} notes_few check (id <= 99) not valid;`),
+                migration("0003", "alter table public.notes validate constraint notes_few;"),
+            ];
+            assert.deepEqual(await counts(pending), [{ version: "0003", validated: true, settled: true, rows: 1 }]);
+            const mended = migration(
+                "0003",
+                "delete from public.notes where id > 99; alter table public.notes validate constraint notes_few;",
+            );
+            assert.deepEqual(await counts([pending[0] as Migration, mended]), [
+                { version: "0003", validated: true, settled: false, rows: 1 },
+            ]);
+            // A cascade or a trigger may reach them.
+            const cascading = migration("0002", `delete from public.authors; ${head} notes_few check (id <= 99);`);
+            assert.deepEqual(await counts([cascading]), [
+                { version: "0002", validated: true, settled: false, rows: 1 },
+            ]);
+        });
+
+        it("are not counted by a login that may not read all of them, and it is said", async () => {
+            const pending = [migration("0002", `${head} notes_few check (id <= 99);`)];
+            const login = { PGUSER: "onlooker", PGPASSWORD: "onlooker" };
+            const why = "this login may not read all rows of public.notes";
+            const found = { version: "0002", validated: true, settled: true };
+            assert.deepEqual(await counts(pending, login), [{ ...found, why }]);
+            await project.client.query(
+                "grant select on public.notes to onlooker; alter table public.notes enable row level security",
+            );
+            assert.deepEqual(await counts(pending, login), [{ ...found, why }]);
+            await project.client.query("alter table public.notes disable row level security");
+            assert.deepEqual(await counts(pending, login), [{ ...found, rows: 1 }]);
+        });
+
+        it("are not waited for: while another session locks the table, and beyond the time for one count, it is said", async () => {
+            const pending = [migration("0002", `${head} notes_few check (id <= 99);`)];
+            await counts(pending);
+            await project.client.query("begin; lock table public.notes in access exclusive mode");
+            try {
+                const [found] = await counts(pending);
+                assert.equal(found && "why" in found && found.why, "another session holds its lock");
+            } finally {
+                await project.client.query("rollback");
+            }
+            const slow = "regexp_replace(repeat(body, 100000), 'secret', 'x', 'g') <> ''";
+            const [found] = await counts([migration("0002", `${head} notes_slow check (${slow}) not valid;`)]);
+            assert.equal(found && "why" in found && found.why, "it took longer than 5 s");
+        });
+
+        it("are never told by their values, and a condition that could do something is not computed", async () => {
+            const told = async (condition: string) =>
+                JSON.stringify(await counts([migration("0002", `${head} notes_odd check (${condition}) not valid;`)]));
+            const cast = await told("body::integer > 0");
+            assert.match(cast, /could not compute it \(SQLSTATE 22P02\)/);
+            assert.doesNotMatch(cast, /secret/);
+            assert.match(await told("pg_sleep(60) is not null"), /pg_sleep is no immutable function/);
+            assert.match(
+                await told("query_to_xml('delete from public.notes', true, true, '') is null"),
+                /query_to_xml is no/,
+            );
+            assert.equal((await project.client.query("select from public.notes")).rowCount, 100);
+        });
+    });
+}
