@@ -2,7 +2,7 @@ import type pg from "pg";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
 import { connect, type Environment } from "../../runner/database/connection.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
-import { isDenied } from "../../runner/database/sqlError.ts";
+import { isDenied, isPassing } from "../../runner/database/sqlError.ts";
 import { type LedgerRow, readLedger } from "../../runner/ledger/ledger.ts";
 import { hashOf } from "../../runner/migration/migration.ts";
 import type { Catalog, TableSize, TargetLook } from "../trial/observation.ts";
@@ -11,6 +11,9 @@ import { readColumnPrivileges, readDefaultPrivileges, readRoles } from "./roles.
 
 /** How long a look may wait for the server, in milliseconds: a preview must not hang on a busy target. */
 const statementTimeoutMs = 60_000;
+
+/** How long it may wait for a lock that somebody keeps, in milliseconds. */
+const lockTimeoutMs = 1000;
 
 /** What a preview reads for itself alone: it is part of no report. */
 export interface Look extends TargetLook {
@@ -178,23 +181,55 @@ async function readServer(client: pg.Client): Promise<Server> {
     return row;
 }
 
-/** From the statistics that the server keeps of its tables, so that none of them is read. */
+/**
+ * From the statistics that the server keeps of its tables, so that none of them is read. To measure its files the server
+ * locks a table for a moment; while somebody keeps one locked, the sizes are those of the last vacuum or analyze.
+ */
 async function readSizes(client: pg.Client): Promise<Map<string, TableSize>> {
+    await client.query(`savepoint sizes; set local lock_timeout = ${lockTimeoutMs}`);
+    try {
+        return await readSizesBy(client, measured);
+    } catch (error) {
+        if (!isPassing(error)) throw error;
+        await client.query("rollback to savepoint sizes");
+        return await readSizesBy(client, remembered);
+    }
+}
+
+/** SQL for the bytes of a table, by its oid. */
+interface Bytes {
+    readonly all: (oid: string) => string;
+    readonly heap: (oid: string) => string;
+}
+
+const measured: Bytes = {
+    all: oid => `pg_catalog.pg_total_relation_size(${oid})`,
+    heap: oid => `pg_catalog.pg_relation_size(${oid})`,
+};
+
+const pagesOf = (which: string) =>
+    `(select coalesce(sum(r.relpages), 0) * current_setting('block_size')::int from pg_catalog.pg_class as r where ${which})`;
+const remembered: Bytes = {
+    all: oid =>
+        pagesOf(`r.oid in (
+            select ${oid} union all select reltoastrelid from pg_catalog.pg_class where oid = ${oid}
+            union all select indexrelid from pg_catalog.pg_index where indrelid = ${oid}
+        )`),
+    heap: oid => pagesOf(`r.oid = ${oid}`),
+};
+
+async function readSizesBy(client: pg.Client, { all, heap }: Bytes): Promise<Map<string, TableSize>> {
+    // A partitioned table is as big as its partitions; its own estimate is that of its last ANALYZE.
+    const sumOfParts = (part: string, from = "") =>
+        `(select coalesce(sum(${part}), 0) from pg_catalog.pg_partition_tree(c.oid) as t ${from})`;
+    const leaves = "inner join pg_catalog.pg_class as l on l.oid = t.relid where t.isleaf";
     const { rows } = await client.query<TableSize & { name: string }>(`
         select
             format('%I.%I', n.nspname, c.relname) as name,
             case c.relkind when 'r' then 'table' when 'p' then 'partitioned table' when 'm' then 'materialized view' else 'foreign table' end as kind,
-            -- A partitioned table is as big as its partitions; its own estimate is that of its last ANALYZE.
-            case when c.relkind = 'p' then (
-                select coalesce(sum(greatest(l.reltuples, 0)), 0)
-                from pg_catalog.pg_partition_tree(c.oid) as t inner join pg_catalog.pg_class as l on l.oid = t.relid where t.isleaf
-            ) else c.reltuples end::float8 as rows,
-            case when c.relkind = 'p' then (
-                select coalesce(sum(pg_catalog.pg_total_relation_size(t.relid)), 0) from pg_catalog.pg_partition_tree(c.oid) as t
-            ) else pg_catalog.pg_total_relation_size(c.oid) end::float8 as bytes,
-            case when c.relkind = 'p' then (
-                select coalesce(sum(pg_catalog.pg_relation_size(t.relid)), 0) from pg_catalog.pg_partition_tree(c.oid) as t
-            ) else pg_catalog.pg_relation_size(c.oid) end::float8 as "heapBytes"
+            case when c.relkind = 'p' then ${sumOfParts("greatest(l.reltuples, 0)", leaves)} else c.reltuples end::float8 as rows,
+            case when c.relkind = 'p' then ${sumOfParts(all("t.relid"))} else ${all("c.oid")} end::float8 as bytes,
+            case when c.relkind = 'p' then ${sumOfParts(heap("t.relid"))} else ${heap("c.oid")} end::float8 as "heapBytes"
         from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
         where c.relkind in ('r', 'p', 'm', 'f') and n.nspname !~ '^(pg_|simulation_db)' and n.nspname <> 'information_schema'
         order by 1`);
