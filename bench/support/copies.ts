@@ -8,7 +8,7 @@ export type Environment = Readonly<Record<string, string>>;
 export interface ProjectCopies {
     /** For the report, for example `15.18`. */
     readonly version: string;
-    /** Copies the project, does the work there, and drops the copy. */
+    /** Copies the project and does the work there. */
     onCopy<T>(work: (environment: Environment) => Promise<T>): Promise<T>;
     /** What the server has written down so far. */
     log(): Promise<string>;
@@ -23,10 +23,13 @@ const managing = "template1";
  *
  * @param settings of the server; without any, it does not wait for the disk
  * @param prepare makes the project what the runs find, as a superuser
+ * @param keep whether copies stay until the end, as small ones should: ext4 is slow at making files for minutes after
+ *     many were deleted (Linux source, fs/ext4/ialloc.c, recently_deleted), and each table and index is a file
  */
 export async function projectCopies(
     settings: Readonly<Record<string, string>>,
-    prepare: (admin: pg.Client) => Promise<void>,
+    prepare: (admin: pg.Client) => Promise<void> = async () => {},
+    keep = false,
 ): Promise<ProjectCopies> {
     const cluster = await testCluster({ major: 15, settings });
     const admin = new pg.Client(cluster.adminUrl(managing));
@@ -52,7 +55,7 @@ export async function projectCopies(
                 try {
                     return await work({ ...cluster.environment, PGDATABASE: database });
                 } finally {
-                    await admin.query(`drop database ${database} with (force)`);
+                    if (!keep) await admin.query(`drop database ${database} with (force)`);
                 }
             },
             log: () => cluster.log(),
