@@ -42,8 +42,8 @@ const target = await orStop(() =>
     }),
 );
 
-// Those that are applied ran as they stand.
-await orStop(() => requireStatements(target.chain.pending));
+// The others ran as they stand.
+await orStop(() => requireStatements([...target.chain.pending, ...target.chain.changed]));
 
 const unpromoted = await orStop(() => requirePromoted(target.chain.pending, config.promotion, process.env, doing));
 

@@ -106,11 +106,14 @@ async function readBooks(client: pg.Client): Promise<Books | undefined> {
 /** What can be said without the ledger: the stack's own state knows how far it came. */
 function unread(identity: DatabaseIdentity, roles: readonly string[], expected: Expectations): Target {
     const { newestMigration = "0000" } = expected.remembered;
+    const applied = expected.migrations.filter(({ version }) => version <= newestMigration);
     return {
         identity,
         chain: {
             pending: expected.migrations.filter(({ version }) => version > newestMigration),
-            applied: expected.migrations.filter(({ version }) => version <= newestMigration),
+            applied,
+            // What the ledger has of them is not known.
+            changed: applied,
             removed: [],
         },
         toRollBack: [],

@@ -7,7 +7,7 @@ import { claim, release } from "./ledger/claim.ts";
 import { connect } from "./database/connection.ts";
 import { addEvent, type LedgerRow, readLedger, readTexts } from "./ledger/ledger.ts";
 import { decode, hashOf, label, type Migration } from "./migration/migration.ts";
-import { readMigrations } from "./migration/migrationFolder.ts";
+import { readMigrations, requireStatements } from "./migration/migrationFolder.ts";
 import { requirePreconditions } from "./preconditions.ts";
 import { record } from "./steps/record.ts";
 import { readUnfinished, undoUnfinished } from "./steps/resumable.ts";
@@ -34,10 +34,12 @@ export interface ChainOptions {
 /** `migrate up`: the migration on stdin, or all pending ones of the sql folder. */
 export async function migrateUp(options: ChainOptions): Promise<void> {
     if (options.stdin) return await oneStep("up", applyNoted);
-    const migrations = await readMigrations("sql");
+    const migrations = await readMigrations("sql", { statementsLater: true });
     await withSession(environment, "migrate up", expectedIdentity(environment), async session => {
         const applied = await endInterrupted(session, say);
-        const { pending } = compareChain(migrations, applied);
+        const { pending, changed } = compareChain(migrations, applied);
+        // The others ran as they stand.
+        await requireStatements([...pending, ...changed]);
         const chosen = pending.filter(({ version }) => options.to === undefined || version <= options.to);
         if (applied.length === 0)
             await requirePreconditions(session.client, await readFile("sql/preconditions.sql", "utf8"));

@@ -8,6 +8,8 @@ export interface Chain {
     readonly pending: readonly Migration[];
     /** Applied, in the folder, same up. */
     readonly applied: readonly Migration[];
+    /** Those of them whose down or verify is another one than the ledger has: to be recorded, not run. */
+    readonly changed: readonly Migration[];
     /** Applied and the newest, but no longer in the folder: to be rolled back, newest first. */
     readonly removed: readonly LedgerRow[];
 }
@@ -26,8 +28,10 @@ export function compareChain(migrations: readonly Migration[], ledger: readonly 
     const newest = migrations.at(-1)?.version ?? "0000";
 
     const removed: LedgerRow[] = [];
+    const changed: Migration[] = [];
     for (const row of ledger) {
         const migration = byVersion.get(row.version);
+        if (migration && !isStored(migration, row)) changed.push(migration);
         if (migration && row.upHash !== hashOf(migration.up)) {
             faults.push(editedText(migration, row));
             if (migration.slug !== row.slug) overtaken.push(label(migration));
@@ -65,7 +69,7 @@ export function compareChain(migrations: readonly Migration[], ledger: readonly 
             ],
         );
     }
-    return { pending, applied: migrations.filter(migration => applied.has(migration.version)), removed };
+    return { pending, applied: migrations.filter(migration => applied.has(migration.version)), changed, removed };
 }
 
 /**
@@ -88,6 +92,11 @@ export function requireNext(migration: Migration, ledger: readonly LedgerRow[]):
         );
     }
     return undefined;
+}
+
+/** Whether the ledger has the down and verify of an applied migration as they are. */
+export function isStored(migration: Migration, row: LedgerRow): boolean {
+    return row.downHash === hashOf(migration.down) && row.verifyHash === hashOf(migration.verify);
 }
 
 /** @throws UserError when the applied text is another one: it names both hashes and the ways out */

@@ -1,9 +1,9 @@
 import { restoreRows } from "../archive/restore.ts";
 import { recordUndo, takeSnapshot } from "../catalog/undo.ts";
-import { requireNext } from "../ledger/chain.ts";
+import { isStored, requireNext } from "../ledger/chain.ts";
 import { type Directives, readDirectives } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, readLedger, recordInLedger } from "../ledger/ledger.ts";
-import { fileName, hashOf, type Migration } from "../migration/migration.ts";
+import { fileName, type Migration } from "../migration/migration.ts";
 import { endInterruptedRollBack } from "./rollback.ts";
 import { finishUp, forgetUnfinished, runStatements } from "./resumable.ts";
 import { withRetries } from "../database/retry.ts";
@@ -40,8 +40,7 @@ export async function apply(
         row = requireNext(migration, await readLedger(session.client));
     }
     if (row) {
-        const asStored = row.downHash === hashOf(migration.down) && row.verifyHash === hashOf(migration.verify);
-        if (!asStored) await recordInLedger(session.client, migration, session.settings.stack);
+        if (!isStored(migration, row)) await recordInLedger(session.client, migration, session.settings.stack);
         await settle(session, migration, row.hasUndo, say);
         return outcome("adopted");
     }

@@ -1,7 +1,7 @@
 import type { Outcome } from "./apply.ts";
-import { requireSameUp } from "../ledger/chain.ts";
+import { isStored, requireSameUp } from "../ledger/chain.ts";
 import { type LedgerRow, recordInLedger } from "../ledger/ledger.ts";
-import { hashOf, label, type Migration } from "../migration/migration.ts";
+import { label, type Migration } from "../migration/migration.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
 
@@ -22,7 +22,6 @@ export async function record(session: Session, migration: Migration, applied: re
         );
     }
     requireSameUp(migration, row);
-    const same = row.downHash === hashOf(migration.down) && row.verifyHash === hashOf(migration.verify);
-    if (!same) await recordInLedger(session.client, migration, session.settings.stack);
+    if (!isStored(migration, row)) await recordInLedger(session.client, migration, session.settings.stack);
     return { did: "recorded", durationMs: 0 };
 }

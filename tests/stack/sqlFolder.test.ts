@@ -106,6 +106,13 @@ describe("a sql folder that contradicts the rules or what is applied", function 
         await goesOn();
     });
 
+    it("another down of an applied migration is read, though it does not run: one that cannot run is refused", async () => {
+        await project.useSql({ ...smallPlan, "0003_notes/down.sql": "-- Back.\ndrop tabel public.notes;\n" });
+        await isRefused(await project.preview(), 'sql/0003_notes/down.sql:2: syntax error at or near "tabel"');
+        await isRefused(await project.up());
+        await goesOn();
+    });
+
     it("a migration removed from the middle is refused, also when those after it are renumbered", async () => {
         const rest = Object.entries(smallPlan).filter(([name]) => !name.startsWith("0002"));
         await project.useSql(Object.fromEntries(rest));
