@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fences, readPage } from "../docs/pages.ts";
+import { sqlFolder } from "../sql/ground.ts";
+import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
+
+/** A block of the page: a command, and what it prints. */
+interface Shown {
+    readonly command: string;
+    readonly lines: readonly string[];
+}
+
+/** All migrations of this project. */
+async function readSql(): Promise<Record<string, string>> {
+    const files: Record<string, string> = {};
+    for (const entry of await readdir(sqlFolder, { recursive: true, withFileTypes: true })) {
+        const file = join(entry.parentPath, entry.name);
+        if (entry.isFile()) files[relative(sqlFolder, file)] = await readFile(file, "utf8");
+    }
+    return files;
+}
+
+/** How long it took differs, and where a line breaks with it. */
+function plain(text: string): string {
+    return text.replaceAll(/\s+/g, " ").replaceAll(/\d+(\.\d+)? s\b/g, "N s");
+}
+
+describe("docs/authoring.md, done from top to bottom by somebody who writes a migration", function () {
+    this.timeout(300_000);
+    let copy: ProjectCopy;
+    let shown: Shown[];
+    /** The blocks of shell. */
+    let scripts: string[];
+    /** The blocks of SQL, by the file that their first line names. */
+    let texts: Map<string, string>;
+
+    before(async () => {
+        const { text } = await readPage("docs/authoring.md");
+        const page = { file: "docs/authoring.md", text: text.split(/^## Joining/m)[0] ?? "" };
+        shown = fences(page, "console").map(block => {
+            const [command = "", ...lines] = block.trimEnd().split("\n");
+            return { command: command.replace(/^\$ /, ""), lines };
+        });
+        scripts = fences(page, "sh");
+        texts = new Map(
+            fences(page, "sql").map(block => {
+                const [, file = "", sql = ""] = /^-- (sql\/\S+)\n([\s\S]*)$/.exec(block) ?? [];
+                return [file, sql];
+            }),
+        );
+        copy = await projectCopy(await readSql());
+        const { code, output } = await copy.sh(
+            "git init -q . && git config user.name T && git config user.email t@example.com && printf '.local\\nnode_modules\\n' > .gitignore && git add . && git commit -q -m all",
+        );
+        assert.equal(code, 0, output);
+    });
+    after(() => copy?.remove());
+
+    async function write(...files: string[]): Promise<void> {
+        for (const file of files) {
+            const text = texts.get(file);
+            assert.ok(text, `${file} is not on the page`);
+            await mkdir(join(copy.dir, file, ".."), { recursive: true });
+            await writeFile(join(copy.dir, file), text);
+        }
+    }
+
+    /** Each part between two `…` must be in the output, one after the other. */
+    async function prints(index: number, command: string, code: number): Promise<void> {
+        const { command: written, lines } = shown[index] ?? { lines: [] };
+        assert.equal(written, command);
+        const outcome = await copy.sh(command);
+        assert.equal(outcome.code, code, outcome.output);
+        let rest = plain(outcome.output);
+        for (const part of lines.join("\n").split(/^…$/m)) {
+            const wanted = plain(part).trim();
+            const at = rest.indexOf(wanted);
+            assert.ok(at >= 0, `not printed:\n${part}\nbut:\n${outcome.output}`);
+            rest = rest.slice(at + wanted.length);
+        }
+    }
+
+    it("shows no command whose output is not compared here", () => {
+        assert.equal(shown.length, 3);
+    });
+
+    it("A new one", () => prints(0, "npm run -s new -- add_dataset_tags", 0));
+
+    it("The way back, proposed", async () => {
+        await write("sql/0024_add_dataset_tags/up.sql");
+        await prints(1, "npm run -s propose-down", 0);
+        const down = "sql/0024_add_dataset_tags/down.sql";
+        assert.equal(await readFile(join(copy.dir, down), "utf8"), texts.get(down));
+    });
+
+    it("Checked before anybody sees it", async () => {
+        const folder = "sql/0024_add_dataset_tags";
+        const { code, output } = await copy.sh(
+            `sed -i 's/^-- Here: /-- /' ${folder}/down.sql ${folder}/verify.sql && git add sql && git commit -q -m tags && npm run -s check:sql -- 0024`,
+        );
+        assert.equal(code, 0, output);
+        const files = ["up", "down", "verify"].map(part => `sql/0025_check_try/${part}.sql`);
+        await write(...files);
+        await prints(2, "npm run -s check:sql", 1);
+    });
+
+    it("As a hook: what is stopped is not committed", async () => {
+        const hook = scripts.find(script => script.startsWith("#!/bin/sh"));
+        assert.ok(hook);
+        await writeFile(join(copy.dir, ".git/hooks/pre-commit"), hook, { mode: 0o755 });
+        const { code, output } = await copy.sh("git add sql && git commit -m try");
+        assert.equal(code, 1, output);
+        assert.match(output, /STOPPED by 11 findings/);
+    });
+
+    it("Two branches, one number", async () => {
+        const renumberings = scripts.flatMap(script => [
+            ...script.matchAll(/^(npm run new -- --renumber .*?) +# .*?((?:\d{4}_\w+(?:, )?)+)$/gm),
+        ]);
+        assert.equal(renumberings.length, 2);
+        await copy.sh("mv sql/0025_check_try sql/0024_mine");
+        for (const [, command = "", becomes = ""] of renumberings) {
+            const { code, output } = await copy.sh(command);
+            assert.equal(code, 0, output);
+            const names = (await readdir(join(copy.dir, "sql"))).filter(name => name > "0024_b").sort();
+            assert.deepEqual(
+                names.filter(name => /^\d/.test(name)),
+                becomes.split(", "),
+            );
+            await copy.sh("mv sql/0025_mine sql/0024_mine && cp -r sql/0024_mine sql/0025_my_next");
+        }
+    });
+});
