@@ -24,7 +24,14 @@ export interface StatusJson {
     readonly format: 1;
     readonly stack: string;
     readonly database: string;
-    readonly applied: readonly { version: string; name: string; at: string; by: string; repaired: boolean }[];
+    readonly applied: readonly {
+        version: string;
+        name: string;
+        at: string;
+        by: string;
+        repaired: boolean;
+        adopted: boolean;
+    }[];
     readonly pending: readonly { version: string; name: string; summary: string }[];
     readonly toRollBack: readonly string[];
     readonly interrupted: { version: string; name: string; direction: "up" | "down" } | null;
@@ -69,6 +76,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
                 at: row.appliedAt.toISOString(),
                 by: row.appliedBy,
                 repaired: row.repaired,
+                adopted: status.adopted.includes(row.version),
             })),
             pending: status.pending.map(each => ({ version: each.version, name: label(each), summary: summary(each) })),
             toRollBack: status.toRollBack.map(({ version }) => version),

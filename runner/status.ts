@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { compareChain } from "./ledger/chain.ts";
 import { type ForeignMigration, readForeign } from "./ledger/mirror.ts";
-import { type LedgerRow, readLedger } from "./ledger/ledger.ts";
+import { type LedgerRow, readAdopted, readLedger } from "./ledger/ledger.ts";
 import { readDirectives } from "./migration/directives.ts";
 import { fileName, label, type Migration, summary } from "./migration/migration.ts";
 import { readUnfinished, type Unfinished } from "./steps/resumable.ts";
@@ -10,6 +10,8 @@ import { readUnfinished, type Unfinished } from "./steps/resumable.ts";
 export interface Status {
     /** Oldest first; those to be rolled back included. */
     readonly applied: readonly LedgerRow[];
+    /** Versions of those that other means had applied and this tool took over. */
+    readonly adopted: readonly string[];
     readonly pending: readonly Migration[];
     /** Newest first. */
     readonly toRollBack: readonly LedgerRow[];
@@ -29,6 +31,7 @@ export async function readStatus(client: pg.Client, migrations: readonly Migrati
         .flatMap(({ up, ...name }) => importedVersion(up, fileName(name, "up")));
     return {
         applied,
+        adopted: await readAdopted(client),
         pending,
         toRollBack: removed,
         interrupted: await readInterrupted(client),
@@ -43,14 +46,18 @@ function importedVersion(up: string, file: string): string[] {
 }
 
 /** The same for people, one line per migration. */
-export function statusLines({ applied, pending, toRollBack, interrupted, foreign }: Status): string[] {
+export function statusLines({ applied, adopted, pending, toRollBack, interrupted, foreign }: Status): string[] {
     const row = (state: string, name: string, text: string) => `${state.padEnd(11)} ${name.padEnd(36)} ${text}`;
+    const how = ({ version, repaired, durationMs }: LedgerRow) => {
+        if (repaired) return "marked by repair";
+        return adopted.includes(version) ? "taken over by adopt" : `in ${durationMs} ms`;
+    };
     return [
         ...applied.map(entry =>
             row(
                 toRollBack.includes(entry) ? "to roll back" : "applied",
                 label(entry),
-                `${entry.appliedAt.toISOString()} by ${entry.appliedBy} ${entry.repaired ? "marked by repair" : `in ${entry.durationMs} ms`}`,
+                `${entry.appliedAt.toISOString()} by ${entry.appliedBy} ${how(entry)}`,
             ),
         ),
         ...pending.map(migration => row("pending", label(migration), summary(migration))),

@@ -14,13 +14,13 @@ const wanted: Readonly<Record<Part, string>> = {
 export function headBreaches(migration: Migration): Breach[] {
     return parts.flatMap(part => {
         const { text, line } = firstComment(migration, part);
-        if (sentence.test(text) && !isDraft(text)) return [];
-        return [{ part, line, code: "no-sentence", words: `the first comment is not ${wanted[part]}` }];
+        const isDraft = text.startsWith(draftMark);
+        if (sentence.test(text) && !isDraft) return [];
+        const words = isDraft
+            ? `the first comment still begins with "${draftMark.trim()}": read the file, and put in its place ${wanted[part]}`
+            : `the first comment is not ${wanted[part]}`;
+        return [{ part, line, code: "no-sentence", words }];
     });
-}
-
-function isDraft(text: string): boolean {
-    return text.startsWith(draftMark);
 }
 
 function firstComment(migration: Migration, part: Part): { text: string; line: number } {

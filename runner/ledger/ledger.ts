@@ -164,6 +164,19 @@ export async function readLedger(client: pg.Client): Promise<LedgerRow[]> {
     return rows;
 }
 
+/** Versions of the applied migrations that other means had applied and this tool took over. */
+export async function readAdopted(client: pg.Client): Promise<string[]> {
+    if ((await readFormat(client)) === undefined) return [];
+    const { rows } = await client.query<{ version: string }>(`
+        select version from (
+            select distinct on (version) version, action from simulation_db.history
+            where action in ('up', 'adopt', 'repair applied') order by version, id desc
+        ) as last
+        join simulation_db.migration using (version)
+        where action = 'adopt'`);
+    return rows.map(({ version }) => version);
+}
+
 /** The applied migrations with their texts, oldest first: as the ledger keeps them, whatever the sql folder says now. */
 export async function readTexts(client: pg.Client): Promise<Migration[]> {
     if ((await readFormat(client)) === undefined) return [];

@@ -193,7 +193,7 @@ describe("npm run propose-down", function () {
             assert.equal(await readFile(file("down"), "utf8"), "-- Here: Loses nothing.\ndrop schema notes;\n");
             assert.match(await readFile(file("verify"), "utf8"), /to_regnamespace\('notes'\) is not null/);
             assert.match(output, /back: down restores the catalog exactly/);
-            assert.match(output, /down\.sql:1: the first comment is not one sentence/);
+            assert.match(output, /down\.sql:1: the first comment still begins with "Here:"/);
         });
 
         it("overwrites nothing that is written without --force", async () => {

@@ -49,6 +49,8 @@ describe("adopting a database that other means changed", () => {
         assert.match(stdout, /0002_name adopted/);
         assert.deepEqual(await byHand.applied(), ["0001", "0002"]);
         assert.deepEqual(await byHand.history(), ["adopt 0001", "adopt 0002"]);
+        const { stdout: status } = await byHand.must("status");
+        assert.match(status, /^applied +0002_name +\S+Z by postgres taken over by adopt$/m);
 
         await byHand.must("migrate up");
         await byHand.must("migrate down --to 0001");
