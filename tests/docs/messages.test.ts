@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { messagePatterns } from "./messages.ts";
+import { messagePatterns, readings } from "./messages.ts";
 import { fences, readPages } from "./pages.ts";
 
 /** Whose words these are: PostgreSQL's, or a part of a definition that a message quotes. */
@@ -10,12 +10,6 @@ const foreign: readonly RegExp[] = [
     /^cannot drop .* because other objects depend on it$/,
     /^index \S+ is missing$/,
 ];
-
-/** The line, and what remains of it without what others put before it: the toolchain's name, an arrow, a place. */
-function readings(line: string): string[] {
-    const said = line.trim().replace(/^toolchain: +/, "");
-    return [line.trim(), said, said.replace(/^(→|in) /, ""), said.replace(/^sql\/\S+:\d+: (?=[a-z])/, "")];
-}
 
 describe("the messages that the documentation quotes", function () {
     this.timeout(30_000);

@@ -29,6 +29,47 @@ export async function messagePatterns(): Promise<RegExp[]> {
     });
 }
 
+/** An error that is made for a person. */
+export interface ErrorText {
+    readonly file: string;
+    /** As it stands in the source. */
+    readonly text: string;
+    /** Of its lines that have a text of their own. */
+    readonly patterns: readonly RegExp[];
+}
+
+/** The errors that the files make, without those whose words all come from elsewhere. */
+export async function errorPatterns(files: readonly string[]): Promise<ErrorText[]> {
+    const found = await Promise.all(
+        files.map(async file => {
+            const source = ts.createSourceFile(
+                file,
+                await readFile(join(root, file), "utf8"),
+                ts.ScriptTarget.Latest,
+                true,
+            );
+            const errors: ErrorText[] = [];
+            const visit = (node: ts.Node) => {
+                const [message] = ts.isNewExpression(node) ? (node.arguments ?? []) : [];
+                if (message && ts.isNewExpression(node) && /^(User|Sql)Error$/.test(node.expression.getText())) {
+                    const patterns = toPatterns(textOf(message) ?? []);
+                    if (patterns.length > 0) errors.push({ file, text: message.getText(), patterns });
+                }
+                ts.forEachChild(node, visit);
+            };
+            visit(source);
+            return errors;
+        }),
+    );
+    return found.flat();
+}
+
+/** A line, and what remains of it without what others put before it: the toolchain's name, an arrow, a place. */
+export function readings(line: string): string[] {
+    const said = line.trim().replace(/^toolchain: +/, "");
+    return [line.trim(), said, said.replace(/^(→|in) /, ""), said.replace(/^sql\/\S+:\d+: (?=[a-z])/, "")];
+}
+
 function collect(node: ts.Node, patterns: RegExp[]): void {
     const text = textOf(node);
     if (text !== undefined) patterns.push(...toPatterns(text));
