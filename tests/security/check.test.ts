@@ -95,15 +95,26 @@ for (const major of [15, 17] as const) {
             assert.match(stdout, /^skipped supabase-js: users upload, .*: neither SUPABASE_JWT_SECRET nor/m);
         });
 
+        it("leaves no file behind where the service's key is refused: the owner removes it", async () => {
+            const before = await counts();
+            const refused = "eyJhbGciOiJIUzI1NiJ9.a-key-that-storage-refuses.c2lnbmF0dXJl";
+            const { code, stdout } = await project.run("check", { env: { SUPABASE_SERVICE_ROLE_KEY: refused } });
+            assert.equal(code, 1, stdout);
+            assert.match(stdout, /^FAILED {2}supabase-js: users upload, .*the service downloads/m);
+            assert.deepEqual(await counts(), before);
+        });
+
         // The check itself is the same on both.
         for (const [fault, undo, check] of major === 17 ? faults : []) {
             it(`fails after: ${fault.split(";")[0]}`, async () => {
+                const before = await counts();
                 await project.target.admin.query(fault);
                 try {
                     const { code, stdout, stderr } = await project.run("check");
                     assert.equal(code, 1, stdout);
                     assert.match(stdout, check);
                     assert.match(stderr, /^[1-9] of 11 checks failed\.$/m);
+                    assert.deepEqual(await counts(), before);
                 } finally {
                     await project.target.admin.query(undo);
                 }
