@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Command as CommandWord } from "commander";
+import { commandLine } from "../../runner/commandLine.ts";
 import { encode } from "../../runner/migration/migration.ts";
 import { installedTools } from "../backup/installedTools.ts";
 import { smallPlan } from "../stack/smallPlan.ts";
 import { appliedVersions, ledgerText } from "../stack/snapshot.ts";
 import { outcomeOf, ownEnvironment } from "../support/engine.ts";
+import { testCluster } from "../support/cluster.ts";
 import { stackProject } from "../support/stackProject.ts";
 import { stackTarget } from "../support/stackTarget.ts";
 import { watchArguments } from "./argumentWatch.ts";
@@ -15,6 +19,7 @@ import { bucketSettings, makeProject, type Project } from "./project.ts";
 
 const wrongPassword = "a-password-that-postgres-refuses";
 const wrongKey = "eyJhbGciOiJIUzI1NiJ9.a-key-that-storage-refuses.c2lnbmF0dXJl";
+const promotionKey = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 
 /** A migration that fails, whatever was applied before. */
 const broken = encode({
@@ -27,6 +32,7 @@ const broken = encode({
 
 interface Command {
     readonly what: string;
+    /** SCRATCH stands for a folder of the test. */
     readonly words: string;
     readonly code: number;
     readonly stdin?: string;
@@ -59,7 +65,51 @@ const commands: readonly Command[] = [
     { what: "a server that is not there", words: "migrate up", code: 1, env: { PGPORT: "1" } },
     { what: "a migration that is none", words: "migrate up --stdin", code: 1, stdin: "nonsense" },
     { what: "reference", words: "reference", code: 0 },
+    { what: "adopt of nonsense", words: "adopt", code: 1, stdin: "nonsense" },
+    { what: "migrate status", words: "migrate status", code: 0 },
+    { what: "migrate record of what is not applied", words: "migrate record --stdin", code: 1, stdin: broken },
+    { what: "repair reverted", words: "repair reverted 0023 --reason=tried", code: 0 },
+    { what: "repair applied", words: "repair applied 0023 --reason=tried", code: 0 },
+    { what: "repair of what is not there", words: "repair applied 0099 --reason=tried", code: 1 },
+    { what: "archive list", words: "archive list", code: 0 },
+    { what: "archive purge with an age that is none", words: "archive purge --older-than soon", code: 1 },
+    { what: "archive purge", words: "archive purge --older-than 0d --yes", code: 0 },
+    {
+        what: "promotion make",
+        words: "promotion make --out SCRATCH/record.json",
+        code: 0,
+        env: { SIMULATION_DB_PROMOTION_KEY: promotionKey },
+    },
+    {
+        what: "promotion make with a key that is none",
+        words: "promotion make --out SCRATCH/record.json",
+        code: 1,
+        env: { SIMULATION_DB_PROMOTION_KEY: wrongKey },
+    },
+    { what: "promotion check of another stack", words: "promotion check --from staging", code: 1 },
+    { what: "bucket remove", words: "bucket remove", code: 0, stdin: JSON.stringify(bucketSettings) },
+    { what: "ledger claim", words: "ledger claim", code: 0, stdin: "select '', '', '' where false" },
+    { what: "ledger release that is refused", words: "ledger release", code: 1 },
+    { what: "backup list of nothing", words: "backup list --folder nowhere", code: 0 },
+    {
+        what: "backup create without tools",
+        words: "backup create --folder SCRATCH/backups",
+        code: 1,
+        env: { SIMULATION_DB_POSTGRES_BIN: "nowhere" },
+    },
+    {
+        what: "backup verify of nothing",
+        words: "backup verify --folder nowhere",
+        code: 1,
+        env: { VERIFY_PGPASSWORD: wrongPassword },
+    },
 ];
+
+/** The words of every command of the runner, as a person types them. */
+function allWords({ commands: below }: CommandWord, before: readonly string[] = []): string[] {
+    if (below.length === 0) return [before.join(" ")];
+    return below.flatMap(command => allWords(command, [...before, command.name()]));
+}
 
 /** The texts of all files of a folder. */
 async function textsIn(folder: string): Promise<string> {
@@ -83,7 +133,8 @@ describe("passwords and keys, in the runner (PostgreSQL 15)", function () {
     });
 
     const requireNone = (place: string, text: string) => {
-        for (const secret of [...project.target.secrets, wrongPassword, wrongKey])
+        const [, keyLine = ""] = promotionKey.split("\n");
+        for (const secret of [...project.target.secrets, wrongPassword, wrongKey, keyLine])
             assert.ok(!text.includes(secret), `${place} holds a secret`);
     };
 
@@ -93,16 +144,24 @@ describe("passwords and keys, in the runner (PostgreSQL 15)", function () {
         assert.ok((await watch.stop()).some(line => line.includes(wrongPassword)));
     });
 
+    it("are looked for after every command that the runner has", () => {
+        const left = allWords(commandLine).filter(
+            words => !commands.some(command => `${command.words} `.startsWith(`${words} `)),
+        );
+        assert.deepEqual(left, []);
+    });
+
     for (const { what, words, code, stdin, env } of commands) {
         it(`are in no argument, output or file of: ${what}`, async () => {
+            const typed = words.replace("SCRATCH", scratch);
             const watch = watchArguments();
-            const outcome = await project.run(words, {
+            const outcome = await project.run(typed, {
                 ...(stdin === undefined ? {} : { stdin }),
                 env: { TMPDIR: scratch, HOME: scratch, ...env },
             });
             const lines = await watch.stop();
             assert.equal(outcome.code, code, outcome.output);
-            assert.ok(lines.some(line => line.includes(`main.ts ${words}`)));
+            assert.ok(lines.some(line => line.includes(`main.ts ${typed}`)));
             requireNone("a command line", lines.join("\n"));
             requireNone("the output", outcome.output);
             requireNone("a temporary file", await textsIn(scratch));
@@ -121,6 +180,36 @@ describe("passwords and keys, in the runner (PostgreSQL 15)", function () {
         requireNone("a command line", lines.join("\n"));
         requireNone("the output", outcome.output);
         requireNone("the backup", await textsIn(scratch));
+    });
+
+    it("are in no argument, output or file of: backup verify, with pg_restore below it", async function () {
+        if (!(await installedTools(15))) this.skip();
+        const other = await testCluster({ major: 15 });
+        try {
+            const { PGHOST, PGPORT, PGUSER, PGPASSWORD } = other.environment;
+            const env = { VERIFY_PGHOST: PGHOST, VERIFY_PGPORT: PGPORT, VERIFY_PGUSER: PGUSER, TMPDIR: scratch };
+            for (const [password, code] of [
+                [PGPASSWORD, 0],
+                [wrongPassword, 1],
+            ] as const) {
+                const watch = watchArguments();
+                const outcome = await project.run(`backup verify --folder ${join(scratch, "backups")}`, {
+                    env: { ...env, VERIFY_PGPASSWORD: password },
+                });
+                const lines = await watch.stop();
+                assert.equal(outcome.code, code, outcome.output);
+                assert.equal(
+                    lines.some(line => /pg_restore/.test(line)),
+                    code === 0,
+                );
+                for (const text of [lines.join("\n"), outcome.output, await textsIn(scratch)]) {
+                    requireNone("backup verify", text);
+                    assert.ok(!text.includes(PGPASSWORD ?? ""));
+                }
+            }
+        } finally {
+            await other.stop();
+        }
     });
 
     it("are not in the server's log", async () => {
