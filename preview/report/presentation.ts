@@ -2,9 +2,12 @@ import { join } from "node:path";
 import { UserError } from "../../runner/userError.ts";
 import { writeReport } from "./files.ts";
 import { type MigrationReport, type Report, reportOf, type ReportSource } from "./report.ts";
-import { driftText, generalText, migrationText } from "./text.ts";
+import { briefText, driftText, generalText, migrationText } from "./text.ts";
 import { grouped } from "./group.ts";
 import { shortened, wrap } from "./wrap.ts";
+
+/** Pending migrations that are shown whole: with more, nobody finds the line that matters. */
+const mostInFull = 8;
 
 /** Lines for people, and whether they ask for attention. */
 export interface Message {
@@ -46,14 +49,26 @@ export function reportFolder(stack: string, folder = join(".local", "preview")):
 
 /** The same for a report that is there. */
 export function presentationOf(report: Report, files: readonly string[]): Omit<Presentation, "report"> {
-    const general = generalText(report);
+    const isLong = report.pending.length > mostInFull;
+    const general = [
+        ...generalText(report),
+        ...(isLong
+            ? wrap(
+                  `  of ${report.pending.length} pending migrations only what needs a look: see the report`,
+                  74,
+                  "    ",
+              )
+            : []),
+    ];
     const place = files.find(file => file.endsWith(".md"));
     const needsAttention =
         report.drift.changes.length > 0 || report.drift.notChecked !== undefined || !report.proof.verified;
     const stop = stopOf(report, place);
     return {
-        perVersion: new Map(report.pending.map(each => [each.version, messageOf(each)])),
-        rollbacks: report.rollbacks.map(messageOf),
+        perVersion: new Map(
+            report.pending.map(each => [each.version, messageOf(each, isLong ? briefText : migrationText)]),
+        ),
+        rollbacks: report.rollbacks.map(each => messageOf(each, migrationText)),
         general: [
             ...(general.length > 0 ? [{ severity: needsAttention ? "warn" : "info", lines: general } as const] : []),
             ...(place && isWorthReading(report)
@@ -69,10 +84,10 @@ function isWorthReading({ pending, rollbacks, drift }: Report): boolean {
     return pending.length + rollbacks.length + drift.changes.length + drift.managed.length > 0;
 }
 
-function messageOf(report: MigrationReport): Message {
+function messageOf(report: MigrationReport, textOf: (report: MigrationReport) => string[]): Message {
     const isCalm =
         report.tried && report.findings.every(({ level, verdict }) => level === "note" || verdict.gate === "allowed");
-    return { severity: isCalm && report.direction === "up" ? "info" : "warn", lines: migrationText(report) };
+    return { severity: isCalm && report.direction === "up" ? "info" : "warn", lines: textOf(report) };
 }
 
 /** The error that ends a run with closed gates: what stops it, once more, since the rest may have scrolled away. */

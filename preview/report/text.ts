@@ -27,6 +27,12 @@ export function migrationText(report: MigrationReport): string[] {
     ];
 }
 
+/** The same where many are pending, as on a first start: what needs a person's eyes, and whether there is a way back. */
+export function briefText(report: MigrationReport): string[] {
+    const telling = report.findings.filter(({ level }) => level !== "note");
+    return migrationText({ ...report, findings: telling, changes: [], locks: [], archives: [] });
+}
+
 function title({ name, direction, summary, findings, tried }: MigrationReport): string {
     const count = (gate: string) => findings.filter(({ verdict }) => verdict.gate === gate).length;
     const stopped = count("stopped");

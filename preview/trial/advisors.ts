@@ -34,11 +34,12 @@ const lints: Readonly<Record<string, string>> = {
         where relkind = 'r' and relnamespace = any (our.schemas)
             and not exists (select from pg_index where indrelid = c.oid and indisprimary)`,
     multiple_permissive_policies: `
-        select format('%s for %s on %s: %s', verb, role::regrole, polrelid::regclass, string_agg(polname, ', '))
+        select format('%s by %s on %s: %s', verb, role::regrole, polrelid::regclass, string_agg(polname, ', '))
         from pg_policy
         join pg_class as c on c.oid = polrelid and relnamespace = any (our.schemas)
         cross join lateral unnest(polroles) as role
-        cross join lateral unnest(case polcmd when '*' then '{r,a,w,d}' else array[polcmd] end::"char"[]) as verb
+        join (values ('r'::"char", 'select'), ('a', 'insert'), ('w', 'update'), ('d', 'delete')) as verbs (cmd, verb)
+            on polcmd in (cmd, '*')
         where polpermissive
         group by polrelid, role, verb
         having count(*) > 1`,

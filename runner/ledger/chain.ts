@@ -22,6 +22,8 @@ export interface Chain {
  */
 export function compareChain(migrations: readonly Migration[], ledger: readonly LedgerRow[]): Chain {
     const faults: string[] = [];
+    /** Can be rolled back alone, and with its new text applied again. */
+    let newestEdited: string | undefined;
     /** Whose number another branch's migration has, or has passed. */
     const overtaken: string[] = [];
     const byVersion = new Map(migrations.map(migration => [migration.version, migration]));
@@ -35,6 +37,7 @@ export function compareChain(migrations: readonly Migration[], ledger: readonly 
         if (migration && row.upHash !== hashOf(migration.up)) {
             faults.push(editedText(migration, row));
             if (migration.slug !== row.slug) overtaken.push(label(migration));
+            else if (row === ledger.at(-1)) newestEdited = label(migration);
         }
         if (!migration && row.version > newest) removed.unshift(row);
         if (!migration && row.version <= newest) {
@@ -61,6 +64,11 @@ export function compareChain(migrations: readonly Migration[], ledger: readonly 
             [
                 "bring the applied files back as they were (git log -- sql), and",
                 "put the change into a new migration with the next version",
+                ...(newestEdited !== undefined
+                    ? [
+                          `or, where it is applied in your own dev alone: move ${newestEdited} out of sql, npm run up, move it back`,
+                      ]
+                    : []),
                 ...(overtaken.length > 0
                     ? [
                           `or, where another branch was quicker: merge it, then npm run new -- --renumber ${overtaken.join(" ")}`,

@@ -8,7 +8,7 @@ import { readSnapshot } from "../../preview/drift/snapshot.ts";
 import type { GateSettings } from "../../preview/gates.ts";
 import { jsonOf } from "../../preview/report/json.ts";
 import { lookAt } from "../../preview/look/look.ts";
-import { present, type Presentation } from "../../preview/report/presentation.ts";
+import { present, presentationOf, type Presentation } from "../../preview/report/presentation.ts";
 import type { Report } from "../../preview/report/report.ts";
 import type { Rehearsal } from "../../preview/trial/observation.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
@@ -134,6 +134,23 @@ for (const major of [15, 17] as const) {
                 /^ {2}STOP destructive {2}public\.people: goes with all its rows \(about 100 rows,/,
             );
             assert.match(flat(of("0002")), /STOP insecure public\.runs: row level security is switched off/);
+        });
+
+        it("are short where more than 8 are pending: the findings that matter, and the way back", () => {
+            const many = [1, 2].flatMap(turn =>
+                shown.report.pending.map(each => ({ ...each, version: `${turn}${each.version}` })),
+            );
+            const { perVersion, general } = presentationOf({ ...shown.report, pending: many }, shown.files);
+            const text = [...perVersion.values()].flatMap(({ lines }) => lines).join("\n");
+            assert.match(text, /STOP destructive {2}public\.people: goes with all its rows/);
+            assert.match(text, /back: down restores the catalog exactly/);
+            assert.doesNotMatch(text, /becomes|traffic that waits|\bnote\b/);
+            assert.match(
+                general.flatMap(({ lines }) => lines).join("\n"),
+                /of 10 pending migrations only what needs a look/,
+            );
+            const whole = [...shown.perVersion.values()].flatMap(({ lines }) => lines);
+            assert.match(whole.join("\n"), /becomes[\s\S]*traffic that waits/);
         });
 
         it("say what a harmless migration makes, and that it can be undone", () => {

@@ -74,6 +74,20 @@ for (const kind of opposites) {
             });
         }
 
+        it("name in words what several policies let through, and by whom", async () => {
+            await ground.admin.query("begin");
+            try {
+                await ground.admin.query(breaches["multiple_permissive_policies"] ?? "");
+                const found = (await adviceOn(ground.admin)).map(({ detail }) => detail);
+                assert.ok(
+                    found.some(detail => detail.startsWith("select by authenticated on datasets: ")),
+                    found.join("\n"),
+                );
+            } finally {
+                await ground.admin.query("rollback");
+            }
+        });
+
         // The Supabase CLI holds splinter's own text: `SPLINTER_SQL=lints.sql npm test -- tests/security`.
         it("as Supabase's own text, where SPLINTER_SQL names it, find nothing of level WARN or above in ours", async function () {
             const file = process.env.SPLINTER_SQL;
