@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { jobNames } from "../../toolchain/pipeline/jobs.ts";
+import { readPage } from "../docs/pages.ts";
 import { stackNames } from "../../toolchain/stackFile.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -20,6 +21,7 @@ interface Job {
     readonly environment?: string;
     readonly permissions?: Readonly<Record<string, string>>;
     readonly "timeout-minutes"?: number;
+    readonly needs?: string;
     readonly strategy?: { readonly matrix: { readonly stack: readonly string[] } };
     readonly steps: readonly Step[];
 }
@@ -110,6 +112,34 @@ describe("the workflows", () => {
                 ) ?? [];
             assert.ok(jobNames.includes(name), `${where}: ${commands[0]}`);
         }
+    });
+
+    it("reach prod by way of staging only, with the record of what has run there", () => {
+        const deploy = files.find(({ name }) => name === "deploy.yml")?.workflow.jobs ?? {};
+        assert.deepEqual(Object.keys(deploy), ["staging", "prod"]);
+        assert.equal(deploy["prod"]?.needs, "staging");
+        assert.equal(deploy["prod"]?.environment, "prod", "whose reviewers are asked");
+        const artifact = (job: string, action: string) =>
+            deploy[job]?.steps.find(({ uses }) => uses?.startsWith(`actions/${action}@`))?.with?.["name"];
+        assert.ok(artifact("staging", "upload-artifact"));
+        assert.equal(artifact("prod", "download-artifact"), artifact("staging", "upload-artifact"));
+    });
+
+    it("look for drift each night, and destroy only when a person starts them", () => {
+        const events = (file: string) => Object.keys(files.find(({ name }) => name === file)?.workflow.on ?? {});
+        assert.deepEqual(events("destroy.yml"), ["workflow_dispatch"]);
+        assert.deepEqual(events("drift.yml"), ["schedule", "workflow_dispatch"]);
+    });
+
+    it("have the actions in the versions that docs/ci.md has checked", async () => {
+        const page = await readPage("docs/ci.md");
+        const checked = [...page.text.matchAll(/github\.com\/(\S+) refs\/tags\/(v\S+)/g)].map(
+            ([, action, tag]) => `${action} ${tag}`,
+        );
+        const used = files.flatMap(({ text }) =>
+            [...text.matchAll(/uses: (\S+)@\S+ # (v\S+)/g)].map(([, action, tag]) => `${action} ${tag}`),
+        );
+        assert.deepEqual([...new Set(used)].sort(), checked.sort());
     });
 
     it("name stacks that have a file, and an end to each job's patience", () => {
