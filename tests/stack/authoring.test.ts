@@ -2,14 +2,9 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fences, readPage } from "../docs/pages.ts";
+import { assertPrinted, type Shown, shownCommands } from "../docs/shown.ts";
 import { sqlFolder } from "../sql/ground.ts";
 import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
-
-/** A block of the page: a command, and what it prints. */
-interface Shown {
-    readonly command: string;
-    readonly lines: readonly string[];
-}
 
 /** All migrations of this project. */
 async function readSql(): Promise<Record<string, string>> {
@@ -19,11 +14,6 @@ async function readSql(): Promise<Record<string, string>> {
         if (entry.isFile()) files[relative(sqlFolder, file)] = await readFile(file, "utf8");
     }
     return files;
-}
-
-/** How long it took differs, and where a line breaks with it. */
-function plain(text: string): string {
-    return text.replaceAll(/\s+/g, " ").replaceAll(/\d+(\.\d+)? s\b/g, "N s");
 }
 
 describe("docs/authoring.md, done from top to bottom by somebody who writes a migration", function () {
@@ -38,10 +28,7 @@ describe("docs/authoring.md, done from top to bottom by somebody who writes a mi
     before(async () => {
         const { text } = await readPage("docs/authoring.md");
         const page = { file: "docs/authoring.md", text: text.split(/^## Joining/m)[0] ?? "" };
-        shown = fences(page, "console").map(block => {
-            const [command = "", ...lines] = block.trimEnd().split("\n");
-            return { command: command.replace(/^\$ /, ""), lines };
-        });
+        shown = shownCommands(page);
         scripts = fences(page, "sh");
         texts = new Map(
             fences(page, "sql").map(block => {
@@ -66,19 +53,12 @@ describe("docs/authoring.md, done from top to bottom by somebody who writes a mi
         }
     }
 
-    /** Each part between two `…` must be in the output, one after the other. */
     async function prints(index: number, command: string, code: number): Promise<void> {
         const { command: written, lines } = shown[index] ?? { lines: [] };
         assert.equal(written, command);
         const outcome = await copy.sh(command);
         assert.equal(outcome.code, code, outcome.output);
-        let rest = plain(outcome.output);
-        for (const part of lines.join("\n").split(/^…$/m)) {
-            const wanted = plain(part).trim();
-            const at = rest.indexOf(wanted);
-            assert.ok(at >= 0, `not printed:\n${part}\nbut:\n${outcome.output}`);
-            rest = rest.slice(at + wanted.length);
-        }
+        assertPrinted(lines, outcome.output);
     }
 
     it("shows no command whose output is not compared here", () => {
