@@ -187,13 +187,16 @@ export async function rowsOf(client: pg.Client, table: string): Promise<string> 
     return rows[0]?.partitioned ? table : `only ${table}`;
 }
 
+/** A function that is called for what it does may write anything; this one only says what up found. */
+const callsFunctions = /(?:(?:^|;)\s*(?:select|call)|\bperform)\b(?!\s+(?:pg_catalog\.)?set_config\b)/i;
+
 /**
  * Whether up may give these columns a value in rows that are there already: then a null is worth keeping as well, as
  * the next up would fill it.
  */
 async function mayBeFilled(client: pg.Client, { up }: Migration, { table, columns }: Loss): Promise<boolean> {
     const text = up.replaceAll(/--.*$/gm, "");
-    if (/\b(update|merge)\b|\badd\b[^,;]*\bdefault\b/i.test(text)) return true;
+    if (/\b(update|merge)\b|\badd\b[^,;]*\bdefault\b/i.test(text) || callsFunctions.test(text)) return true;
     const { rows } = await client.query(
         `select from pg_catalog.pg_attribute
          where attrelid = $1::regclass and quote_ident(attname) = any ($2) and (atthasmissing or attidentity <> '')`,

@@ -59,6 +59,18 @@ for (const major of [15, 17] as const) {
                 "update public.items set state = null, word = null where id = 1; update public.items set twice = null where id = 2",
             ));
 
+        for (const fill of ["select public.fill();", "do $$ begin perform public.fill(); end $$;"]) {
+            it(`a null stays null where up has a function fill the column: ${fill}`, () =>
+                comeBack(
+                    `create table public.items (id integer primary key); insert into public.items select generate_series(1, 4);
+                     create function public.fill() returns void language plpgsql as
+                     $$ begin update public.items set one = id; end $$`,
+                    `alter table public.items add column one integer; ${fill}`,
+                    "alter table public.items drop column one;",
+                    "update public.items set one = null where id = 1",
+                ));
+        }
+
         it("a table without a key: equal rows share out what they had", () =>
             comeBack(
                 "create table public.items (size integer, json json); insert into public.items select n % 3, '{}' from generate_series(1, 12) as n; insert into public.items values (null, null), (null, null)",
