@@ -2,8 +2,8 @@ import { type Statement, splitStatements } from "./statements.ts";
 import { UserError } from "../userError.ts";
 
 /**
- * Checks that the runner can run a file as it promises: nothing in it may end the runner's own transaction, and a file
- * without a transaction may hold only statements whose effect can be seen in the catalog, so that it can be resumed.
+ * Checks that the runner can run a file as it promises: nothing in it may end the runner's own transaction or free its
+ * lock, and a file without a transaction may hold only statements whose effect can be seen in the catalog, so that it can be resumed.
  *
  * @throws UserError with file and line
  */
@@ -20,6 +20,12 @@ export async function requireRunnable(
         const where = `${file}:${statement.line}`;
         if (statement.kind === "TransactionStmt") {
             throw new UserError(`${where}: begin, commit and rollback are the runner's: leave them out`);
+        }
+        // Also in the body of a do block or of a function.
+        if (JSON.stringify(statement.tree).includes("pg_advisory_unlock_all")) {
+            throw new UserError(
+                `${where}: pg_advisory_unlock_all would free the lock that keeps two runs apart: unlock by key`,
+            );
         }
         if (!transactional && resumption(statement) === undefined) {
             throw new UserError(

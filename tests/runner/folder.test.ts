@@ -98,6 +98,7 @@ describe("the sql folder", function () {
             ...trio("0008_eighth", { up: "-- transaction: none\ncreate table public.a ();" }),
             ...trio("9_ninth"),
             ...trio("0010-tenth"),
+            ...trio("0009_locks", { up: "select 1;\ndo $$ begin perform pg_advisory_unlock_all(); end $$;" }),
         });
         const { code, stderr } = await startRun(folder, "migrate up", { env: { PGHOST: "127.0.0.1", PGPORT: "1" } })
             .outcome;
@@ -114,6 +115,7 @@ describe("the sql folder", function () {
             /^sql\/0006_sixth\/verify\.sql:1: begin, commit and rollback/,
             /^sql\/0007_seventh\/up\.sql:1: concurrently needs the directive/,
             /^sql\/0008_eighth\/up\.sql:2: with "transaction: none" only/,
+            /^sql\/0009_locks\/up\.sql:2: pg_advisory_unlock_all would free the lock/,
             /^sql\/9_ninth is not the name of a migration/,
             /^sql\/0010-tenth is not the name of a migration/,
         ];
