@@ -213,6 +213,14 @@ describe("backup create (PostgreSQL 15)", function () {
         assert.match((await backups()).join(), /^project_\S+Z$/);
     });
 
+    it("asks for the space before anything is written", async function () {
+        if (process.platform !== "linux") this.skip();
+        // A file system that never has any.
+        const { code, stderr } = await project.run("backup create --folder /sys");
+        assert.equal(code, 1, stderr);
+        assert.match(stderr, /^not enough space for a backup in \/sys: up to [\d.]+ MB are needed, 0 \w+ are free\.$/m);
+    });
+
     it("a disk that fills up is said, and leaves nothing", async () => {
         await project.client.query(
             "create table public.large as select n, md5(n::text) as text from generate_series(1, 50000) as n",

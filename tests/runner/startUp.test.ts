@@ -27,7 +27,7 @@ describe("the start of the runner", function () {
     let cluster: TestCluster;
     let project: SqlProject;
     before(async () => {
-        cluster = await testCluster({ major: 15 });
+        cluster = await testCluster({ major: 15, settings: { log_connections: "on", log_line_prefix: "%d " } });
         project = await sqlProject(cluster, { "0001_first": {}, "0002_second": {} });
         await project.must("migrate up --to 0001");
     });
@@ -66,6 +66,25 @@ describe("the start of the runner", function () {
                 assert.ok(!loaded.includes(name), `${name} was loaded`);
         });
     }
+
+    it("connects once, and no more often for more migrations", async () => {
+        const other = await sqlProject(cluster, { "0001_first": {}, "0002_second": {}, "0003_third": {} });
+        try {
+            const logins = async () =>
+                (await cluster.log()).match(
+                    new RegExp(
+                        `connection authorized: user=postgres database=${other.database} application_name=simulation-db`,
+                        "g",
+                    ),
+                )?.length ?? 0;
+            for (const [nth, command] of ["migrate up", "migrate down --to 0001", "migrate up", "status"].entries()) {
+                await other.must(command);
+                assert.equal(await logins(), nth + 1, command);
+            }
+        } finally {
+            await other.remove();
+        }
+    });
 
     it("help needs no driver", async () => {
         const loaded = await loadedBy("--help");

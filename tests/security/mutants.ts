@@ -43,6 +43,7 @@ export async function readMutants(client: pg.Client): Promise<Mutant[]> {
         ...(await tablePrivileges(read)),
         ...(await columnPrivileges(read)),
         ...(await otherPrivileges(read)),
+        ...memberships(),
         ...defaultPrivileges(),
     ];
 }
@@ -172,6 +173,13 @@ async function functions(read: Read): Promise<Mutant[]> {
         `select oid::regprocedure::text as name, prosecdef as definer from pg_proc
          where pronamespace = 'simulation_private'::regnamespace or oid = 'public.handle_updated_at()'::regprocedure`,
     );
+    const answering = await read<{ name: string; args: string; definer: boolean }>(
+        `select oid::regprocedure::text as name, pg_get_function_arguments(oid) as args, prosecdef as definer from pg_proc
+         where pronamespace = 'simulation_private'::regnamespace and prorettype = 'boolean'::regtype`,
+    );
+    const [{ view = "" } = {}] = await read<{ view: string }>(
+        "select pg_get_viewdef('simulation_private.active_organizations'::regclass) as view",
+    );
     return [
         ...found.map(({ name }) => ({
             what: `function ${name}: search_path open`,
@@ -189,6 +197,19 @@ async function functions(read: Read): Promise<Mutant[]> {
                   }
                 : [],
         ),
+        ...answering.map(({ name, args, definer }): Mutant => ({
+            what: `function ${name}: says yes to everything`,
+            sql: `create or replace function ${name.replace(/\(.*/, "")}(${args}) returns boolean language sql stable
+                      ${definer ? "security definer" : ""} set search_path = '' as 'select true'`,
+            about: name.includes("schema") ? "public.datasets" : "storage.objects",
+            columns: users,
+        })),
+        ...withoutEach(view).map(([gone, rest]): Mutant => ({
+            what: `view active_organizations: without ${gone}`,
+            sql: `create or replace view simulation_private.active_organizations as ${rest}`,
+            about: "public.simulation_runs",
+            columns: users,
+        })),
         {
             what: "view active_organizations: as its caller",
             sql: "alter view simulation_private.active_organizations set (security_invoker = true)",
@@ -280,6 +301,28 @@ async function otherPrivileges(read: Read): Promise<Mutant[]> {
         about: object.replace(/^\w+ /, "").replace(/\(.*/, ""),
         columns: columnsOf[role] ?? [],
     }));
+}
+
+/** What a role would have by another role, or by an attribute. */
+function memberships(): Mutant[] {
+    const bound = roles.filter(role => role !== "PUBLIC" && role !== "service_role");
+    return bound.flatMap(role => [
+        {
+            what: `role ${role}: passes row level security`,
+            sql: `alter role ${role} bypassrls`,
+            about: "public.simulation_runs",
+            columns: columnsOf[role] ?? [],
+        },
+        // Not postgres: it is a member of these roles, and PostgreSQL refuses a circle.
+        ...["service_role", "dataset_service", "simulation_reader"]
+            .filter(other => other !== role)
+            .map(other => ({
+                what: `role ${other}: given to ${role}`,
+                sql: `grant ${other} to ${role}`,
+                about: "set local role",
+                columns: columnsOf[role] ?? [],
+            })),
+    ]);
 }
 
 /** Given back as Supabase has them; what is born then must be seen to be open. */

@@ -88,7 +88,7 @@ async function isNoticedByAttacks({ admin }: Ground, mutant: Mutant): Promise<bo
     const about = attacks.filter(({ sql, constraint }) => sql.includes(mutant.about) || constraint === mutant.about);
     const likely = ({ sql }: Attack) => mutant.verb !== undefined && sql.startsWith(mutant.verb);
     // Of privileges there are many, and the table in the docs has each of them.
-    const others = /^(policy|row|trigger|constraint|function|view)/.test(mutant.what) ? about : [];
+    const others = /^(policy|row|trigger|constraint|function|view|role)/.test(mutant.what) ? about : [];
     const ordered = [...about.filter(likely), ...others.filter(attack => !likely(attack))];
     const isNoticed = async (chosen: readonly Attack[]) => {
         const before = await stateOf(admin);
