@@ -88,7 +88,11 @@ for (const major of majors) {
             const before = await stateOfServer();
             await rehearsePending(project, { "0001_one": {} });
             const mine = await startRehearsal(project, {
-                "0001_slow": { up: "select pg_sleep(60);", down: "select 1;", verify: "select 1;" },
+                "0001_slow": {
+                    up: "create role visitor; select pg_sleep(60);",
+                    down: "select 1;",
+                    verify: "select 1;",
+                },
             });
             try {
                 await eventually("the shadow is at work", () => mine.printed().includes("trying migrations"));
