@@ -242,7 +242,7 @@ for (const major of majors) {
                     say: () => {},
                     tookPhase: phase => phases.push(phase),
                 });
-                return { ...result, looked: phases.length === 1 };
+                return { ...result, looked: !phases.includes("removing shadow") };
             };
             const first = await ask("create table public.things (id bigint);");
             assert.equal(first.looked, false);
