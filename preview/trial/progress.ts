@@ -11,8 +11,8 @@ export type Phase =
     | "starting shadow"
     | "copying catalog"
     | "trying migrations"
-    | "counting rows"
-    | "removing shadow";
+    | "removing shadow"
+    | "counting rows";
 
 /** Tells what is under way once it takes longer than a second, and how long each phase took. */
 export class Progress {

@@ -12,7 +12,7 @@ import { embeddedShadow } from "../shadow/embedded.ts";
 import type { Shadow, ShadowNeeds } from "../shadow/shadow.ts";
 import { countViolations } from "../violations/count.ts";
 import { adviceOn } from "./advisors.ts";
-import { cacheKey, keep, readKept } from "./cache.ts";
+import { cacheKey, keep, type Kept, readKept } from "./cache.ts";
 import { takeCatalog } from "./catalog.ts";
 import { tryDown } from "./down.ts";
 import { InnerStatements } from "./inner.ts";
@@ -66,33 +66,31 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
         return { look, proof: { level: "not needed", verified: true, words, notes: [] }, up: [], down: [] };
     }
     const key = await cacheKey(look, { pending, toRollBack, other: otherCircumstances(options) });
-    const kept = await readKept(options.cacheFolder, key, look);
-    if (kept && !inspect) {
-        progress.enter("counting rows");
-        const violations = await countFor(environment, look, kept);
-        progress.end();
-        return { look, ...kept, violations };
-    }
+    const kept = inspect ? undefined : await readKept(options.cacheFolder, key, look);
+    const result = kept ?? (await tryOut(look, key, options, progress));
+    progress.enter("counting rows");
+    const violations = inspect ? [] : await countFor(environment, look, result);
+    progress.end();
+    return { look, ...result, violations };
+}
+
+/** Runs it on a shadow, and keeps the result. */
+async function tryOut(look: Look, key: string, options: RehearsalOptions, progress: Progress): Promise<Kept> {
     const found = await findShadow(look, options, progress);
-    if (!("shadow" in found)) {
-        progress.end();
-        return { look, proof: unverified(found.reasons), up: [], down: [] };
-    }
+    if (!("shadow" in found)) return { proof: unverified(found.reasons), up: [], down: [] };
     const { shadow } = found;
     try {
         progress.enter("trying migrations");
         const { up, down } = await runAll(shadow, look, options);
         const trials = [...down, ...up];
         const result = { proof: proofOf(shadow, trials), up, down };
-        if (trials.every(({ failure }) => failure === undefined)) await inspect?.(shadow.admin);
+        if (trials.every(({ failure }) => failure === undefined)) await options.inspect?.(shadow.admin);
         // What a shadow could not do this time, it may do the next.
         if (result.proof.verified) await keep(options.cacheFolder, key, look, result);
-        progress.enter("counting rows");
-        return { look, ...result, violations: inspect ? [] : await countFor(environment, look, result) };
+        return result;
     } finally {
         progress.enter("removing shadow");
         await shadow.end();
-        progress.end();
     }
 }
 
