@@ -32,7 +32,7 @@ export const benchmark: Benchmark = {
                 ? { migrations: 40, tables: 50, megabytes: [1, 5], rows: [10_000, 100_000] }
                 : { migrations: 400, tables: 500, megabytes: [1, 50], rows: [100_000, 5_000_000] },
         );
-        const copies = await projectCopies({ max_wal_size: "8GB", checkpoint_timeout: "1h" }, async () => {});
+        const copies = await projectCopies({ settings: { max_wal_size: "8GB", checkpoint_timeout: "1h" } });
         try {
             const rounds = await inRounds(
                 quick ? 1 : 3,

@@ -42,7 +42,7 @@ export const benchmark: Benchmark = {
         const found = await obtainable(peers, say);
         const home = await mkdtemp(join(tmpdir(), "simulation-db-peers-"));
         const migrations = await migrationFolder(migrationCount);
-        const copies = await projectCopies({}, undefined, true);
+        const copies = await projectCopies({ keep: true });
         try {
             for (const peer of found) await peer.layOut(join(home, peer.name), benchMigrations(migrationCount));
             const onCopy = <T>(work: (environment: Environment) => Promise<T>) =>

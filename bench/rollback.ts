@@ -32,7 +32,7 @@ export const benchmark: Benchmark = {
     async measure({ quick, say }) {
         const count = quick ? 100_000 : 1_000_000;
         const tables = [50, 500];
-        const copies = await projectCopies({ max_wal_size: "8GB", checkpoint_timeout: "1h" }, async () => {});
+        const copies = await projectCopies({ settings: { max_wal_size: "8GB", checkpoint_timeout: "1h" } });
         try {
             const there = await inRounds(
                 3,

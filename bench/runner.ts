@@ -42,7 +42,7 @@ export const benchmark: Benchmark = {
     async measure({ quick, say }) {
         const count = quick ? 10 : 100;
         const migrations = await migrationFolder(count);
-        const copies = await projectCopies({}, undefined, true);
+        const copies = await projectCopies({ keep: true });
         try {
             const onCopy = (work: (run: Run) => Promise<Times>) => () =>
                 copies.onCopy(async environment => {

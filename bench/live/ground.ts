@@ -5,7 +5,10 @@ import { lockWaitSettings } from "./lockWaits.ts";
 /** A server that writes to the disk as a real one does, with a project that has so many rows in simulation_runs. */
 export async function liveGround(rows: number): Promise<ProjectCopies> {
     const durable = { fsync: "on", full_page_writes: "on", max_wal_size: "8GB", checkpoint_timeout: "1h" };
-    return await projectCopies({ ...durable, ...lockWaitSettings }, admin => fill(admin, rows));
+    return await projectCopies({
+        settings: { ...durable, ...lockWaitSettings },
+        prepare: admin => fill(admin, rows),
+    });
 }
 
 /** Random keys over the whole table, as an application's are. */

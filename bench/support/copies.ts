@@ -15,22 +15,24 @@ export interface ProjectCopies {
     stop(): Promise<void>;
 }
 
+/** How they are made. */
+export interface CopiesOptions {
+    /** Of the server; without any, it does not wait for the disk. */
+    readonly settings?: Readonly<Record<string, string>>;
+    /** Makes the project what the runs find, as a superuser. */
+    readonly prepare?: (admin: pg.Client) => Promise<void>;
+    /**
+     * Whether copies stay until the end, as small ones should: ext4 is slow at making files for minutes after many were
+     * deleted (Linux source, fs/ext4/ialloc.c, recently_deleted), and each table and index is a file.
+     */
+    readonly keep?: boolean;
+}
+
 /** Where copies are made from and managed: never copied itself. */
 const managing = "template1";
 
-/**
- * Starts a server of PostgreSQL 15 with the stack's roles. The caller stops it.
- *
- * @param settings of the server; without any, it does not wait for the disk
- * @param prepare makes the project what the runs find, as a superuser
- * @param keep whether copies stay until the end, as small ones should: ext4 is slow at making files for minutes after
- *     many were deleted (Linux source, fs/ext4/ialloc.c, recently_deleted), and each table and index is a file
- */
-export async function projectCopies(
-    settings: Readonly<Record<string, string>>,
-    prepare: (admin: pg.Client) => Promise<void> = async () => {},
-    keep = false,
-): Promise<ProjectCopies> {
+/** Starts a server of PostgreSQL 15 with the stack's roles. The caller stops it. */
+export async function projectCopies({ settings = {}, prepare, keep = false }: CopiesOptions): Promise<ProjectCopies> {
     const cluster = await testCluster({ major: 15, settings });
     const admin = new pg.Client(cluster.adminUrl(managing));
     const stop = async () => {
@@ -40,7 +42,7 @@ export async function projectCopies(
     try {
         const maker = new pg.Client(cluster.adminUrl());
         await maker.connect();
-        await prepare(maker).finally(() => maker.end());
+        await Promise.resolve(prepare?.(maker)).finally(() => maker.end());
         await admin.connect();
         await admin.query("create role dataset_service; create role simulation_reader");
         const { rows } = await admin.query<{ server_version: string }>("show server_version");
