@@ -42,7 +42,7 @@ describe("a file lock", function () {
             withFileLock(path, async () => {
                 throw new Error("work");
             }),
-            /work/,
+            { message: "work" },
         );
         assert.equal(await withFileLock(path, async () => "next"), "next");
     });

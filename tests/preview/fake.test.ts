@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type StackProject, stackProject } from "../support/stackProject.ts";
-import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import type { StackProject } from "../support/stackProject.ts";
+import type { StackTarget } from "../support/stackTarget.ts";
 import { assertRefused } from "../stack/refused.ts";
+import { appliedPlan } from "../stack/appliedPlan.ts";
 import { migrationFiles, smallPlan } from "../stack/smallPlan.ts";
 
 const change = (up: string, down = "select 1;\n") => migrationFiles("0004_change", { up, down, verify: "select 1;\n" });
@@ -54,10 +55,7 @@ for (const major of [15, 17] as const) {
         let project: StackProject;
 
         before(async () => {
-            target = await stackTarget({ major });
-            project = await stackProject({ environment: target.environment, sql: smallPlan });
-            await project.newStack("dev", { databaseHost: "embedded", storageUrl: "embedded", backup: "off" });
-            await project.must("up", "--yes", "--skip-preview");
+            ({ target, project } = await appliedPlan(major));
             await target.admin.query(
                 `set role postgres;
                  create table public.kept (id bigint primary key, at date);

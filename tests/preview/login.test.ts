@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { previewLogin } from "../../runner/applicationRoles.ts";
-import { type StackProject, stackProject } from "../support/stackProject.ts";
-import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import type { StackProject } from "../support/stackProject.ts";
+import type { StackTarget } from "../support/stackTarget.ts";
+import { appliedPlan } from "../stack/appliedPlan.ts";
 import { migrationFiles, smallPlan } from "../stack/smallPlan.ts";
 
 const password = crypto.randomUUID();
@@ -28,10 +29,7 @@ for (const major of [15, 17] as const) {
         let target: StackTarget;
         let project: StackProject;
         before(async () => {
-            target = await stackTarget({ major });
-            project = await stackProject({ environment: target.environment, sql: smallPlan });
-            await project.newStack("dev", { databaseHost: "embedded", storageUrl: "embedded", backup: "off" });
-            await project.must("up", "--yes", "--skip-preview");
+            ({ target, project } = await appliedPlan(major));
             const postgres = new pg.Client(target.cluster.connection);
             await postgres.connect();
             await postgres.query(await documented());

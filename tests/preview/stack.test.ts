@@ -4,12 +4,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { outcomeOf, ownEnvironment } from "../support/engine.ts";
-import { type StackProject, stackProject } from "../support/stackProject.ts";
-import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import type { StackProject } from "../support/stackProject.ts";
+import type { StackTarget } from "../support/stackTarget.ts";
 import { assertRefused } from "../stack/refused.ts";
+import { appliedPlan } from "../stack/appliedPlan.ts";
 import { migrationFiles, smallPlan } from "../stack/smallPlan.ts";
-
-const config = { databaseHost: "embedded", storageUrl: "embedded", backup: "off" };
 
 const tags = migrationFiles("0004_tags", {
     up: "-- Lets people mark their notes.\nalter table public.notes add column tags text[];\n",
@@ -41,10 +40,7 @@ for (const major of [15, 17] as const) {
         let project: StackProject;
 
         before(async () => {
-            target = await stackTarget({ major });
-            project = await stackProject({ environment: target.environment, sql: smallPlan });
-            await project.newStack("dev", config);
-            await project.must("up", "--yes", "--skip-preview");
+            ({ target, project } = await appliedPlan(major));
         });
         after(async () => {
             await project?.remove();

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Migration } from "../../runner/migration/migration.ts";
 import { sqlFolder } from "./ground.ts";
@@ -9,4 +9,13 @@ export async function readExample(): Promise<Migration> {
     const [, version = "", slug = ""] = /^`(\d{4})_(\w+)`/m.exec(page) ?? [];
     const part = (name: string) => page.split(`\`\`\`sql\n-- ${name}.sql\n`)[1]?.split("```")[0] ?? "";
     return { version, slug, up: part("up"), down: part("down"), verify: part("verify") };
+}
+
+/** Writes it into a copy of the project, as the next migration. @returns its folder */
+export async function writeExample(dir: string): Promise<string> {
+    const { version, slug, ...texts } = await readExample();
+    const folder = join(dir, "sql", `${version}_${slug}`);
+    await mkdir(folder);
+    for (const [part, text] of Object.entries(texts)) await writeFile(join(folder, `${part}.sql`), text);
+    return folder;
 }

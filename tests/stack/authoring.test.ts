@@ -1,20 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { fences, readPage } from "../docs/pages.ts";
 import { assertPrinted, type Shown, shownCommands } from "../docs/shown.ts";
-import { sqlFolder } from "../sql/ground.ts";
 import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
-
-/** All migrations of this project. */
-async function readSql(): Promise<Record<string, string>> {
-    const files: Record<string, string> = {};
-    for (const entry of await readdir(sqlFolder, { recursive: true, withFileTypes: true })) {
-        const file = join(entry.parentPath, entry.name);
-        if (entry.isFile()) files[relative(sqlFolder, file)] = await readFile(file, "utf8");
-    }
-    return files;
-}
 
 describe("docs/authoring.md, done from top to bottom by somebody who writes a migration", function () {
     this.timeout(300_000);
@@ -36,7 +25,7 @@ describe("docs/authoring.md, done from top to bottom by somebody who writes a mi
                 return [file, sql];
             }),
         );
-        copy = await projectCopy(await readSql());
+        copy = await projectCopy();
         const { code, output } = await copy.sh(
             "git init -q . && git config user.name T && git config user.email t@example.com && printf '.local\\nnode_modules\\n' > .gitignore && git add . && git commit -q -m all",
         );

@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
-import { join, relative } from "node:path";
 import { fences, readPage } from "../docs/pages.ts";
-import { readExample } from "../sql/example.ts";
-import { sqlFolder } from "../sql/ground.ts";
+import { writeExample } from "../sql/example.ts";
 import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
-import { migrationFiles } from "./smallPlan.ts";
 
 /** What happens before a reader opens a section, and what the commands in it must say. */
 interface Section {
@@ -61,17 +57,6 @@ const sections: readonly Section[] = [
     { heading: "End it", says: [/- table public\.datasets/, /- \d+ deleted/] },
 ];
 
-/** All migrations of this project, and the next one as README.md has it. */
-async function readSql(): Promise<Record<string, string>> {
-    const files: Record<string, string> = {};
-    for (const entry of await readdir(sqlFolder, { recursive: true, withFileTypes: true })) {
-        const file = join(entry.parentPath, entry.name);
-        if (entry.isFile()) files[relative(sqlFolder, file)] = await readFile(file, "utf8");
-    }
-    const { version, slug, ...texts } = await readExample();
-    return { ...files, ...migrationFiles(`${version}_${slug}`, texts) };
-}
-
 describe("docs/handbook.md, read from top to bottom by somebody who runs it", function () {
     this.timeout(300_000);
     let copy: ProjectCopy;
@@ -86,7 +71,8 @@ describe("docs/handbook.md, read from top to bottom by somebody who runs it", fu
                 return scripts.length === 0 ? [] : [[part.slice(0, part.indexOf("\n")), scripts.join("\n")] as const];
             }),
         );
-        copy = await projectCopy(await readSql());
+        copy = await projectCopy();
+        await writeExample(copy.dir);
         const { code, output } = await copy.sh("npm start");
         assert.equal(code, 0, output);
     });

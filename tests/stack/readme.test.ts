@@ -1,22 +1,11 @@
 import assert from "node:assert/strict";
-import { cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { cp, rename } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { fences, readPage } from "../docs/pages.ts";
 import { assertPrinted, type Shown, shownCommands } from "../docs/shown.ts";
-import { readExample } from "../sql/example.ts";
-import { sqlFolder } from "../sql/ground.ts";
+import { writeExample } from "../sql/example.ts";
 import type { Outcome } from "../support/engine.ts";
 import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
-
-/** All migrations of this project. */
-async function readSql(): Promise<Record<string, string>> {
-    const files: Record<string, string> = {};
-    for (const entry of await readdir(sqlFolder, { recursive: true, withFileTypes: true })) {
-        const file = join(entry.parentPath, entry.name);
-        if (entry.isFile()) files[relative(sqlFolder, file)] = await readFile(file, "utf8");
-    }
-    return files;
-}
 
 /** A stack on one line: of the example's three, a clone has only this one. */
 const ownLines = (lines: readonly string[]) => lines.slice(0, 2);
@@ -33,13 +22,10 @@ describe("README.md and docs/commands.md, done by somebody who adds the migratio
         const page = await readPage("README.md");
         readme = fences(page, "console");
         shown = [...shownCommands(page), ...shownCommands(await readPage("docs/commands.md"))];
-        copy = await projectCopy(await readSql());
+        copy = await projectCopy();
         await must("npm start");
-        const { version, slug, ...texts } = await readExample();
-        folder = join(copy.dir, "sql", `${version}_${slug}`);
-        aside = join(copy.dir, ".local", slug);
-        await mkdir(folder);
-        for (const [part, text] of Object.entries(texts)) await writeFile(join(folder, `${part}.sql`), text);
+        folder = await writeExample(copy.dir);
+        aside = join(copy.dir, ".local", basename(folder));
     });
     after(() => copy?.remove());
 

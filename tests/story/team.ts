@@ -3,11 +3,9 @@ import { chmod, cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { pathWith } from "../../toolchain/commandPath.ts";
-import { ensurePulumi } from "../../toolchain/pulumiCli.ts";
 import { makeAuthority, makeCertificate } from "../support/certificate.ts";
 import { outcomeOf, ownEnvironment } from "../support/engine.ts";
-import { copyProject } from "../support/projectCopy.ts";
+import { copyProject, userEnvironment } from "../support/projectCopy.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -68,18 +66,14 @@ export async function makeTeam(): Promise<Team> {
 
 /** A person's home is the folder, so nothing of this machine's user has a say. */
 async function shellEnvironment(folder: string): Promise<NodeJS.ProcessEnv> {
-    const env = { ...ownEnvironment(), SIMULATION_DB_OFFLINE: "1" };
-    const { folders } = await ensurePulumi({ root, env, say: () => {} });
     await writeFile(
         join(folder, ".gitconfig"),
         "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n[push]\n\tdefault = current\n",
     );
     return {
-        ...env,
+        ...(await userEnvironment(join(folder, "tmp", "node-cache"))),
         HOME: folder,
-        PATH: pathWith(folders, process.env.PATH ?? ""),
         TMPDIR: join(folder, "tmp"),
-        NODE_COMPILE_CACHE: join(folder, "tmp", "node-cache"),
         GIT_CONFIG_NOSYSTEM: "1",
         PSQLRC: "/dev/null",
         // Both databases are on this machine: toolchain/environment.ts, standInsServe.

@@ -20,11 +20,11 @@ export interface ProjectCopy {
 }
 
 /**
- * Makes one with these migrations.
+ * Makes one.
  *
- * @param sql the sql folder: name below it, and text
+ * @param sql the sql folder: name below it, and text; the folder as it is, unless said otherwise
  */
-export async function projectCopy(sql: Readonly<Record<string, string>>): Promise<ProjectCopy> {
+export async function projectCopy(sql?: Readonly<Record<string, string>>): Promise<ProjectCopy> {
     const home = await mkdtemp(join(tmpdir(), "simulation db's "));
     // The account that PostgreSQL runs under passes through.
     await chmod(home, 0o711);
@@ -36,13 +36,7 @@ export async function projectCopy(sql: Readonly<Record<string, string>>): Promis
     try {
         await copyProject(dir, sql);
         await linkPackages(dir);
-        const env = {
-            ...ownEnvironment(),
-            SIMULATION_DB_OFFLINE: "1",
-            NODE_COMPILE_CACHE: join(dir, ".local", "node-cache"),
-        };
-        const { folders } = await ensurePulumi({ root, env, say: () => {} });
-        const environment = { ...env, PATH: pathWith(folders, process.env.PATH ?? "") };
+        const environment = await userEnvironment(join(dir, ".local", "node-cache"));
         const sh = (script: string) =>
             outcomeOf(
                 spawn("bash", ["-c", script], {
@@ -59,10 +53,17 @@ export async function projectCopy(sql: Readonly<Record<string, string>>): Promis
     }
 }
 
+/** What a user's shell has, with the engine on PATH. @param cache where Node keeps what it compiled */
+export async function userEnvironment(cache: string): Promise<NodeJS.ProcessEnv> {
+    const env = { ...ownEnvironment(), SIMULATION_DB_OFFLINE: "1", NODE_COMPILE_CACHE: cache };
+    const { folders } = await ensurePulumi({ root, env, say: () => {} });
+    return { ...env, PATH: pathWith(folders, process.env.PATH ?? "") };
+}
+
 /**
  * Copies what a user's commands need of this project.
  *
- * @param sql as for {@link projectCopy}; the folder as it is, unless said otherwise
+ * @param sql as for {@link projectCopy}
  */
 export async function copyProject(dir: string, sql?: Readonly<Record<string, string>>): Promise<void> {
     const left = ["node_modules", "tests", "bench", "docs", ...(sql ? ["sql"] : [])];
