@@ -1,4 +1,5 @@
 import type { Catalog } from "../../preview/trial/observation.ts";
+import { wrap } from "../../preview/report/wrap.ts";
 import { draftMark } from "../../runner/migration/draft.ts";
 import { formatted } from "./formatted.ts";
 import type { Inverse } from "./inverse.ts";
@@ -20,14 +21,20 @@ export async function proposedDown({ inverse, statements, notRestored, transacti
     return (
         [
             ...notRestored.map(key => `-- not-restored: ${key}`),
-            `-- ${draftMark}${lossOf(inverse)}`,
-            ...emptyAgain(inverse).map(name => `-- What up took stays lost: ${name} comes back without its values.`),
+            ...comment(`${draftMark}${lossOf(inverse)}`),
+            ...emptyAgain(inverse).flatMap(name =>
+                comment(`What up took stays lost: ${name} comes back without its values.`),
+            ),
             ...written.map(sql => `${sql.replace(/;?\s*$/, "")};`),
             ...(written.length === 0
                 ? ["-- Up changes nothing that a catalog knows: say here what undoes it.", "select 1;"]
                 : []),
         ].join("\n") + "\n"
     );
+}
+
+function comment(text: string): string[] {
+    return wrap(text, 120).map(line => `-- ${line}`);
 }
 
 /** One sentence about the rows and values that go with what down drops; what only got another name stays. */

@@ -1,4 +1,8 @@
+import { wrap } from "../../preview/report/wrap.ts";
 import { loadParser } from "../../runner/migration/statements.ts";
+
+/** A line that would be longer goes on below, where a blank stands; check:sql refuses 160 and more. */
+const widest = 150;
 
 /** One token, as it will be written. */
 interface Piece {
@@ -63,11 +67,27 @@ async function piecesOf(sql: string): Promise<Piece[]> {
         if (text === ";") continue;
         if (text === ")") depth -= 1;
         const isWord = keywordName !== "NO_KEYWORD" || tokenName === "IDENT";
-        const written = text.startsWith('"') ? await unquoted(text) : isWord ? text.toLowerCase() : text;
+        const written = text.startsWith('"')
+            ? await unquoted(text)
+            : isWord
+              ? text.toLowerCase()
+              : text.startsWith("'")
+                ? inLines(text)
+                : text;
         pieces.push({ text: written, spaced: /\s/.test(before), broken: before.includes("\n"), depth, isWord });
         if (text === "(") depth += 1;
     }
     return pieces;
+}
+
+/**
+ * A long text in quotes as several, one to a line: they are one to PostgreSQL (Lexical Structure, String Constants). One
+ * that has line breaks of its own stays.
+ */
+function inLines(text: string): string {
+    if (text.length <= widest || text.includes("\n")) return text;
+    const parts = wrap(text.slice(1, -1), widest - 20);
+    return parts.map((part, index) => `'${part}${index < parts.length - 1 ? " " : ""}'`).join("\n        ");
 }
 
 /** Without quotes where the name means the same without. */
@@ -146,20 +166,26 @@ function list(pieces: readonly Piece[]): string {
     });
 }
 
-/** @param gap what comes before a piece; empty: the blank that was there, if there was one */
+/** @param gap what comes before a piece; empty: the blank that was there, if there was one, or a line break if it must be */
 function joined(pieces: readonly Piece[], gap: (piece: Piece, index: number) => string): string {
-    return pieces
-        .map((piece, index) =>
-            index === 0 ? piece.text : (gap(piece, index) || (piece.spaced ? " " : "")) + piece.text,
-        )
-        .join("");
+    let text = "";
+    for (const [index, piece] of pieces.entries()) {
+        if (index > 0) text += gap(piece, index) || (piece.spaced ? gapAfter(text, piece) : "");
+        text += piece.text;
+    }
+    return text;
+}
+
+function gapAfter(text: string, piece: Piece): string {
+    const [first = ""] = piece.text.split("\n");
+    return text.length - text.lastIndexOf("\n") + first.length > widest ? "\n        " : " ";
 }
 
 async function meansTheSame(one: string, other: string): Promise<boolean> {
     const { parse } = await loadParser();
     const tree = async (sql: string) =>
         JSON.stringify(await parse(sql), (key, value: unknown) =>
-            /^(stmt_)?(location|len)$/.test(key) ? undefined : value,
+            /^(stmt_)?(location|len)$|^(rexpr_)?list_(start|end)$/.test(key) ? undefined : value,
         );
     try {
         return (await tree(one)) === (await tree(other));

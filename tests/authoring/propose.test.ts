@@ -56,6 +56,12 @@ grant update (note) on app.${name} to authenticated;`,
     )
     .join("")}
 create view app.shown as select id, note from app.viewed;
+create table app.wordy (
+    id bigint primary key,
+    word text default '${"many words and many more ".repeat(8)}',
+    constraint wordy_word check (word in (${Array.from({ length: 24 }, (_, nth) => `'word number ${nth}'`).join(", ")}) or length(word) > 20)
+);
+comment on table app.wordy is 'It''s ${"told at length ".repeat(20)}.';
 `;
 
 type Verdict = "restored" | "restored except column order" | "restored except what is declared";
@@ -85,6 +91,8 @@ const cases: readonly (readonly [kind: string, up: string, verdict: Verdict, dow
     ["an enum", "create type app.color as enum ('red');", "restored", /drop type app\.color;\n$/],
     ["a value of an enum", "alter type app.mood add value 'bored';", "restored except what is declared", /-- not-restored: type app\.mood/],
     ["a schema", "create schema other;\ngrant usage on schema other to authenticated;", "restored", /drop schema other;\n$/],
+    ["several tables whose names fill more than a line", ["first", "second", "third", "fourth"].map(which => `create table app.${which}_of_several_tables_with_a_name_that_is_long (id bigint primary key);`).join("\n"), "restored", /^-- Here: The rows of app\.first_of[^;]* are lost; a rollback/m],
+    ["what fills more than a line", "drop table app.wordy;", "restored", /^comment on table app\.wordy\s+is 'It''s told at length/m],
     ["a sequence", "create sequence app.counter;", "restored", /drop sequence app\.counter;\n$/],
 ];
 
