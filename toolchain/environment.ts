@@ -84,6 +84,8 @@ export function variablesOf(
     const common = {
         PATH: pathWith([node, ...folders], path),
         PULUMI_SKIP_UPDATE_CHECK: "1",
+        // What Node has compiled of the stack's program and the SDK: without it a preview takes 0.4 s longer.
+        ...(env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE } : {}),
         // As the stack itself names it in the ledger.
         SIMULATION_DB_STACK: `simulation-db/${stack.name.split("/").at(-1) ?? stack.name}`,
     };
