@@ -187,8 +187,12 @@ export async function rowsOf(client: pg.Client, table: string): Promise<string> 
     return rows[0]?.partitioned ? table : `only ${table}`;
 }
 
-/** A function that is called for what it does may write anything; this one only says what up found. */
-const callsFunctions = /(?:(?:^|;)\s*(?:select|call)|\bperform)\b(?!\s+(?:pg_catalog\.)?set_config\b)/i;
+/**
+ * A function may write anything: one that is called for what it does, as set_config alone is not, and any that stands
+ * with its schema, save PostgreSQL's own. A statement may begin in a string or a block.
+ */
+const callsFunctions =
+    /(?:(?:^|[;'$]|\b(?:begin|then|else|loop)\b)\s*(?:select|call)|\bperform)\b(?!\s+(?:pg_catalog\.)?set_config\b)|(?<!\bpg_catalog)\.\w+\(/i;
 
 /**
  * Whether up may give these columns a value in rows that are there already: then a null is worth keeping as well, as

@@ -59,7 +59,13 @@ for (const major of [15, 17] as const) {
                 "update public.items set state = null, word = null where id = 1; update public.items set twice = null where id = 2",
             ));
 
-        for (const fill of ["select public.fill();", "do $$ begin perform public.fill(); end $$;"]) {
+        for (const fill of [
+            "select public.fill();",
+            "do $$ begin perform public.fill(); end $$;",
+            "do $$ begin execute 'select public.fill()'; end $$;",
+            "do $$ declare done text; begin select public.fill() into done; end $$;",
+            "do $$ declare done text; begin done := public.fill(); end $$;",
+        ]) {
             it(`a null stays null where up has a function fill the column: ${fill}`, () =>
                 comeBack(
                     `create table public.items (id integer primary key); insert into public.items select generate_series(1, 4);
