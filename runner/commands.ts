@@ -213,9 +213,10 @@ async function oneStep(
     ) => Promise<Outcome>,
 ): Promise<void> {
     const carried = decode(await text(process.stdin));
-    const migration = { ...carried, slug: await slugOf(carried.version) };
-    await withSession(environment, `${verb} ${migration.version}`, expectedIdentity(environment), async session => {
-        printStep(session, migration, await work(session, migration, await readLedger(session.client), say));
+    await withSession(environment, `${verb} ${carried.version}`, expectedIdentity(environment), async session => {
+        const applied = await readLedger(session.client);
+        const migration = { ...carried, slug: await slugOf(carried.version, applied) };
+        printStep(session, migration, await work(session, migration, applied, say));
     });
 }
 
@@ -244,8 +245,9 @@ async function applyNoted(
     return await apply(session, migration, applied, say);
 }
 
-/** The folder's name, for people: it is not part of what the state carries, and the folder may be gone. */
-async function slugOf(version: string): Promise<string> {
+/** The folder's name, for people: it is not part of what the state carries. Where the folder is gone, the ledger knows. */
+async function slugOf(version: string, applied: readonly LedgerRow[]): Promise<string> {
     const names = await readdir("sql").catch(() => []);
-    return names.find(name => name.startsWith(`${version}_`))?.slice(version.length + 1) ?? "";
+    const folder = names.find(name => name.startsWith(`${version}_`));
+    return folder?.slice(version.length + 1) ?? applied.find(row => row.version === version)?.slug ?? "";
 }
