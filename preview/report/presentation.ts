@@ -108,12 +108,19 @@ function stopOf(report: Report, place: string | undefined): UserError | undefine
     const drift = report.drift.stops ? driftText(report.drift).map(line => `  ${line}`) : [];
     const remedies = [...new Set(stopped.map(({ remedy }) => remedy))];
     return new UserError(`the preview stops this run; nothing was changed:\n${[...lines, ...drift].join("\n")}`, [
-        ...remedies.slice(0, 4),
+        ...remedies.slice(0, 4).map(inColumns),
         ...(report.drift.stops
             ? [
-                  "bring the database back, or take the changes over with a migration; to go on all the same: pulumi config set drift warn",
+                  inColumns(
+                      "bring the database back, or take the changes over with a migration; to go on all the same: pulumi config set drift warn",
+                  ),
               ]
             : []),
         ...(place ? [`the whole report: ${place}`] : []),
     ]);
+}
+
+/** A remedy as lines that fit 80 columns, with the arrow and the four blanks that come before it. */
+function inColumns(remedy: string): string {
+    return wrap(remedy, 72, "    ").join("\n");
 }

@@ -63,8 +63,12 @@ describe("the places that the documentation names", () => {
         const isExample = await examples();
         const known = await readdir(join(root, "sql"));
         for (const page of await readPages()) {
-            // A quoted message may make a name up.
-            const text = fences(page, "text").reduce((rest, block) => rest.replace(block, ""), page.text);
+            // A quoted message may make a name up, and so may what is printed in no command's answer.
+            const printed = fences(page, "console").filter(block => !block.startsWith("$ "));
+            const text = [...fences(page, "text"), ...printed].reduce(
+                (rest, block) => rest.replace(block, ""),
+                page.text,
+            );
             for (const [name] of text.matchAll(/\b\d{4}_[a-z][a-z_]+\b/g)) {
                 assert.ok(known.includes(name) || isExample(name), `${page.file}: ${name}`);
             }

@@ -54,6 +54,19 @@ for (const major of [15, 17] as const) {
             (await target.admin.query("select has_table_privilege('anon', 'public.notes', 'select') as may")).rows[0]
                 .may as boolean;
 
+        /** What a program of the project prints that is not run by the engine. */
+        async function printed(...args: string[]): Promise<string> {
+            const child = spawn(process.execPath, args, {
+                cwd: project.dir,
+                env: { ...ownEnvironment(), ...project.environment, SIMULATION_DB_STACK: "simulation-db/dev" },
+                stdio: ["ignore", "pipe", "pipe"],
+                timeout: 120_000,
+            });
+            const { code, output, stdout } = await outcomeOf(child);
+            assert.equal(code, 0, output);
+            return stdout;
+        }
+
         it("a pending migration has its change, its locks and its way back under its own resource", async () => {
             await project.useSql({ ...smallPlan, ...tags });
             const { output } = await project.must("preview");
@@ -130,18 +143,53 @@ for (const major of [15, 17] as const) {
         });
 
         it("before a destroy, all that it would roll back is shown, newest first, and nothing is", async () => {
-            const child = spawn(process.execPath, ["preview/destroy.ts"], {
-                cwd: project.dir,
-                env: { ...ownEnvironment(), ...project.environment, SIMULATION_DB_STACK: "simulation-db/dev" },
-                stdio: ["ignore", "pipe", "pipe"],
-                timeout: 120_000,
-            });
-            const { code, output, stdout } = await outcomeOf(child);
-            assert.equal(code, 0, output);
+            const stdout = await printed("preview/destroy.ts");
             const told = [...stdout.matchAll(/^to be rolled back: (\d{4})/gm)].map(([, version]) => version);
             assert.deepEqual(told, ["0004", "0003", "0002", "0001"]);
             assert.match(stdout, /- table public\.notes/);
             assert.equal((await target.admin.query("select from public.notes")).rowCount, 1);
+        });
+
+        it("where no shadow can be made it says so, and a stack that wants proof stops", async () => {
+            await project.useSql({ ...smallPlan, ...tags, ...later });
+            // The roles of the target cannot all be made on a shadow: one has a name that PostgreSQL reserves.
+            await target.admin.query("update pg_authid set rolname = 'none' where rolname = 'dashboard_user'");
+            try {
+                const { output } = await project.must("preview");
+                assert.match(output, /NOT VERIFIED AGAINST A DATABASE: /);
+                assert.match(output, /pending: 0005_later: NOT VERIFIED/);
+                await project.configure({ requireVerified: "true" });
+                assertRefused(await project.preview(), "requireVerified", "nothing was changed");
+            } finally {
+                await project.configure({ requireVerified: "false" });
+                await target.admin.query("update pg_authid set rolname = 'dashboard_user' where rolname = 'none'");
+            }
+        });
+
+        it("status says for programs what is applied, pending and changed by hand", async () => {
+            await project.useSql({ ...smallPlan, ...tags, ...later });
+            await target.admin.query("create index by_hand on public.notes (text)");
+            try {
+                const status = JSON.parse(await printed("preview/status.ts", "--json"));
+                const { format, stack, toRollBack, interrupted, foreign, drift } = status;
+                assert.deepEqual(
+                    { format, stack, toRollBack, interrupted, foreign, drift },
+                    {
+                        format: 1,
+                        stack: "simulation-db/dev",
+                        toRollBack: [],
+                        interrupted: null,
+                        foreign: [],
+                        drift: { objects: ["table public.notes"] },
+                    },
+                );
+                const versions = (rows: readonly { version: string }[]) => rows.map(({ version }) => version);
+                const [applied, pending] = [versions(status.applied), versions(status.pending)];
+                assert.deepEqual([...applied, ...pending], ["0001", "0002", "0003", "0004", "0005"]);
+                assert.ok(applied.includes("0003") && pending.includes("0005"));
+            } finally {
+                await target.admin.query("drop index public.by_hand");
+            }
         });
 
         it("another size limit is one update, of the bucket's step, with the bytes before and after", async () => {

@@ -14,7 +14,10 @@ import type { Rehearsal } from "../../preview/trial/observation.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
 import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import { explain } from "../../runner/userError.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
+import { fences, readPage } from "../docs/pages.ts";
+import { assertPrinted } from "../docs/shown.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { ground } from "../findings/ground.ts";
 import { assertFitsSchema } from "./schema.ts";
@@ -123,7 +126,16 @@ for (const major of [15, 17] as const) {
             // A path is not broken.
             const lines = messages.flatMap(each => each.lines).filter(line => !line.startsWith("report: "));
             for (const line of lines) assert.ok(line.length <= 74, line);
-            for (const line of (shown.stop?.message ?? "").split("\n")) assert.ok(line.length <= 80, line);
+            const said = explain(shown.stop).split("\n");
+            for (const line of said.filter(each => !each.includes("the whole report: ")))
+                assert.ok(line.length <= 76, line);
+        });
+
+        it("say in words what others say in colour", () => {
+            const said = [...shown.perVersion.values(), ...shown.general].flatMap(({ lines }) => lines).join("\n");
+            assert.ok(!said.includes("\u001b"));
+            for (const word of ["STOPPED by", "STOP destructive", "ok   destructive"])
+                assert.ok(said.includes(word), word);
         });
 
         it("begin with what must not be overlooked", () => {
@@ -189,6 +201,16 @@ for (const major of [15, 17] as const) {
                 assert.ok(text.includes(word), word);
             assert.doesNotMatch(text, /0001_notes|nobody has used/);
             assert.ok(shown.stop?.next.some(step => step.includes("-- allow-destructive: reason")));
+        });
+
+        it("are what docs/preview.md shows", async () => {
+            const blocks = fences(await readPage("docs/preview.md"), "console");
+            const block = (first: string) => {
+                const text = blocks.find(each => each.startsWith(first)) ?? assert.fail(first);
+                return text.slice(first.length).trimEnd().split("\n");
+            };
+            assertPrinted(block("command:local:Command (schema-0002):\n  warning: "), of("0002"));
+            assertPrinted(block("error: "), explain(shown.stop));
         });
 
         it("say how far all of it can be believed", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import type pg from "pg";
+import pg from "pg";
 import type { Outcome } from "../support/engine.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
@@ -56,6 +56,23 @@ describe("a stack that is pointed at something else than its own database", func
         const outcome = await project.preview();
         assertRefused(outcome, "refuses the login of postgres", "check PGPASSWORD");
         assert.ok(!outcome.output.includes("a-wrong-password"));
+    });
+
+    it("a password that was changed needs no up: the old one is refused, the new one finds nothing to do", async () => {
+        const { PGUSER = "", PGPASSWORD: old = "" } = target.environment;
+        const renewed = crypto.randomUUID();
+        const change = (password: string) =>
+            target.admin.query(`alter role ${pg.escapeIdentifier(PGUSER)} password ${pg.escapeLiteral(password)}`);
+        await change(renewed);
+        try {
+            assertRefused(await project.preview(), "refuses the login of postgres", "check PGPASSWORD");
+            project.environment = { ...target.environment, PGPASSWORD: renewed };
+            await project.must("preview", "--expect-no-changes");
+            const { output: state } = await project.must("stack", "export");
+            for (const password of [old, renewed]) assert.ok(!state.includes(password));
+        } finally {
+            await change(old);
+        }
     });
 
     it("no server is told with what to do", async () => {
