@@ -188,11 +188,11 @@ export async function rowsOf(client: pg.Client, table: string): Promise<string> 
 }
 
 /**
- * A function may write anything: one that is called for what it does, as set_config alone is not, and any that stands
- * with its schema, save PostgreSQL's own. A statement may begin in a string or a block.
+ * A function may write anything: one that a statement calls for what it does, as set_config alone is not. A statement may
+ * begin in a block or an executed string as well; the body of a function that up only makes is mostly no such place.
  */
 const callsFunctions =
-    /(?:(?:^|[;'$]|\b(?:begin|then|else|loop)\b)\s*(?:select|call)|\bperform)\b(?!\s+(?:pg_catalog\.)?set_config\b)|(?<!\bpg_catalog)\.\w+\(/i;
+    /(?:(?:^|;|\b(?:begin|then|else|loop)\b|\bexecute\s+(?:format\s*\(\s*)?')\s*(?:select|call)|\bperform|:=\s*(?=\w+\.\w+\s*\())\b(?!\s*(?:pg_catalog\.)?set_config\b)/i;
 
 /**
  * Whether up may give these columns a value in rows that are there already: then a null is worth keeping as well, as
