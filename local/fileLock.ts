@@ -11,7 +11,8 @@ import { isSameProcess, processIdentity } from "./processIdentity.ts";
  * The lock is a row of numbered files `<path>.lock.<n>`, each naming its holder. Who holds the highest number
  * holds the lock; whoever finds that holder dead takes the next number. Taking a number is a hard link, which one
  * process alone can make, so two that find the same dead holder do not both go on. What the dead leave
- * stays: removing it would let a slow third process take a number that was already used.
+ * stays: removing it would let a slow third process take a number that was already used. A file that is gone is
+ * no dead holder but one that let go: its number, not the next, is free.
  */
 export async function withFileLock<T>(path: string, work: () => Promise<T>, seconds = 120): Promise<T> {
     const mine = `${path}.lock-${randomUUID()}`;
@@ -33,8 +34,9 @@ async function take(path: string, mine: string, seconds: number): Promise<string
     const end = Date.now() + seconds * 1000;
     for (;;) {
         const highest = await highestNumber(path);
-        const holder = highest === 0 ? undefined : await livingHolder(`${path}.lock.${highest}`);
-        if (holder === undefined) {
+        const holder = highest === 0 ? "dead" : await holderOf(`${path}.lock.${highest}`);
+        if (holder === "gone") continue;
+        if (holder === "dead") {
             const next = `${path}.lock.${highest + 1}`;
             try {
                 await link(mine, next);
@@ -56,8 +58,21 @@ async function highestNumber(path: string): Promise<number> {
     return Math.max(0, ...names.map(name => Number(name.slice(prefix.length))).filter(Number.isInteger));
 }
 
-async function livingHolder(file: string): Promise<number | undefined> {
-    const text = await readFile(file, "utf8").catch(() => "");
+/** The number of the living process that holds this file. */
+async function holderOf(file: string): Promise<number | "dead" | "gone"> {
+    const text = await contents(file);
+    if (text === undefined) return "gone";
     const [pid = "", identity = ""] = text.trim().split(/ (.*)/s);
-    return isSameProcess(Number(pid), identity) ? Number(pid) : undefined;
+    if (isSameProcess(Number(pid), identity)) return Number(pid);
+    // It may have let go between the reading and its end; only what is still there after its end stays for ever.
+    return (await contents(file)) === text ? "dead" : "gone";
+}
+
+async function contents(file: string): Promise<string | undefined> {
+    try {
+        return await readFile(file, "utf8");
+    } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        throw error;
+    }
 }

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { withFileLock } from "../../local/fileLock.ts";
 import { processIdentity } from "../../local/processIdentity.ts";
@@ -35,6 +36,21 @@ describe("a file lock", function () {
         await Promise.all([run(), run(), run()]);
         assert.equal(await readFile(counter, "utf8"), "30");
         assert.deepEqual(await locks(), []);
+    });
+
+    it("lets one in at a time when many wait for one that lets go", async () => {
+        let inside = 0;
+        let most = 0;
+        const work = async () => {
+            most = Math.max(most, ++inside);
+            await setTimeout(1);
+            inside--;
+        };
+        const run = async () => {
+            for (let n = 0; n < 40; n++) await withFileLock(path, work);
+        };
+        await Promise.all(Array.from({ length: 30 }, run));
+        assert.equal(most, 1);
     });
 
     it("is released when the work fails", async () => {
