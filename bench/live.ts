@@ -2,11 +2,14 @@ import { runDbmate } from "./live/dbmate.ts";
 import { liveGround } from "./live/ground.ts";
 import { besideIdleReader, idleMs } from "./live/idleReader.ts";
 import { duringWhich, migrate, type Step } from "./live/migrate.ts";
+import { runPgroll } from "./live/pgroll.ts";
 import { runPlan } from "./live/plan.ts";
 import { type Disturbance, underTraffic } from "./live/underTraffic.ts";
 import { type LockWait, readLockWaits } from "./live/lockWaits.ts";
 import { obtainable } from "./peers/all.ts";
 import { dbmate } from "./peers/dbmate.ts";
+import { pgrollPeer } from "./peers/install.ts";
+import { pgrollVersion } from "./peers/pins.ts";
 import type { Benchmark } from "./support/benchmark.ts";
 import type { Environment } from "./support/copies.ts";
 import { inRounds } from "./support/rounds.ts";
@@ -32,6 +35,8 @@ interface Run extends Disturbance {
 /** The copy of the project that a run may change. */
 interface Place {
     readonly environment: Environment;
+    /** The same with a superuser's login. */
+    readonly superuser: Environment;
     readonly lockWaits: () => Promise<LockWait[]>;
 }
 
@@ -50,6 +55,7 @@ const ours = "this project";
 const planEach = "plan's SQL, statement by statement";
 const planWhole = "plan's SQL, one transaction";
 const dbmateSafe = "dbmate, this project's SQL";
+const pgroll = "pgroll, its own operations";
 const withReader = (name: string) => `${name}, idle reader`;
 
 const cases: readonly Case[] = [
@@ -58,6 +64,7 @@ const cases: readonly Case[] = [
     { name: planEach, run: place => felt(place, () => runPlan(place.environment, "each")), against: ours },
     { name: planWhole, run: place => felt(place, () => runPlan(place.environment, "whole")), against: ours },
     { name: dbmateSafe, run: place => felt(place, () => runDbmate(place.environment)), against: ours },
+    { name: pgroll, run: place => felt(place, () => runPgroll(place.superuser)), against: ours },
 ];
 const casesBesideReader = cases.slice(1).map(({ name, run, against = ours }) => ({
     name: withReader(name),
@@ -77,19 +84,24 @@ function rollBack(tables: number): Case {
 }
 
 export const benchmark: Benchmark = {
-    about: "The plan's migrations on a large table under traffic, beside the plan's own SQL and dbmate.",
-    minutes: { full: 15, quick: 2 },
+    about: "The plan's migrations on a large table under traffic, beside the plan's own SQL, dbmate and pgroll.",
+    minutes: { full: 20, quick: 3 },
 
     async measure({ quick, say }) {
         const size = quick ? 300_000 : 3_000_000;
-        const [dbmateHere] = await obtainable([dbmate], say);
+        const tools = new Map([
+            [dbmateSafe, { name: "dbmate", version: dbmate.version, install: dbmate.install }],
+            [pgroll, { name: "pgroll", version: pgrollVersion, install: pgrollPeer }],
+        ]);
+        const here = await obtainable([...tools.values()], say);
+        const missing = [...tools].filter(([, tool]) => !here.includes(tool)).map(([name]) => name);
         const all = [...cases, ...casesBesideReader, rollBack(50), ...(quick ? [] : [rollBack(500)])];
-        const chosen = all.filter(({ name }) => dbmateHere || !name.startsWith(dbmateSafe));
+        const chosen = all.filter(({ name }) => !missing.some(tool => name.startsWith(tool)));
         const ground = await liveGround(size);
         const onCopy = (run: Case["run"]) =>
-            ground.onCopy(environment => {
+            ground.onCopy((environment, superuser) => {
                 const lockWaits = async () => readLockWaits(await ground.log(), environment.PGDATABASE ?? "");
-                return run({ environment, lockWaits });
+                return run({ environment, superuser, lockWaits });
             });
         try {
             const runs = await inRounds(
@@ -100,7 +112,7 @@ export const benchmark: Benchmark = {
             return {
                 versions: {
                     postgresql: ground.version,
-                    ...(dbmateHere ? { dbmate: dbmateHere.version } : {}),
+                    ...Object.fromEntries(here.map(({ name, version }) => [name, version])),
                     "rows in simulation_runs": String(size),
                 },
                 rows: chosen.flatMap(one => rowsOf(one, runs)),

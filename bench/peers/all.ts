@@ -10,8 +10,11 @@ import { supabaseCli } from "./supabaseCli.ts";
 export const peers: readonly Peer[] = [dbmate, goose, golangMigrate, nodePgMigrate, graphileMigrate, supabaseCli];
 
 /** Gets them. One that cannot be had here is told and left out: the others are measured all the same. */
-export async function obtainable(all: readonly Peer[], say: (line: string) => void): Promise<Peer[]> {
-    const found: Peer[] = [];
+export async function obtainable<Tool extends Pick<Peer, "name" | "version" | "install">>(
+    all: readonly Tool[],
+    say: (line: string) => void,
+): Promise<Tool[]> {
+    const found: Tool[] = [];
     for (const peer of all) {
         try {
             await peer.install();

@@ -8,8 +8,8 @@ export type Environment = Readonly<Record<string, string>>;
 export interface ProjectCopies {
     /** For the report, for example `15.18`. */
     readonly version: string;
-    /** Copies the project and does the work there. */
-    onCopy<T>(work: (environment: Environment) => Promise<T>): Promise<T>;
+    /** Copies the project and does the work there, as postgres or with a superuser's login. */
+    onCopy<T>(work: (environment: Environment, superuser: Environment) => Promise<T>): Promise<T>;
     /** What the server has written down so far. */
     log(): Promise<string>;
     stop(): Promise<void>;
@@ -55,7 +55,9 @@ export async function projectCopies({ settings = {}, prepare, keep = false }: Co
                 // Copying files ends with a checkpoint: none falls into one run and not into another.
                 await admin.query(`create database ${database} template postgres strategy file_copy owner postgres`);
                 try {
-                    return await work({ ...cluster.environment, PGDATABASE: database });
+                    const environment: Environment = { ...cluster.environment, PGDATABASE: database };
+                    const { user, password } = cluster.adminUrl();
+                    return await work(environment, { ...environment, PGUSER: `${user}`, PGPASSWORD: `${password}` });
                 } finally {
                     if (!keep) await admin.query(`drop database ${database} with (force)`);
                 }
