@@ -8,6 +8,8 @@ import pg from "pg";
 import { parse } from "yaml";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
 import { installedTools } from "../backup/installedTools.ts";
+import { readPage } from "../docs/pages.ts";
+import { assertPrinted } from "../docs/shown.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { startRun } from "../support/sqlProject.ts";
 
@@ -102,6 +104,7 @@ describe("npm run adopt", function () {
                 assert.equal(config["simulation-db:databaseHost"], "127.0.0.1");
                 assert.ok(!file.includes(String(cluster.environment.PGPASSWORD)));
                 assert.equal(await dump(), before);
+                if (major === 15) assertPrinted(await shownInDocs(), output);
             });
 
             it("leaves a stack file alone that is there", async () => {
@@ -148,3 +151,11 @@ describe("npm run adopt", function () {
         });
     }
 });
+
+/** What docs/authoring.md shows of `npm run adopt -- staging`. */
+async function shownInDocs(): Promise<string[]> {
+    const { text } = await readPage("docs/authoring.md");
+    const [, block] = /npm run adopt -- staging\n```\n\n```console\n([\s\S]*?)```/.exec(text) ?? [];
+    assert.ok(block);
+    return block.trimEnd().split("\n");
+}

@@ -9,6 +9,8 @@ import { breachesOf } from "../../authoring/conventions/conventions.ts";
 import { readDirectives } from "../../runner/migration/directives.ts";
 import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { cutStatements } from "../../runner/migration/statementTexts.ts";
+import { fences, readPage } from "../docs/pages.ts";
+import { assertPrinted } from "../docs/shown.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { startRun } from "../support/sqlProject.ts";
 
@@ -230,12 +232,24 @@ describe("npm run adopt -- NAME --import FOLDER", function () {
         const folder = await mkdtemp(join(tmpdir(), "simulation-db-import-"));
         try {
             await mkdir(join(folder, "sql"));
-            await writeFile(join(folder, "1_notes.sql"), "create table notes (id bigint);\n");
-            await writeFile(join(folder, "1_tags.sql"), "\\set x 1\n");
-            const { code, output } = await authorIn(folder, cluster, "adopt", "staging", "--import", ".");
+            await mkdir(join(folder, "supabase/migrations"), { recursive: true });
+            for (const [name, text] of Object.entries({
+                "20250101000000_a.sql": "create table notes (id bigint);\n",
+                "20250101000000_b.sql": "create table tags (id bigint);\n",
+                "20250102000000_c.sql": "-- x\n\n\\set x 1\n",
+                "20250103000000_d.sql": "create table a (b int);\n\n\n\n\n\ncommit;\ncreate table c (d int);\n",
+            })) {
+                await writeFile(join(folder, "supabase/migrations", name), text);
+            }
+            const args = ["adopt", "staging", "--import", "supabase/migrations"];
+            const { code, output } = await authorIn(folder, cluster, ...args);
             assert.equal(code, 1, output);
-            assert.match(output, /nothing is imported:\n.* has the version 1 twice.*\n.*1_tags\.sql:1: "\\set x 1"/);
-            assert.deepEqual((await readdir(folder)).sort(), ["1_notes.sql", "1_tags.sql", "sql"]);
+            const shown = fences(await readPage("docs/authoring.md"), "text").find(block =>
+                block.startsWith("nothing is imported:"),
+            );
+            assert.ok(shown);
+            assertPrinted(shown.trimEnd().split("\n"), output);
+            assert.deepEqual((await readdir(folder)).sort(), ["sql", "supabase"]);
             assert.deepEqual(await readdir(join(folder, "sql")), []);
         } finally {
             await cluster.stop();
