@@ -11,6 +11,8 @@ export interface RowCase {
     readonly fill: string;
     /** What down takes away. SQL. */
     readonly kept: string;
+    /** What PostgreSQL itself takes to write them again, from a copy in `public.copy`, after {@link migration}'s up. SQL. */
+    readonly written: string;
 }
 
 const verify = "select 1;\n";
@@ -35,6 +37,7 @@ create table public.samples (
         },
         fill: "insert into public.samples select n, gen_random_uuid(), n / 7.0, 'sample ' || n from generate_series(1, $1::integer) as n",
         kept: "select * from public.samples",
+        written: "insert into public.samples select * from public.copy",
     },
     {
         what: "two columns of a table that stays",
@@ -48,6 +51,8 @@ create table public.samples (
         },
         fill: "insert into public.samples (id, value, note) select n, n / 7.0, 'sample ' || n from generate_series(1, $1::integer) as n",
         kept: "select id, value, note from public.samples",
+        written:
+            "update public.samples as s set value = f.value, note = f.note from public.copy as f where s.id = f.id",
     },
 ];
 
