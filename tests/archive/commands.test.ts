@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { fences, readPage } from "../docs/pages.ts";
+import { assertPrinted, shownCommands } from "../docs/shown.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 
@@ -76,11 +78,16 @@ for (const major of [15, 17] as const) {
             assert.ok(second.bytes > 50_000 && second.archive.startsWith("v0002_"), JSON.stringify(second));
         });
 
-        it("list says of rows that could not be put back that they are what is left", async () => {
+        it("list says of rows that could not be put back that they are what is left, as docs/troubleshooting.md has it", async () => {
             await project.client.query("delete from public.people where id > 1200");
-            await project.must("migrate up --to 0002");
+            const { stderr } = await project.must("migrate up");
             const { stdout } = await project.must("archive list");
             assert.match(stdout, /^0002 +public\.people +columns +34 +.* in part$/m);
+            const page = await readPage("docs/troubleshooting.md");
+            const [warning = ""] = stderr.split("\n");
+            assert.ok(fences(page, "text").includes(`${warning}\n`), warning);
+            const shown = shownCommands(page).find(({ command }) => command.endsWith("archive list"));
+            assertPrinted(shown?.lines ?? [], stdout);
         });
 
         it("list is empty where there is no ledger, and makes none", async () => {

@@ -8,7 +8,7 @@ const places = ["runner", "preview", "authoring", "components", "local", "toolch
 const files = ["config.ts", "configKeys.ts", "index.ts"];
 
 /** A pattern with less text of its own would fit anything. */
-const leastLetters = 10;
+const leastLetters = 7;
 
 /**
  * Every line of every string in the sources, as a pattern in which whatever is put in stands for any text. So a
@@ -27,6 +27,22 @@ export async function messagePatterns(): Promise<RegExp[]> {
         collect(ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, false), patterns);
         return patterns;
     });
+}
+
+/** What the SQL of the migrations raises, with `%` standing for any text. */
+export async function raisedPatterns(): Promise<RegExp[]> {
+    const names = (await readdir(join(root, "sql"), { recursive: true })).filter(name => name.endsWith(".sql"));
+    const texts = await Promise.all(names.map(name => readFile(join(root, "sql", name), "utf8")));
+    return texts.flatMap(text =>
+        [...text.matchAll(/\bmessage = (?:format\()?'((?:[^']|'')+)'/g)].flatMap(([, message = ""]) =>
+            toPatterns(
+                message
+                    .replaceAll("''", "'")
+                    .split(/(?:%[sIL]?)/)
+                    .flatMap((part, at) => (at ? [undefined, part] : [part])),
+            ),
+        ),
+    );
 }
 
 /** An error that is made for a person. */
@@ -64,10 +80,21 @@ export async function errorPatterns(files: readonly string[]): Promise<ErrorText
     return found.flat();
 }
 
-/** A line, and what remains of it without what others put before it: the toolchain's name, an arrow, a place. */
+/**
+ * A line, and what remains of it without what others put before it: the toolchain's name, an arrow, a place,
+ * Pulumi's columns and the database of a step.
+ */
 export function readings(line: string): string[] {
     const said = line.trim().replace(/^toolchain: +/, "");
-    return [line.trim(), said, said.replace(/^(→|in) /, ""), said.replace(/^sql\/\S+:\d+: (?=[a-z])/, "")];
+    return [
+        line.trim(),
+        said,
+        said.replace(/^(→|in) /, ""),
+        said.replace(/^sql\/\S+:\d+: (?=[a-z])/, ""),
+        said
+            .replace(/^\+ +command:local:Command schema-\d{4} created \([\d.]+s\) /, "")
+            .replace(/( in \d+ ms)? on \d+\/\w+$/, ""),
+    ];
 }
 
 function collect(node: ts.Node, patterns: RegExp[]): void {
