@@ -97,7 +97,7 @@ async function restorePart(client: pg.Client, part: ListedPart, mayMeet: boolean
     const place: Place = {
         archive,
         from: await rowsOf(client, part.table),
-        values: await castColumns(client, part),
+        ...(await readColumns(client, part, archive)),
         fitting: await ownersThere(client, part, archive),
     };
     const back = await withoutTriggers(client, part, () =>
@@ -116,22 +116,20 @@ interface Place {
     readonly from: string;
     /** By column: the archived value as the table takes it. */
     readonly values: ReadonlyMap<string, string>;
+    /** Columns whose binary hash tells their values apart as well as their text does, and sooner. */
+    readonly hashed: ReadonlySet<string>;
     /** Condition on `a`: what its foreign keys point at is there. */
     readonly fitting: string;
 }
 
 /** Whole rows; those that up has written itself are not written again. @returns how many are back */
-async function putRows(
-    client: pg.Client,
-    part: ListedPart,
-    { archive, from, values, fitting }: Place,
-    mayMeet: boolean,
-): Promise<number> {
+async function putRows(client: pg.Client, part: ListedPart, place: Place, mayMeet: boolean): Promise<number> {
+    const { archive, from, values, fitting } = place;
     const names = part.columns.join(", ");
     const selected = part.columns.map(name => values.get(name)).join(", ");
     const there = await forgetPresent(client, part, archive, from);
     const { rows: expected } = await client.query<Sum>(
-        `select count(*)::float8 as rows, ${checksum(part, "a")} from ${archive} as a where ${fitting}`,
+        `select count(*)::float8 as rows, ${checksum(part, place, "a")} from ${archive} as a where ${fitting}`,
     );
     const { rows: put } = await client.query<Sum>(
         `with put as (
@@ -139,7 +137,7 @@ async function putRows(
              select ${selected} from ${archive} as a where ${fitting}
              ${mayMeet ? "on conflict do nothing" : ""} returning ${names}
          )
-         select count(*)::float8 as rows, ${checksum(part, "put")} from put`,
+         select count(*)::float8 as rows, ${checksum(part, place, "put")} from put`,
     );
     if (put[0]?.rows === expected[0]?.rows) {
         requireSame(part, put[0], expected[0]);
@@ -152,7 +150,7 @@ async function putRows(
             `with back as (
                  delete from ${archive} as a using ${from} as t where ${fitting} and ${sameRow} returning ${pair(part.columns, "a")}
              )
-             select count(*)::float8 as rows, ${checksum(part, "back")} from back`,
+             select count(*)::float8 as rows, ${checksum(part, place, "back")} from back`,
         );
         requireSame(part, put[0], found[0]);
     }
@@ -181,11 +179,8 @@ async function forgetPresent(
 }
 
 /** Columns of rows that are still there. @returns how many rows have them back */
-async function putColumns(
-    client: pg.Client,
-    part: ListedPart,
-    { archive, from, values, fitting }: Place,
-): Promise<number> {
+async function putColumns(client: pg.Client, part: ListedPart, place: Place): Promise<number> {
+    const { archive, from, values, fitting } = place;
     const { key, keyIsUnique, columns, table } = part;
     // Where equal rows are told apart by their number, they are first found by their place.
     const nth = `row_number() over (partition by (${key.join(", ")})::text) as simulation_db_nth`;
@@ -206,11 +201,11 @@ async function putColumns(
              update ${target} set ${set} from ${archive} as a ${found} where ${samePlace} and ${fitting} and ${sameKey}
              returning ${pair(columns, keyIsUnique ? "t" : "target")}
          )
-         select count(*)::float8 as rows, ${checksum(part, "put")} from put`,
+         select count(*)::float8 as rows, ${checksum(part, place, "put")} from put`,
     );
     if (put[0]?.rows === part.rows) {
         const { rows: all } = await client.query<Sum>(
-            `select count(*)::float8 as rows, ${checksum(part, "a")} from ${archive} as a`,
+            `select count(*)::float8 as rows, ${checksum(part, place, "a")} from ${archive} as a`,
         );
         requireSame(part, put[0], all[0]);
         return part.rows;
@@ -219,7 +214,7 @@ async function putColumns(
         `with back as (
              delete from ${archive} as a using ${located} where ${fitting} and ${sameKey} returning ${pair(columns, "a")}
          )
-         select count(*)::float8 as rows, ${checksum(part, "back")} from back`,
+         select count(*)::float8 as rows, ${checksum(part, place, "back")} from back`,
     );
     requireSame(part, put[0], back[0]);
     return put[0]?.rows ?? 0;
@@ -233,17 +228,28 @@ function requireSame({ table }: ListedPart, put: Sum | undefined, kept: Sum | un
 }
 
 /** What was kept as text becomes a value of the column's type again. */
-async function castColumns(client: pg.Client, { table, columns, key }: ListedPart): Promise<Map<string, string>> {
-    const { rows } = await client.query<{ name: string; type: string }>(
-        `select quote_ident(attname) as name, format_type(atttypid, atttypmod) as type from pg_catalog.pg_attribute
-         where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
-        [table],
+async function readColumns(
+    client: pg.Client,
+    { table, columns, key }: ListedPart,
+    archive: string,
+): Promise<Pick<Place, "values" | "hashed">> {
+    const { rows } = await client.query<{ name: string; type: string; hashed: boolean }>(
+        `select quote_ident(t.attname) as name, format_type(t.atttypid, t.atttypmod) as type,
+                a.atttypid is not null and t.attcollation < 16384 as hashed
+         from pg_catalog.pg_attribute as t
+         left join pg_catalog.pg_attribute as a
+             on a.attrelid = $2::regclass and a.attname = t.attname and a.atttypid = t.atttypid and t.atttypid = any ($3::regtype[])
+         where t.attrelid = $1::regclass and t.attnum > 0 and not t.attisdropped`,
+        [table, archive, exactTypes],
     );
     const types = new Map(rows.map(({ name, type }) => [name, type]));
-    // A column that is not there any more is named by PostgreSQL when the row is put back.
-    return new Map(
-        [...key, ...columns].map(name => [name, types.has(name) ? `a.${name}::${types.get(name)}` : `a.${name}`]),
-    );
+    return {
+        // A column that is not there any more is named by PostgreSQL when the row is put back.
+        values: new Map(
+            [...key, ...columns].map(name => [name, types.has(name) ? `a.${name}::${types.get(name)}` : `a.${name}`]),
+        ),
+        hashed: new Set(rows.filter(({ hashed }) => hashed).map(({ name }) => name)),
+    };
 }
 
 /** A foreign key: conditions on `%`, which stands for a row of the archive. */
@@ -350,9 +356,24 @@ async function setSequences(client: pg.Client, { table, columns, sequences }: Li
     }
 }
 
+/** Types of which equal values are written alike: not so `numeric`, for which 1.0 is 1.00. */
+const exactTypes = [
+    "boolean",
+    "smallint",
+    "integer",
+    "bigint",
+    "uuid",
+    "date",
+    "timestamp",
+    "timestamptz",
+    "text",
+    "bytea",
+];
+
 /** A sum over the hashes of the rows does not depend on their order. */
-function checksum({ columns }: ListedPart, of: string): string {
-    return `sum(hashtextextended((${pair(columns, of)})::text, 0))::text as sum`;
+function checksum({ columns }: ListedPart, { hashed }: Place, of: string): string {
+    const values = columns.map(name => (hashed.has(name) ? `${of}.${name}` : `${of}.${name}::text`));
+    return `sum(hash_record_extended(row(${values.join(", ")}), 0))::text as sum`;
 }
 
 function pair(names: readonly string[], of: string): string {

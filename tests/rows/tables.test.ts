@@ -447,6 +447,34 @@ for (const major of [15, 17] as const) {
                     },
                 ));
         }
+
+        for (const [was, is, value] of [
+            ["numeric", "numeric(4, 1)", "1.25"],
+            ["numeric", "numeric(4, 2)", "1.5"],
+            ["text", "varchar(3)", "'abcd'"],
+            ["timestamptz", "timestamptz(0)", "'2026-01-01 00:00:00.75Z'"],
+            ["timestamptz", "date", "'2026-01-01 00:00:00.75Z'"],
+        ] as const) {
+            it(`rows that would come back as others (${was} as ${is}) stay in the archive as they were`, () => {
+                const make = (type: string) =>
+                    `create table public.items (id integer primary key, size bigint, value ${type});`;
+                const down = "drop table public.items;";
+                return stage.play({ acts: [{ up: make(was), down }] }, async play => {
+                    await play.client.query(`insert into public.items values (1, 1, ${value})`);
+                    const before = await play.rows("public.items");
+                    await play.down();
+                    play.rewrite([{ up: make(is), down }]);
+                    await play.up();
+                    assert.match(
+                        play.said.at(-1) ?? "",
+                        /0 of 1 archived rows are back in public\.items; 1 could not \(what would be in public\.items is not what was archived: 1 rows with checksum/,
+                    );
+                    assert.deepEqual(await play.rows("public.items"), []);
+                    const [part] = await play.archive();
+                    assert.deepEqual(await play.rows(`simulation_db_archive.${part?.archive}`), before);
+                });
+            });
+        }
     });
 }
 
