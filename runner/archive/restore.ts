@@ -93,6 +93,8 @@ interface Sum {
  */
 async function restorePart(client: pg.Client, part: ListedPart, mayMeet: boolean): Promise<number> {
     await client.query("set local row_security = off");
+    // So many rows are joined and sorted as for a new index.
+    await client.query("select set_config('work_mem', current_setting('maintenance_work_mem'), true)");
     const archive = `simulation_db_archive.${client.escapeIdentifier(part.archive)}`;
     const place: Place = {
         archive,
@@ -116,8 +118,8 @@ interface Place {
     readonly from: string;
     /** By column: the archived value as the table takes it. */
     readonly values: ReadonlyMap<string, string>;
-    /** Columns whose binary hash tells their values apart as well as their text does, and sooner. */
-    readonly hashed: ReadonlySet<string>;
+    /** Number and checksum of rows, as a select list, of a table with this alias. */
+    readonly sumOf: (alias: string) => string;
     /** Condition on `a`: what its foreign keys point at is there. */
     readonly fitting: string;
 }
@@ -127,34 +129,26 @@ async function putRows(client: pg.Client, part: ListedPart, place: Place, mayMee
     const { archive, from, values, fitting } = place;
     const names = part.columns.join(", ");
     const selected = part.columns.map(name => values.get(name)).join(", ");
-    const there = await forgetPresent(client, part, archive, from);
-    const { rows: expected } = await client.query<Sum>(
-        `select count(*)::float8 as rows, ${checksum(part, place, "a")} from ${archive} as a where ${fitting}`,
-    );
-    const { rows: put } = await client.query<Sum>(
-        `with put as (
-             insert into ${part.table} (${names}) overriding system value
-             select ${selected} from ${archive} as a where ${fitting}
-             ${mayMeet ? "on conflict do nothing" : ""} returning ${names}
-         )
-         select count(*)::float8 as rows, ${checksum(part, place, "put")} from put`,
-    );
-    if (put[0]?.rows === expected[0]?.rows) {
-        requireSame(part, put[0], expected[0]);
+    const { rows: any } = await client.query(`select from ${from} limit 1`);
+    const isEmpty = any.length === 0;
+    const there = isEmpty ? 0 : await forgetPresent(client, part, archive, from);
+    const expected = await sum(client, `select ${place.sumOf("a")} from ${archive} as a where ${fitting}`);
+    const insert = `insert into ${part.table} (${names}) overriding system value
+                    select ${selected} from ${archive} as a where ${fitting} ${mayMeet ? "on conflict do nothing" : ""}`;
+    const put = isEmpty
+        ? await write(client, place, insert)
+        : await sum(client, `with put as (${insert} returning ${names}) select ${place.sumOf("put")} from put`);
+    if (put.rows === expected.rows) {
+        requireSame(part, put, expected);
         // Where all are back, the archive's table goes as a whole: row by row would cost as much as the way back.
-        if (there + (put[0]?.rows ?? 0) < part.rows) await client.query(`delete from ${archive} as a where ${fitting}`);
+        if (there + put.rows < part.rows) await client.query(`delete from ${archive} as a where ${fitting}`);
     } else {
         // Some met another row with their key: those that did not are found by all that is in them.
         const sameRow = `(${pair(part.columns, "a")})::text = (${pair(part.columns, "t")})::text`;
-        const { rows: found } = await client.query<Sum>(
-            `with back as (
-                 delete from ${archive} as a using ${from} as t where ${fitting} and ${sameRow} returning ${pair(part.columns, "a")}
-             )
-             select count(*)::float8 as rows, ${checksum(part, place, "back")} from back`,
-        );
-        requireSame(part, put[0], found[0]);
+        const found = `delete from ${archive} as a using ${from} as t where ${fitting} and ${sameRow} returning ${pair(part.columns, "a")}`;
+        requireSame(part, put, await sum(client, `with back as (${found}) select ${place.sumOf("back")} from back`));
     }
-    return there + (put[0]?.rows ?? 0);
+    return there + put.rows;
 }
 
 /** Takes rows out of the archive that up has written already, each as often as it has. @returns how many */
@@ -164,8 +158,6 @@ async function forgetPresent(
     archive: string,
     from: string,
 ): Promise<number> {
-    const { rows: any } = await client.query(`select from ${from} limit 1`);
-    if (any.length === 0) return 0;
     const { rowCount } = await client.query(
         `with present as (select (${pair(columns, "t")})::text as line, count(*) as times from ${from} as t group by 1),
          numbered as (
@@ -196,43 +188,64 @@ async function putColumns(client: pg.Client, part: ListedPart, place: Place): Pr
     const samePlace = keyIsUnique
         ? "true"
         : "target.tableoid = t.simulation_db_table and target.ctid = t.simulation_db_row";
-    const { rows: put } = await client.query<Sum>(
-        `with put as (
-             update ${target} set ${set} from ${archive} as a ${found} where ${samePlace} and ${fitting} and ${sameKey}
-             returning ${pair(columns, keyIsUnique ? "t" : "target")}
-         )
-         select count(*)::float8 as rows, ${checksum(part, place, "put")} from put`,
+    const put = await write(
+        client,
+        place,
+        `update ${target} set ${set} from ${archive} as a ${found} where ${samePlace} and ${fitting} and ${sameKey}`,
     );
-    if (put[0]?.rows === part.rows) {
-        const { rows: all } = await client.query<Sum>(
-            `select count(*)::float8 as rows, ${checksum(part, place, "a")} from ${archive} as a`,
-        );
-        requireSame(part, put[0], all[0]);
+    if (put.rows === part.rows) {
+        requireSame(part, put, await sum(client, `select ${place.sumOf("a")} from ${archive} as a`));
         return part.rows;
     }
-    const { rows: back } = await client.query<Sum>(
-        `with back as (
-             delete from ${archive} as a using ${located} where ${fitting} and ${sameKey} returning ${pair(columns, "a")}
-         )
-         select count(*)::float8 as rows, ${checksum(part, place, "back")} from back`,
-    );
-    requireSame(part, put[0], back[0]);
-    return put[0]?.rows ?? 0;
+    const back = `delete from ${archive} as a using ${located} where ${fitting} and ${sameKey} returning ${pair(columns, "a")}`;
+    requireSame(part, put, await sum(client, `with back as (${back}) select ${place.sumOf("back")} from back`));
+    return put.rows;
 }
 
-function requireSame({ table }: ListedPart, put: Sum | undefined, kept: Sum | undefined): void {
-    if (put?.rows === kept?.rows && put?.sum === kept?.sum) return;
-    throw new Mismatch(
-        `what would be in ${table} is not what was archived: ${put?.rows} rows with checksum ${put?.sum}, archived ${kept?.rows} with ${kept?.sum}`,
+/**
+ * Runs a statement that writes much of a table, and reads what it has written: all processors do that, and sooner than
+ * one takes the rows that the statement itself returns. Others may write to the table as well.
+ */
+async function write(client: pg.Client, { from, sumOf }: Place, statement: string): Promise<Sum> {
+    await client.query(statement);
+    return await sum(
+        client,
+        `select ${sumOf("t")} from ${from} as t where t.xmin = (select pg_current_xact_id()::xid)`,
     );
 }
+
+async function sum(client: pg.Client, query: string): Promise<Sum> {
+    const { rows } = await client.query<Sum>(query);
+    return rows[0] ?? { rows: 0, sum: null };
+}
+
+function requireSame({ table }: ListedPart, put: Sum, kept: Sum): void {
+    if (put.rows === kept.rows && put.sum === kept.sum) return;
+    throw new Mismatch(
+        `what would be in ${table} is not what was archived: ${put.rows} rows with checksum ${put.sum}, archived ${kept.rows} with ${kept.sum}`,
+    );
+}
+
+/** Types of which equal values are written alike: not so `numeric`, for which 1.0 is 1.00. */
+const exactTypes = [
+    "boolean",
+    "smallint",
+    "integer",
+    "bigint",
+    "uuid",
+    "date",
+    "timestamp",
+    "timestamptz",
+    "text",
+    "bytea",
+];
 
 /** What was kept as text becomes a value of the column's type again. */
 async function readColumns(
     client: pg.Client,
     { table, columns, key }: ListedPart,
     archive: string,
-): Promise<Pick<Place, "values" | "hashed">> {
+): Promise<Pick<Place, "values" | "sumOf">> {
     const { rows } = await client.query<{ name: string; type: string; hashed: boolean }>(
         `select quote_ident(t.attname) as name, format_type(t.atttypid, t.atttypmod) as type,
                 a.atttypid is not null and t.attcollation < 16384 as hashed
@@ -243,12 +256,18 @@ async function readColumns(
         [table, archive, exactTypes],
     );
     const types = new Map(rows.map(({ name, type }) => [name, type]));
+    // Of the others only the text tells all values apart.
+    const hashed = new Set(rows.filter(row => row.hashed).map(({ name }) => name));
     return {
         // A column that is not there any more is named by PostgreSQL when the row is put back.
         values: new Map(
             [...key, ...columns].map(name => [name, types.has(name) ? `a.${name}::${types.get(name)}` : `a.${name}`]),
         ),
-        hashed: new Set(rows.filter(({ hashed }) => hashed).map(({ name }) => name)),
+        // A sum over the hashes of the rows does not depend on their order.
+        sumOf: alias => {
+            const all = columns.map(name => `${alias}.${name}${hashed.has(name) ? "" : "::text"}`).join(", ");
+            return `count(*)::float8 as rows, sum(hash_record_extended(row(${all}), 0))::text as sum`;
+        },
     };
 }
 
@@ -354,26 +373,6 @@ async function setSequences(client: pg.Client, { table, columns, sequences }: Li
             [sequence, position.last, position.called],
         );
     }
-}
-
-/** Types of which equal values are written alike: not so `numeric`, for which 1.0 is 1.00. */
-const exactTypes = [
-    "boolean",
-    "smallint",
-    "integer",
-    "bigint",
-    "uuid",
-    "date",
-    "timestamp",
-    "timestamptz",
-    "text",
-    "bytea",
-];
-
-/** A sum over the hashes of the rows does not depend on their order. */
-function checksum({ columns }: ListedPart, { hashed }: Place, of: string): string {
-    const values = columns.map(name => (hashed.has(name) ? `${of}.${name}` : `${of}.${name}::text`));
-    return `sum(hash_record_extended(row(${values.join(", ")}), 0))::text as sum`;
 }
 
 function pair(names: readonly string[], of: string): string {
