@@ -1,12 +1,17 @@
+import { bareProgram } from "./support/bareProgram.ts";
 import type { Benchmark } from "./support/benchmark.ts";
 import { benchStack } from "./support/benchStack.ts";
 import { inRounds } from "./support/rounds.ts";
 import { atMostTimes, perMigration, row } from "./support/row.ts";
+import { timed } from "./support/timed.ts";
 
 /** Those of which the cost of one migration is compared with that of {@link few}. */
 const sizes = [1, 100, 400];
 const quickSizes = [1, 40];
 const few = 10;
+
+/** Hundreds of resources take the engine minutes, in milliseconds. */
+const bareStepLimit = 600_000;
 
 /** Milliseconds of one stack. */
 interface Times {
@@ -18,6 +23,7 @@ interface Times {
 const fromEmpty = (size: number) => `${size} migrations, from empty`;
 const each = (size: number) => `${fromEmpty(size)}: each`;
 const onTop = (size: number) => `1 new on top of ${size}`;
+const bareOnTop = (size: number) => `a bare program: ${onTop(size)}`;
 
 export const benchmark: Benchmark = {
     about: "An up of the stack with 1 to 400 migrations, and with one more.",
@@ -25,11 +31,12 @@ export const benchmark: Benchmark = {
 
     async measure({ quick, say }) {
         const all = [0, few, ...(quick ? quickSizes : sizes)].toSorted((one, other) => one - other);
+        const large = all.filter(size => size > few);
         let postgresql = "";
         const rounds = await inRounds(
             quick ? 1 : 3,
-            new Map(
-                all.map(size => [
+            new Map([
+                ...all.map((size): [string, () => Promise<Times>] => [
                     fromEmpty(size),
                     async (): Promise<Times> => {
                         const stack = await benchStack();
@@ -44,12 +51,16 @@ export const benchmark: Benchmark = {
                         }
                     },
                 ]),
-            ),
+                ...[few, ...large].map((size): [string, () => Promise<Times>] => [
+                    bareOnTop(size),
+                    () => bareTimes(size),
+                ]),
+            ]),
             say,
         );
         const of = (size: number, which: keyof Times) => (rounds.get(fromEmpty(size)) ?? []).map(time => time[which]);
         const eachOf = (size: number) => perMigration(of(size, "up"), of(0, "up"), size);
-        const large = all.filter(size => size > few);
+        const bareOneMore = (size: number) => (rounds.get(bareOnTop(size)) ?? []).map(({ oneMore }) => oneMore);
         return {
             versions: { postgresql },
             rows: [
@@ -68,7 +79,28 @@ export const benchmark: Benchmark = {
                         aim: atMostTimes(1.5),
                     }),
                 ),
+                row(bareOnTop(few), "ms", bareOneMore(few)),
+                ...large.map(size =>
+                    row(bareOnTop(size), "ms", bareOneMore(size), {
+                        against: { name: bareOnTop(few), samples: bareOneMore(few) },
+                    }),
+                ),
             ],
         };
     },
 };
+
+/** What the engine and its SDK take of it, with the stack traces off that the stack does without as well. */
+async function bareTimes(size: number): Promise<Times> {
+    const bare = await bareProgram({ count: size });
+    try {
+        bare.project.stepLimit = bareStepLimit;
+        bare.project.environment = { NODE_OPTIONS: "--stack-trace-limit=0" };
+        const up = () => timed(() => bare.project.must("up", "--yes", "--skip-preview"));
+        const first = await up();
+        await bare.declare({ count: size + 1 });
+        return { up: first, oneMore: await up() };
+    } finally {
+        await bare.remove();
+    }
+}
