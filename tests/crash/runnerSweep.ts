@@ -22,7 +22,10 @@ const steps: readonly RegExp[] = [
     /^insert into simulation_db\.history/,
     /^commit$/,
     /^update simulation_db\.migration set undo = simulation_db\.changes/,
-    /^with put as/,
+    /^insert into public\.notes .* overriding system value/,
+    /^update only public\.items as t set/,
+    /^select count\(\*\)::float8 as rows, sum\(hash_record_extended\(row\(a\./,
+    /^select count\(\*\)::float8 as rows, sum\(hash_record_extended\(row\(t\./,
     /^select setval/,
     /^drop table simulation_db_archive/,
 
