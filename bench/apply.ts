@@ -10,9 +10,6 @@ const sizes = [1, 100, 400];
 const quickSizes = [1, 40];
 const few = 10;
 
-/** Hundreds of resources take the engine minutes, in milliseconds. */
-const bareStepLimit = 600_000;
-
 /** Milliseconds of one stack. */
 interface Times {
     readonly up: number;
@@ -38,22 +35,15 @@ export const benchmark: Benchmark = {
             new Map([
                 ...all.map((size): [string, () => Promise<Times>] => [
                     fromEmpty(size),
-                    async (): Promise<Times> => {
+                    async () => {
                         const stack = await benchStack();
-                        try {
-                            ({ postgresql } = stack);
-                            await stack.declare(size);
-                            const up = await stack.timed("up");
-                            await stack.declare(size + 1);
-                            return { up, oneMore: await stack.timed("up") };
-                        } finally {
-                            await stack.remove();
-                        }
+                        ({ postgresql } = stack);
+                        return await timesOf({ ...stack, up: () => stack.timed("up") }, size);
                     },
                 ]),
                 ...[few, ...large].map((size): [string, () => Promise<Times>] => [
                     bareOnTop(size),
-                    () => bareTimes(size),
+                    async () => await timesOf(await tracelessProgram(), size),
                 ]),
             ]),
             say,
@@ -90,17 +80,32 @@ export const benchmark: Benchmark = {
     },
 };
 
-/** What the engine and its SDK take of it, with the stack traces off that the stack does without as well. */
-async function bareTimes(size: number): Promise<Times> {
-    const bare = await bareProgram({ count: size });
+/** What is applied, and how. */
+interface Subject {
+    declare(size: number): Promise<void>;
+    /** @returns milliseconds */
+    up(): Promise<number>;
+    remove(): Promise<void>;
+}
+
+async function timesOf(subject: Subject, size: number): Promise<Times> {
     try {
-        bare.project.stepLimit = bareStepLimit;
-        bare.project.environment = { NODE_OPTIONS: "--stack-trace-limit=0" };
-        const up = () => timed(() => bare.project.must("up", "--yes", "--skip-preview"));
-        const first = await up();
-        await bare.declare({ count: size + 1 });
-        return { up: first, oneMore: await up() };
+        await subject.declare(size);
+        const up = await subject.up();
+        await subject.declare(size + 1);
+        return { up, oneMore: await subject.up() };
     } finally {
-        await bare.remove();
+        await subject.remove();
     }
+}
+
+/** What the engine and its SDK take of it, with the stack traces off that the stack does without as well. */
+async function tracelessProgram(): Promise<Subject> {
+    const bare = await bareProgram({ count: 0 });
+    bare.project.environment = { NODE_OPTIONS: "--stack-trace-limit=0" };
+    return {
+        declare: count => bare.declare({ count }),
+        up: () => timed(() => bare.project.must("up", "--yes", "--skip-preview")),
+        remove: () => bare.remove(),
+    };
 }

@@ -8,7 +8,10 @@ const places = ["runner", "preview", "authoring", "components", "local", "toolch
 const files = ["config.ts", "configKeys.ts", "index.ts"];
 
 /** A pattern with less text of its own would fit anything. */
-const leastLetters = 7;
+const leastLetters = 10;
+
+/** Stands in a text for whatever is put in there. */
+const hole = "\u0000";
 
 /**
  * Every line of every string in the sources, as a pattern in which whatever is put in stands for any text. So a
@@ -35,12 +38,7 @@ export async function raisedPatterns(): Promise<RegExp[]> {
     const texts = await Promise.all(names.map(name => readFile(join(root, "sql", name), "utf8")));
     return texts.flatMap(text =>
         [...text.matchAll(/\bmessage = (?:format\()?'((?:[^']|'')+)'/g)].flatMap(([, message = ""]) =>
-            toPatterns(
-                message
-                    .replaceAll("''", "'")
-                    .split(/(?:%[sIL]?)/)
-                    .flatMap((part, at) => (at ? [undefined, part] : [part])),
-            ),
+            toPatterns([message.replaceAll("''", "'").replaceAll(/%[sIL]?/g, hole)]),
         ),
     );
 }
@@ -118,7 +116,6 @@ function textOf(node: ts.Node): (string | undefined)[] | undefined {
 }
 
 function toPatterns(parts: readonly (string | undefined)[]): RegExp[] {
-    const hole = "\u0000";
     return parts
         .map(part => part ?? hole)
         .join("")
