@@ -42,7 +42,7 @@ data_type as materialized (
     select t.*, format('type %I.%I', s.nspname, t.typname) as name
     from pg_catalog.pg_type as t
     inner join scope as s on s.oid = t.typnamespace
-    where t.typtype in ('b', 'd', 'e', 'p', 'r') and t.typcategory <> 'A'
+    where t.typtype in ('b', 'd', 'e', 'p', 'r') and not (t.typtype = 'b' and t.typcategory = 'A')
         and not exists (select from member where classid = 'pg_type'::regclass and objid = t.oid) -- named: t.oid
 ),
 

@@ -174,6 +174,8 @@ export const mutations: readonly Mutation[] = [
     ["enum value", "create type app.more as enum ('a'); alter type app.more add value 'b'", "drop type app.more"],
     ["enum value's name", "alter type app.mood rename value 'ok' to 'fine'", "alter type app.mood rename value 'fine' to 'ok'"],
     ["domain", "create domain app.more as text", "drop domain app.more"],
+    ["domain over an array", "create domain app.more as text[] constraint few check (cardinality(value) < 3)", "drop domain app.more"],
+    ["grant on a domain over an array", "create domain app.more as text[]; revoke usage on domain app.more from public", "drop domain app.more"],
     ["domain default", "alter domain app.percent set default 2", "alter domain app.percent set default 1"],
     ["domain not null", "alter domain app.percent set not null", "alter domain app.percent drop not null"],
     ["domain constraint", "alter domain app.percent add constraint percent_positive check (value > 0)", "alter domain app.percent drop constraint percent_positive"],
