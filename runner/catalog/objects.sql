@@ -100,15 +100,23 @@ acl_text as (
     group by list, grantee
 ),
 
-commented as (
-    select d.description, i.type, i.identity, d.objoid as object
-    from pg_catalog.pg_description as d
-    cross join lateral pg_identify_object(d.classoid, d.objoid, d.objsubid) as i
-    where (d.objoid >= 16384 or d.classoid = 'pg_namespace'::regclass)
-        and not exists (select from member where classid = d.classoid and objid = d.objoid)
-        and (i.schema is null or i.schema in (select nspname from scope))
+-- The view pg_seclabels would ask for each kind of object alone, which takes long to plan.
+remark as (
+    select r.what || ' on ' || i.type || ' ' || i.identity as name, r.said, r.objoid as object
+    from (
+        select 'comment' as what, classoid, objoid, objsubid, description as said
+        from pg_catalog.pg_description as d
+        where (objoid >= 16384 or classoid = 'pg_namespace'::regclass)
+            and not exists (select from member where classid = d.classoid and objid = d.objoid)
+        union all
+        select 'security label ' || provider, classoid, objoid, objsubid, label from pg_catalog.pg_seclabel
+        union all
+        select 'security label ' || provider, classoid, objoid, 0, label from pg_catalog.pg_shseclabel
+    ) as r
+    cross join lateral pg_identify_object(r.classoid, r.objoid, r.objsubid) as i
+    where (i.schema is null or i.schema in (select nspname from scope))
         and i.identity !~ ' on (simulation_db|simulation_db_archive|supabase_migrations)\.'
-        and not (i.type = 'schema' and i.identity in ('simulation_db', 'simulation_db_archive', 'supabase_migrations')) -- wanted: d.objoid
+        and not (i.type = 'schema' and i.identity in ('simulation_db', 'simulation_db_archive', 'supabase_migrations')) -- wanted: r.objoid
 ),
 
 entry (key, definition, object) as (
@@ -304,10 +312,7 @@ entry (key, definition, object) as (
     group by name, object, grantee
 
     union all
-    select format('comment on %s %s', type, identity), description, object from commented
-    union all
-    select format('security label %s on %s %s', l.provider, l.objtype, l.objname), l.label, l.objoid
-    from pg_catalog.pg_seclabels as l where (l.objnamespace is null or l.objnamespace in (select oid from scope)) -- wanted: l.objoid
+    select name, said, object from remark
     union all
     select
         format('publication %I of %s', p.pubname, x.prrelid::regclass),
