@@ -1,11 +1,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import { apply, endInterrupted, type Outcome } from "./steps/apply.ts";
+import { apply, applyNext, endInterrupted, type Outcome } from "./steps/apply.ts";
 import type { BucketSettings } from "./bucket.ts";
 import { compareChain } from "./ledger/chain.ts";
 import { claim, release } from "./ledger/claim.ts";
 import { connect } from "./database/connection.ts";
-import { addEvent, type LedgerRow, readLedger, readTexts } from "./ledger/ledger.ts";
+import { addEvent, type LedgerRow, readApplied, readTexts } from "./ledger/ledger.ts";
 import { decode, hashOf, label, type Migration } from "./migration/migration.ts";
 import { readMigrations, requireStatements } from "./migration/migrationFolder.ts";
 import { requirePreconditions } from "./preconditions.ts";
@@ -43,8 +43,10 @@ export async function migrateUp(options: ChainOptions): Promise<void> {
         const chosen = pending.filter(({ version }) => options.to === undefined || version <= options.to);
         if (applied.length === 0)
             await requirePreconditions(session.client, await readFile("sql/preconditions.sql", "utf8"));
-        for (const migration of chosen)
-            printStep(session, migration, await applyNoted(session, migration, await readLedger(session.client), say));
+        for (const migration of chosen) {
+            await noteUnpromoted(session, migration);
+            printStep(session, migration, await applyNext(session, migration, say));
+        }
         print(`${chosen.length} applied, ${pending.length - chosen.length} left pending`);
     });
 }
@@ -63,8 +65,10 @@ export async function migrateDown(options: ChainOptions): Promise<void> {
             await undoUnfinished(session, begun, say);
             print(stepLine(`${label(begun)} taken back, which was interrupted on its way up`, session.identity));
         }
+        const ledger = await readApplied(session.client);
         for (const migration of applied.filter(({ version }) => version > to).reverse()) {
-            printStep(session, migration, await rollBack(session, migration, await readLedger(session.client), say));
+            const left = ledger.filter(({ version }) => version <= migration.version);
+            printStep(session, migration, await rollBack(session, migration, left, say));
         }
     });
 }
@@ -214,7 +218,7 @@ async function oneStep(
 ): Promise<void> {
     const carried = decode(await text(process.stdin));
     await withSession(environment, `${verb} ${carried.version}`, expectedIdentity(environment), async session => {
-        const applied = await readLedger(session.client);
+        const applied = await readApplied(session.client);
         const migration = { ...carried, slug: await slugOf(carried.version, applied) };
         printStep(session, migration, await work(session, migration, applied, say));
     });
@@ -224,25 +228,21 @@ function printStep({ identity }: Session, migration: Migration, { did, durationM
     print(stepLine(`${label(migration)} ${did} in ${durationMs} ms`, identity));
 }
 
-/** Who goes on without a promotion gives a reason, and the history keeps it, whatever becomes of the migration. */
 async function applyNoted(
     session: Session,
     migration: Migration,
     applied: LedgerRow[],
     say: (line: string) => void,
 ): Promise<Outcome> {
-    const detail = environment.SIMULATION_DB_UNPROMOTED_REASON?.trim();
-    if (detail && !applied.some(({ version }) => version === migration.version)) {
-        const { version, slug, up } = migration;
-        await addEvent(session.client, "unpromoted", {
-            version,
-            slug,
-            upHash: hashOf(up),
-            stack: session.settings.stack,
-            detail,
-        });
-    }
+    if (!applied.some(({ version }) => version === migration.version)) await noteUnpromoted(session, migration);
     return await apply(session, migration, applied, say);
+}
+
+/** Who goes on without a promotion gives a reason, and the history keeps it, whatever becomes of the migration. */
+async function noteUnpromoted({ client, settings }: Session, { version, slug, up }: Migration): Promise<void> {
+    const detail = environment.SIMULATION_DB_UNPROMOTED_REASON?.trim();
+    if (!detail) return;
+    await addEvent(client, "unpromoted", { version, slug, upHash: hashOf(up), stack: settings.stack, detail });
 }
 
 /** The folder's name, for people: it is not part of what the state carries. Where the folder is gone, the ledger knows. */

@@ -51,6 +51,5 @@ export async function applyUp(stage: Stage, migration: Migration, statements: St
         return after;
     });
     stage.now = end ? committed(end) : await readState(client);
-    await freshSession(session);
     await recordUndo(client, migration.version);
 }

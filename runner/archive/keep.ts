@@ -9,12 +9,16 @@ import { type ArchivedPart, addToArchive, archiveTableName } from "./registry.ts
 /** A table or some columns of one, that up had made and that down would take away with what is in them. */
 interface Loss {
     readonly table: string;
+    /** The table, and only its own rows: see {@link rowsOf}. */
+    readonly from: string;
     readonly kind: "table" | "columns";
     readonly columns: readonly KeptColumn[];
     /** Columns that find the row again; empty for whole tables. */
     readonly key: readonly KeptColumn[];
     /** False when the key may name several rows: they are then told apart by their number among equals. */
     readonly keyIsUnique: boolean;
+    /** Whether PostgreSQL itself has filled such a column in the rows that were there. */
+    readonly filled: boolean;
 }
 
 interface KeptColumn {
@@ -119,13 +123,14 @@ async function losses(client: pg.Client, version: string): Promise<Loss[]> {
                  where i.inhrelid = c.oid and c.relispartition and parent.columns = 'true'
              )
          )
-         select l.name as table, l.kind,
+         select l.name as table, l.kind, ${ownRows("l.relkind", "l.name")} as from,
                 jsonb_agg(${keptColumn} order by a.attnum) filter (where a.attgenerated = '' and is_lost) as columns,
                 case when l.kind = 'table' then '[]' else coalesce(
                     jsonb_agg(${keptColumn} order by a.attnum) filter (where a.attnum = any (u.key)),
                     jsonb_agg(${keptColumn} order by a.attnum) filter (where not is_lost)
                 ) end as key,
-                l.kind = 'table' or bool_or(u.key is not null) as "keyIsUnique"
+                l.kind = 'table' or bool_or(u.key is not null) as "keyIsUnique",
+                bool_or(is_lost and (a.atthasmissing or a.attidentity <> '')) as filled
          from lost as l
          inner join pg_catalog.pg_attribute as a on a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
          cross join lateral (select l.kind = 'table' or l.columns ? quote_ident(a.attname) as is_lost) as n
@@ -140,7 +145,7 @@ async function losses(client: pg.Client, version: string): Promise<Loss[]> {
                  )
              order by i.indisprimary desc, i.indexrelid limit 1
          ) as u on l.kind = 'columns'
-         group by l.oid, l.name, l.kind
+         group by l.oid, l.name, l.kind, l.relkind
          having bool_or(a.attgenerated = '' and is_lost) and (l.kind = 'table' or not bool_and(is_lost))
          order by l.oid`,
         [version],
@@ -155,12 +160,13 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
         const key = loss.key.map(({ name }) => `kept.${name}`).join(", ");
         kept.push(`row_number() over (partition by (${key})::text) as simulation_db_nth`);
     }
-    await stopWrites(client, loss.table);
-    const filled = loss.kind === "table" || (await mayBeFilled(client, migration, loss));
-    const where = filled ? "" : `where ${loss.columns.map(({ name }) => `${name} is not null`).join(" or ")}`;
-    const { rowCount } = await client.query(
-        `create table simulation_db_archive.${archive} as
-         select ${kept.join(", ")} from ${await rowsOf(client, loss.table)} as kept ${where}`,
+    const all = loss.kind === "table" || loss.filled || mayFill(migration);
+    const where = all ? "" : `where ${loss.columns.map(({ name }) => `${name} is not null`).join(" or ")}`;
+    const sequences = await sequencesOf(client, loss);
+    const rows = await copy(
+        client,
+        loss.table,
+        `create table simulation_db_archive.${archive} as select ${kept.join(", ")} from ${loss.from} as kept ${where}`,
     );
     return await addToArchive(client, {
         ...loss,
@@ -168,23 +174,38 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
         key: loss.key.map(({ name }) => name),
         version: migration.version,
         archive,
-        rows: rowCount ?? 0,
-        sequences: await sequencesOf(client, loss),
+        rows,
+        sequences: await positionsOf(client, sequences),
     });
 }
 
-/** A row that is written while the others are copied, or that a transaction has not committed yet, would be lost. */
-async function stopWrites(client: pg.Client, table: string): Promise<void> {
-    await client.query(`lock table ${table} in share row exclusive mode`);
+/**
+ * Copies rows of a table that nobody may write to from here on: a row that is written meanwhile, or that a transaction
+ * has not committed yet, would be lost. In one round trip, and as few as possible come after it.
+ *
+ * @param create the statement
+ * @returns how many
+ */
+async function copy(client: pg.Client, table: string, create: string): Promise<number> {
+    // Several statements have several results, which the types of pg do not know.
+    const results = (await client.query(
+        `lock table ${table} in share row exclusive mode; ${create}`,
+    )) as unknown as pg.QueryResult[];
+    return results[1]?.rowCount ?? 0;
 }
 
 /** A table's own rows: those of tables that inherit from it are theirs, those of partitions are its own. */
 export async function rowsOf(client: pg.Client, table: string): Promise<string> {
-    const { rows } = await client.query<{ partitioned: boolean }>(
-        "select relkind = 'p' as partitioned from pg_catalog.pg_class where oid = $1::regclass",
+    const { rows } = await client.query<{ from: string }>(
+        `select ${ownRows("relkind", "$1")} as from from pg_catalog.pg_class where oid = $1::text::regclass`,
         [table],
     );
-    return rows[0]?.partitioned ? table : `only ${table}`;
+    return rows[0]?.from ?? table;
+}
+
+/** The same for a table with this kind and name, which are SQL as the result is. */
+function ownRows(kind: string, name: string): string {
+    return `case ${kind} when 'p' then ${name} else 'only ' || ${name} end`;
 }
 
 /**
@@ -195,18 +216,12 @@ const callsFunctions =
     /(?:(?:^|;|\b(?:begin|then|else|loop)\b|\bexecute\s+(?:format\s*\(\s*)?')\s*(?:select|call)|\bperform|:=\s*(?=\w+\.\w+\s*\())\b(?!\s*(?:pg_catalog\.)?set_config\b)/i;
 
 /**
- * Whether up may give these columns a value in rows that are there already: then a null is worth keeping as well, as
- * the next up would fill it.
+ * Whether up may give its columns a value in rows that are there already: then a null is worth keeping as well, as the
+ * next up would fill it.
  */
-async function mayBeFilled(client: pg.Client, { up }: Migration, { table, columns }: Loss): Promise<boolean> {
+function mayFill({ up }: Migration): boolean {
     const text = up.replaceAll(/--.*$/gm, "");
-    if (/\b(update|merge)\b|\badd\b[^,;]*\bdefault\b/i.test(text) || callsFunctions.test(text)) return true;
-    const { rows } = await client.query(
-        `select from pg_catalog.pg_attribute
-         where attrelid = $1::regclass and quote_ident(attname) = any ($2) and (atthasmissing or attidentity <> '')`,
-        [table, columns.map(({ name }) => name)],
-    );
-    return rows.length > 0;
+    return /\b(update|merge)\b|\badd\b[^,;]*\bdefault\b/i.test(text) || callsFunctions.test(text);
 }
 
 /** Rows that could not be there before up, whole; they leave the table. */
@@ -227,14 +242,15 @@ async function takeOut(client: pg.Client, version: string, table: string, where:
          where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum`,
         [table],
     );
-    await stopWrites(client, table);
     const archive = archiveTableName(version);
-    const { rowCount } = await client.query(
-        `create table simulation_db_archive.${archive} as
-         select ${columns.map(({ column: { name, value } }) => `${value} as ${name}`).join(", ")} from ${table} where ${where}`,
+    const values = columns.map(({ column: { name, value } }) => `${value} as ${name}`).join(", ");
+    const rows = await copy(
+        client,
+        table,
+        `create table simulation_db_archive.${archive} as select ${values} from ${table} where ${where}`,
     );
     // Each look at the table is one more under the lock.
-    if (rowCount !== 0) await client.query(`delete from ${table} where ${where}`);
+    if (rows !== 0) await client.query(`delete from ${table} where ${where}`);
     return await addToArchive(client, {
         version,
         archive,
@@ -243,25 +259,37 @@ async function takeOut(client: pg.Client, version: string, table: string, where:
         columns: columns.map(({ column }) => column.name),
         key: [],
         keyIsUnique: true,
-        rows: rowCount ?? 0,
+        rows,
         sequences: [],
     });
 }
 
-/** Where the sequences stand that give these columns their values. */
-async function sequencesOf(client: pg.Client, { table, columns }: Loss): Promise<ArchivedPart["sequences"]> {
-    const { rows } = await client.query<{ column: string; sequence: string }>(columnSequences, [
-        table,
-        columns.map(({ name }) => name),
-    ]);
-    const positions: { column: string; last: string; called: boolean }[] = [];
-    for (const { column, sequence } of rows) {
-        const { rows: at } = await client.query<{ last: string; called: boolean }>(
-            `select last_value::text as last, is_called as called from ${sequence}`,
-        );
-        if (at[0]) positions.push({ column, ...at[0] });
-    }
-    return positions;
+interface ColumnSequence {
+    readonly column: string;
+    readonly sequence: string;
+}
+
+/** The sequences that give these columns their values. */
+async function sequencesOf(client: pg.Client, { table, columns }: Loss): Promise<ColumnSequence[]> {
+    const { rows } = await client.query<ColumnSequence>(columnSequences, [table, columns.map(({ name }) => name)]);
+    return rows;
+}
+
+/** Where they stand. */
+async function positionsOf(
+    client: pg.Client,
+    sequences: readonly ColumnSequence[],
+): Promise<ArchivedPart["sequences"]> {
+    if (sequences.length === 0) return [];
+    const each = sequences.map(
+        ({ sequence }, index) =>
+            `select $${index + 1} as column, last_value::text as last, is_called as called from ${sequence}`,
+    );
+    const { rows } = await client.query<ArchivedPart["sequences"][number]>(
+        each.join(" union all "),
+        sequences.map(({ column }) => column),
+    );
+    return rows;
 }
 
 /** The sequences of a table's columns, by quoted name: their own ones, and those that their defaults ask. */

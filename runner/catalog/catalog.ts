@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import type pg from "pg";
-import { hashOf } from "../migration/migration.ts";
 import { createVersions, manyOf } from "./versions.ts";
 
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
@@ -49,37 +48,19 @@ function createCatalog(signature: string, query: string): string {
         revoke execute on function simulation_db.${signature} from public;`;
 }
 
-const createFunctions = [
+/**
+ * Makes `simulation_db.catalog()`, the catalog as rows of (key, definition). On the server, so that a comparison costs one
+ * round trip and sees the uncommitted changes of the migration's own transaction, which no library that opens
+ * connections of its own can; and pinned to an empty search path, so that all names are written in full. And
+ * `simulation_db.changes()`, which says what changed in it since the snapshot without looking at all of it.
+ */
+export const createCatalogFunctions = [
     createCatalog("catalog()", text),
     createCatalog("catalog_of(wanted oid[], named oid[])", someObjects),
     createCatalog("catalog_others()", others),
     createVersions,
     createChanges,
 ].join(";\n");
-
-/** What the installed functions are compared with, so that a newer version of this tool brings its own. */
-const version = hashOf(createFunctions).slice(0, 16);
-
-/**
- * Installs `simulation_db.catalog()`, the catalog as rows of (key, definition). On the server, so that a comparison
- * costs one round trip and sees the uncommitted changes of the migration's own transaction, which no library that
- * opens connections of its own can; and pinned to an empty search path, so that all names are written in full. And
- * `simulation_db.changes()`, which says what changed in it since the snapshot without looking at all of it.
- *
- * The caller holds the advisory lock, and the ledger's schema exists.
- */
-export async function ensureCatalogFunctions(client: pg.Client): Promise<void> {
-    const { rows } = await client.query<{ version: string | null }>(
-        "select obj_description(to_regprocedure('simulation_db.catalog()'), 'pg_proc') as version",
-    );
-    if (rows[0]?.version === version) return;
-    await client.query(`${createFunctions}; comment on function simulation_db.catalog() is '${version}'`);
-}
-
-/** Plans for this session what a comparison reads with, so that no lock of a migration is held for that later. */
-export async function planComparison(client: pg.Client): Promise<void> {
-    await client.query("select from simulation_db.catalog_of('{}', '{}')");
-}
 
 /**
  * The same catalog, read without installing anything: for a look at a database that nothing may be made in. Any login

@@ -42,7 +42,7 @@ revoke execute on function simulation_db.touched(jsonb) from public;
 --
 -- keep: whether the snapshot becomes that of now
 -- but: names of the catalog whose objects stay in the snapshot as they were
--- wrote: what simulation_db.written() said in the only transaction that counts, and its 'last' number; null: any may have
+-- wrote: what simulation_db.written() said in the only transaction that counts, and the 'last' number of its parts; null: any may have
 create or replace function simulation_db.changes(keep boolean, but text[] default '{}', wrote jsonb default null) returns jsonb
     language plpgsql set search_path = '' set jit = off set plan_cache_mode = force_generic_plan as $changes$
     declare
@@ -52,9 +52,10 @@ create or replace function simulation_db.changes(keep boolean, but text[] defaul
         -- Nobody is in the middle of something, and this transaction has written nothing yet.
         alone boolean := own is null and not exists (select from pg_snapshot_xip(present));
         next bigint := pg_snapshot_xmax(present)::text::bigint;
-        -- Of the transaction that wrote the snapshot; null where it may have missed another's.
-        last bigint := (select s.xmin::text::bigint from simulation_db.snapshot as s where s.complete);
-        complete boolean;
+        -- The newest of those that the snapshot has missed nothing of.
+        last bigint := (select s.last from simulation_db.snapshot as s);
+        since bigint := (wrote ->> 'since')::bigint;
+        new_last bigint;
         touched simulation_db.snapshot_version[];
         -- Versions and numbers of columns then, in the same order.
         former bigint[];
@@ -70,7 +71,7 @@ create or replace function simulation_db.changes(keep boolean, but text[] defaul
         found jsonb;
     begin
         -- The snapshot is by the last transaction of the whole server: there is nothing new, and no need to look.
-        if wrote is null and alone and last = (next - 1) & 4294967295
+        if wrote is null and alone and last = next - 1
             and exists (select from simulation_db.snapshot_version as v where v.source = 0 and v.class = 0 and v.object = 0 and v.version = simulation_db.reader())
         then
             return '{"added": {}, "removed": {}, "made": {}}';
@@ -82,16 +83,19 @@ create or replace function simulation_db.changes(keep boolean, but text[] defaul
         from simulation_db.touched(wrote) as t;
 
         if keep then
-            complete := alone and but = '{}' and pg_current_xact_id()::text::bigint = next and (
-                wrote is null
-                -- After the snapshot came that transaction, of which a part may have a number of its own, and then this one.
-                or (wrote ->> 'since')::bigint & 4294967295 = (last + 1) & 4294967295
-                    and (wrote ->> 'last')::bigint = (next - 1) & 4294967295
-                    and next - (wrote ->> 'since')::bigint <= 2
-            );
-            if complete or touched is not null then
-                insert into simulation_db.snapshot (server, complete) values (current_setting('server_version_num')::integer, complete is true)
-                on conflict (only_one) do update set server = excluded.server, complete = excluded.complete, taken_at = excluded.taken_at;
+            new_last := case
+                when but <> '{}' then null
+                -- After the snapshot came this very transaction, which is under way.
+                when own is not null then case when own::text::bigint = since and since = last + 1 then since end
+                -- Nobody wrote since all was looked at, or since that transaction, which came after the snapshot and of
+                -- which a part may have a number of its own; and this one is the next.
+                when alone and pg_current_xact_id()::text::bigint = next
+                    and (wrote is null or since = last + 1 and (wrote ->> 'last')::bigint = (next - 1) & 4294967295 and next - since <= 2)
+                then next
+            end;
+            if new_last is not null or touched is not null then
+                insert into simulation_db.snapshot (server, last) values (current_setting('server_version_num')::integer, new_last)
+                on conflict (only_one) do update set server = excluded.server, last = excluded.last, taken_at = excluded.taken_at;
             end if;
         end if;
         if touched is null then

@@ -1,12 +1,12 @@
 const commentServer = "comment on column simulation_db.snapshot.server is 'server_version_num at that time.';";
 
-const commentComplete =
-    "comment on column simulation_db.snapshot.complete is 'Nothing had been changed that is not in it: every transaction before the one that wrote this row is.';";
+const commentLast =
+    "comment on column simulation_db.snapshot.last is 'Number of a transaction: what it and all before it changed is in here; null: not known of any.';";
 
-/** What a snapshot says of itself since format 4. SQL. */
-export const addComplete = `
-    alter table simulation_db.snapshot add column complete boolean not null default false;
-    ${commentComplete}`;
+/** What a snapshot says of itself since format 5. SQL. */
+export const addLast = `
+    alter table simulation_db.snapshot drop column complete, add column last bigint;
+    ${commentLast}`;
 
 const createRows = `
     create table simulation_db.snapshot_entry (
@@ -35,11 +35,11 @@ export const createSnapshot = `
         only_one boolean primary key default true check (only_one),
         server   integer,
         taken_at timestamptz not null default now(),
-        complete boolean not null default false
+        last     bigint
     );
     comment on table simulation_db.snapshot is 'The catalog after the last change: what the next one is compared with.';
     ${commentServer}
-    ${commentComplete}
+    ${commentLast}
     ${createRows}`;
 
 /**

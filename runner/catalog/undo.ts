@@ -15,17 +15,45 @@ export async function takeSnapshot(client: pg.Client, changed: readonly string[]
 }
 
 /**
+ * The same before a down in a transaction. What it is compared with afterwards is planned as well, so that no lock of
+ * the migration is held for that.
+ */
+export async function prepareComparison(client: pg.Client): Promise<void> {
+    await client.query(`
+        select from simulation_db.changes(true);
+        select from simulation_db.catalog_of('{}', '{}')`);
+}
+
+/**
+ * The same before a migration that starts afresh, in one round trip with the question whether an interrupted one is
+ * under way: then nothing is kept, as what that one has begun is none of what was there before.
+ *
+ * @returns whether the snapshot is that of now
+ */
+export async function takeSnapshotUnlessUnfinished(client: pg.Client): Promise<boolean> {
+    const { rows } = await client.query(
+        "select from simulation_db.changes(true) where not exists (select from simulation_db.unfinished)",
+    );
+    return rows.length > 0;
+}
+
+/**
  * Writes down what an applied migration changed in the catalog: the difference between the last snapshot and now, which
  * becomes the next snapshot. After the commit, so that no lock of the migration is held for it; a run that ended in
  * between is made good by the next one, which finds the row without it.
+ *
+ * @returns whether the archive has rows of this migration, which now have a place again
  */
-export async function recordUndo(client: pg.Client, version: string): Promise<void> {
-    await client.query(
+export async function recordUndo(client: pg.Client, version: string): Promise<boolean> {
+    const { rows } = await client.query<{ archived: boolean }>(
         `update simulation_db.migration
-         set undo = simulation_db.changes(true, '{}', wrote || jsonb_build_object('last', xmin::text)), wrote = null
-         where version = $1 and undo is null`,
+         set undo = simulation_db.changes(true, '{}', wrote), wrote = null
+         where version = $1 and undo is null
+         returning exists (select from simulation_db.archive as a where a.version = $1 and restored_at is null) as archived`,
         [version],
     );
+    // Where another attempt has written it down, nobody has looked.
+    return rows[0]?.archived ?? true;
 }
 
 /** One aspect of an object that a down did not bring back as it was. */

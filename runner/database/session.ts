@@ -1,9 +1,9 @@
 import type pg from "pg";
 import { connect, type Environment } from "./connection.ts";
+import { fresh, noticeGoneMs } from "./fresh.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "./identity.ts";
 import { ensureLedger } from "../ledger/ledger.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import { noticeGoneMs } from "./transaction.ts";
 import { UserError } from "../userError.ts";
 
 /** One run's hold on one database: connected, the only run of this tool there, the ledger in place. */
@@ -54,16 +54,9 @@ export async function withSession<T>(
     }
 }
 
-/**
- * Puts the session where it was after the login, whatever a migration set, and bounds what the runner itself asks the
- * server for: its own look at the catalog waits for nobody's lock longer than a migration may.
- */
+/** After statements outside a transaction; one ends so by itself. */
 export async function freshSession({ client, settings }: Pick<Session, "client" | "settings">): Promise<void> {
-    await client.query(
-        `reset role; reset all; discard temp;
-         set lock_timeout = ${settings.lockTimeoutMs}; set statement_timeout = ${settings.statementTimeoutMs};
-         set client_connection_check_interval = ${noticeGoneMs}`,
-    );
+    await client.query(fresh(settings));
 }
 
 /**

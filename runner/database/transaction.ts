@@ -1,19 +1,17 @@
 import type pg from "pg";
 import type { Directives } from "../migration/directives.ts";
+import { fresh, noticeGoneMs } from "./fresh.ts";
 import type { Settings } from "./settings.ts";
 import { connectionLost, SqlError } from "./sqlError.ts";
 import { UserError } from "../userError.ts";
-
-/** How soon the server notices that a run was killed while a statement of it runs, in milliseconds. */
-export const noticeGoneMs = 1000;
 
 /** How long a transaction may wait for the runner, which never thinks that long: it was suspended. In milliseconds. */
 const idleMs = 60_000;
 
 /**
  * Runs the work in one transaction with the timeouts of the migration, or else of the stack. They are `set local`, so
- * nothing of them outlives the transaction. It begins as a session begins: with the role of the login and without
- * temporary tables, whatever the migration before it left.
+ * nothing of them outlives the transaction. It leaves the session as a session begins: with the role and the settings of
+ * the login and without temporary tables, whatever the work left.
  *
  * @throws what the work throws, after rolling back
  */
@@ -24,8 +22,7 @@ export async function inTransaction<T>(
     work: () => Promise<T>,
 ): Promise<T> {
     await client.query(
-        `begin; reset role; discard temp;
-         set local lock_timeout = ${lockTimeoutMs ?? settings.lockTimeoutMs};
+        `begin; set local lock_timeout = ${lockTimeoutMs ?? settings.lockTimeoutMs};
          set local statement_timeout = ${statementTimeoutMs ?? settings.statementTimeoutMs};
          set local idle_in_transaction_session_timeout = ${idleMs};
          set local client_connection_check_interval = ${noticeGoneMs}`,
@@ -39,7 +36,7 @@ export async function inTransaction<T>(
         throw error;
     }
     try {
-        await client.query("commit");
+        await client.query(`commit; ${fresh(settings)}`);
     } catch (error) {
         // With a SQLSTATE it is rolled back. When the connection broke, the answer was lost on the way.
         const { code, message } = error as { code?: string; message: string };

@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { addComplete, splitSnapshot } from "../catalog/snapshot.ts";
+import { addLast, splitSnapshot } from "../catalog/snapshot.ts";
+import { installedFunctions } from "./functions.ts";
 import { UserError } from "../userError.ts";
 
 /** SQL. */
@@ -19,11 +20,13 @@ const upgrades: readonly string[] = [
      alter table simulation_db.migration add column wrote oid[];
      comment on column simulation_db.migration.wrote is 'Until undo is written down: the tables of the system catalog that up wrote to; null: not known.'`,
     // To 4: what was written is known more closely, and whether a snapshot holds all that was.
-    `${addComplete}
+    `alter table simulation_db.snapshot add column complete boolean not null default false;
      alter table simulation_db.migration drop column wrote, add column wrote jsonb;
      ${commentWrote};
      drop function if exists simulation_db.changes(boolean, text[], oid[]), simulation_db.touched(oid[]),
          simulation_db.versions(oid[]), simulation_db.written(), simulation_db.catalog()`,
+    // To 5: a transaction that has parts, with numbers of their own, may leave such a snapshot as well.
+    addLast,
 ];
 
 /** The format that this version of the tool makes and works with. */
@@ -33,19 +36,29 @@ export const ledgerFormat = upgrades.length + 1;
 export const recordFormat = `comment on schema simulation_db is
     'Ledger of simulation-db, format ${ledgerFormat}: which migrations are applied, and all that happened. Not for the API.'`;
 
+/** The ledger that is there. */
+export interface LedgerFormat {
+    /** A ledger without a number has the first. */
+    readonly format: number;
+    /** Version of its functions, if any. */
+    readonly functions: string | null;
+}
+
 /**
- * The format of the ledger that is there; undefined when there is none. A ledger without a number has the first.
+ * The format of the ledger that is there; undefined when there is none.
  *
  * @throws UserError when a newer version of this tool has written it: what it means is not known here
  */
-export async function readFormat(client: pg.Client): Promise<number | undefined> {
-    const { rows } = await client.query<{ there: boolean; format: number | null }>(`
+export async function readFormat(client: pg.Client): Promise<LedgerFormat | undefined> {
+    const { rows } = await client.query<{ there: boolean; format: number | null; functions: string | null }>(`
         select to_regclass('simulation_db.migration') is not null as there,
-               substring(obj_description(to_regnamespace('simulation_db'), 'pg_namespace') from ', format (\\d{1,9}):')::int as format`);
+               substring(obj_description(to_regnamespace('simulation_db'), 'pg_namespace') from ', format (\\d{1,9}):')::int as format,
+               ${installedFunctions} as functions`);
     const [found] = rows;
     if (!found?.there) return undefined;
+    const { functions } = found;
     const format = found.format ?? 1;
-    if (format <= ledgerFormat) return format;
+    if (format <= ledgerFormat) return { format, functions };
     throw new UserError(
         `the ledger of this database has format ${format}, and this version of simulation-db knows formats up to ${ledgerFormat}: a newer one has written it.`,
         [

@@ -1,10 +1,10 @@
 import type pg from "pg";
 import { createArchive } from "../archive/registry.ts";
-import { ensureCatalogFunctions } from "../catalog/catalog.ts";
 import { createSnapshot } from "../catalog/snapshot.ts";
+import { functionsVersion, installFunctions } from "./functions.ts";
 import { commentWrote, readFormat, recordFormat, upgradeLedger } from "./format.ts";
 import { fileName, hashOf, type Migration } from "../migration/migration.ts";
-import { mirror, unmirror } from "./mirror.ts";
+import { mirrored, notMirrored, stillMirrored } from "./mirror.ts";
 import { UserError } from "../userError.ts";
 
 /** What the ledger knows of one applied migration. */
@@ -142,11 +142,11 @@ const createLedger = `
  * @throws UserError when a newer version of this tool has written it
  */
 export async function ensureLedger(client: pg.Client): Promise<void> {
-    const format = await readFormat(client);
+    const found = await readFormat(client);
     // One simple query of several statements is one transaction.
-    if (format === undefined) await client.query(createLedger);
-    else await upgradeLedger(client, format);
-    await ensureCatalogFunctions(client);
+    if (!found) await client.query(createLedger);
+    else await upgradeLedger(client, found.format);
+    if (found?.functions !== functionsVersion) await client.query(installFunctions);
 }
 
 /**
@@ -156,6 +156,11 @@ export async function ensureLedger(client: pg.Client): Promise<void> {
  */
 export async function readLedger(client: pg.Client): Promise<LedgerRow[]> {
     if ((await readFormat(client)) === undefined) return [];
+    return await readApplied(client);
+}
+
+/** The same where there is a ledger of today's format, as in every session. */
+export async function readApplied(client: pg.Client): Promise<LedgerRow[]> {
     const { rows } = await client.query<LedgerRow>(`
         select version, slug, up_hash as "upHash", down_hash as "downHash", verify_hash as "verifyHash",
                found::text as found, applied_at as "appliedAt", applied_by as "appliedBy",
@@ -204,23 +209,17 @@ export async function addToLedger(
     how: Circumstances,
     upInside: boolean,
 ): Promise<void> {
-    await addRow(client, migration, how, upInside);
-    await addToHistory(client, "up", migration, how);
+    await addRow(client, "up", migration, { ...how, upInside });
 }
 
 /** Writes a migration that other means applied; what it changed is known from elsewhere. */
 export async function adoptIntoLedger(
     client: pg.Client,
     migration: Migration,
-    { found, undo, ...how }: Circumstances & { found: unknown; undo: unknown },
+    { found, ...how }: Circumstances & { found: unknown; undo: unknown },
 ): Promise<void> {
     await client.query("select set_config('simulation_db.found', $1, true)", [found ? JSON.stringify(found) : ""]);
-    await addRow(client, migration, how);
-    await client.query("update simulation_db.migration set undo = $2 where version = $1", [
-        migration.version,
-        JSON.stringify(undo),
-    ]);
-    await addToHistory(client, "adopt", migration, how);
+    await addRow(client, "adopt", migration, how);
 }
 
 /** Writes a migration that a person says is applied; `detail` is the reason. */
@@ -229,9 +228,7 @@ export async function addRepairToLedger(
     migration: Migration,
     how: Circumstances & { detail: string },
 ): Promise<void> {
-    await addRow(client, migration, how);
-    await client.query("update simulation_db.migration set repaired = true where version = $1", [migration.version]);
-    await addToHistory(client, "repair applied", migration, how);
+    await addRow(client, "repair applied", migration, { ...how, repaired: true });
 }
 
 /** Stores other down and verify texts for an applied migration; nothing is run. */
@@ -241,50 +238,53 @@ export async function recordInLedger(client: pg.Client, migration: Migration, st
          set down_hash = $2, verify_hash = $3, down_sql = $4, verify_sql = $5 where version = $1`,
         [migration.version, hashOf(migration.down), hashOf(migration.verify), migration.down, migration.verify],
     );
-    await addToHistory(client, "record", migration, { stack });
+    await addEvent(client, "record", eventOf(migration, { stack }));
 }
 
 export async function removeFromLedger(client: pg.Client, migration: Migration, how: Circumstances): Promise<void> {
-    await removeRow(client, migration.version, how);
-    await addToHistory(client, "down", migration, how);
+    await removeRow(client, "down", eventOf(migration, how), how);
 }
 
 /** Removes a migration that a person says is not applied; `detail` is the reason. */
 export async function removeRepairFromLedger(
     client: pg.Client,
-    row: LedgerRow,
-    how: Circumstances & { detail: string },
+    { version, slug, upHash, downHash, verifyHash }: LedgerRow,
+    { stack, detail, say }: Circumstances & { detail: string },
 ): Promise<void> {
-    await removeRow(client, row.version, how);
-    const { version, slug, upHash, downHash, verifyHash } = row;
-    const { stack, detail } = how;
-    await addEvent(client, "repair reverted", { version, slug, upHash, downHash, verifyHash, stack, detail });
+    const event = { version, slug, upHash, downHash, verifyHash, stack, detail };
+    await removeRow(client, "repair reverted", event, { say });
 }
 
+/** The row, the one of Supabase's ledger and the line of the history, in one round trip. */
 async function addRow(
     client: pg.Client,
+    action: LedgerAction,
     migration: Migration,
-    { durationMs = 0, stack, say }: Circumstances,
-    upInside = false,
+    how: Circumstances & { detail?: string; undo?: unknown; repaired?: boolean; upInside?: boolean },
 ): Promise<void> {
-    const mirrored = await mirror(client, migration, say);
-    await client
-        .query(
-            `insert into simulation_db.migration
-             (version, slug, up_hash, down_hash, verify_hash, up_sql, down_sql, verify_sql, found, duration_ms, stack, mirrored, wrote)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, nullif(current_setting('simulation_db.found', true), '')::jsonb, $9, $10, $11,
-             case when $12 then simulation_db.written() end)`,
+    const { up, down, verify } = migration;
+    const undo = how.undo === undefined ? null : JSON.stringify(how.undo);
+    const { rows } = await client
+        .query<{ obstacle: string | null }>(
+            `with mirrored as materialized (
+                 select obstacle, written_by from simulation_db.mirror($2, $10, $11)
+             ),
+             added as (
+                 insert into simulation_db.migration
+                     (version, slug, up_hash, down_hash, verify_hash, duration_ms, stack, up_sql, down_sql, verify_sql,
+                      found, undo, repaired, mirrored, wrote)
+                 select $2, $3, $4, $5, $6, coalesce($7::integer, 0), $8, $12, $13, $14,
+                     nullif(current_setting('simulation_db.found', true), '')::jsonb, $15::jsonb, $16::boolean, obstacle is null,
+                     case when $17 then simulation_db.written() || jsonb_build_object('last', coalesce(written_by, pg_current_xact_id()::xid)::text) end
+                 from mirrored
+             ),
+             noted as (${insertEvent})
+             select obstacle from mirrored`,
             [
-                migration.version,
-                migration.slug,
-                ...hashes(migration),
-                migration.up,
-                migration.down,
-                migration.verify,
-                durationMs,
-                stack,
-                mirrored,
-                upInside,
+                ...eventValues(action, eventOf(migration, how)),
+                ...mirrored(migration),
+                ...[up, down, verify],
+                ...[undo, how.repaired === true, how.upInside === true],
             ],
         )
         .catch((error: pg.DatabaseError) => {
@@ -294,26 +294,38 @@ async function addRow(
                 ["set it to a JSON text, for example with jsonb_build_object(…)::text"],
             );
         });
+    for (const { obstacle } of rows) if (obstacle !== null) how.say(notMirrored(migration, obstacle));
 }
 
-async function removeRow(client: pg.Client, version: string, { say }: Circumstances): Promise<void> {
-    const { rows } = await client.query<{ mirrored: boolean }>(
-        "delete from simulation_db.migration where version = $1 returning mirrored",
-        [version],
-    );
-    if (rows[0]?.mirrored) await unmirror(client, version, say);
-}
-
-async function addToHistory(
+/** The same for a row that goes. */
+async function removeRow(
     client: pg.Client,
     action: LedgerAction,
-    migration: Migration,
-    how: Pick<HistoryEntry, "durationMs" | "stack" | "detail">,
+    event: HistoryEntry,
+    { say }: Pick<Circumstances, "say">,
 ): Promise<void> {
-    const [upHash, downHash, verifyHash] = hashes(migration);
-    const { version, slug } = migration;
+    const { rows } = await client.query<{ obstacle: string | null }>(
+        `with removed as (delete from simulation_db.migration where version = $2 returning mirrored),
+         noted as (${insertEvent}),
+         unmirrored as materialized (
+             select obstacle, written_by from removed cross join simulation_db.mirror($2, null, null) where mirrored
+         ),
+         -- The snapshot is of this transaction, and so of this part of it.
+         counted as (
+             update simulation_db.snapshot set last = last + 1
+             from unmirrored where last = pg_current_xact_id()::text::bigint and written_by::text::bigint = (last + 1) & 4294967295
+         )
+         select obstacle from unmirrored`,
+        eventValues(action, event),
+    );
+    for (const { obstacle } of rows) if (obstacle !== null) say(stillMirrored(event.version, obstacle));
+}
+
+function eventOf(migration: Migration, how: Pick<HistoryEntry, "durationMs" | "stack" | "detail">): HistoryEntry {
+    const { version, slug, up, down, verify } = migration;
     const { durationMs, stack, detail } = how;
-    await addEvent(client, action, { version, slug, upHash, downHash, verifyHash, durationMs, stack, detail });
+    const hashes = { upHash: hashOf(up), downHash: hashOf(down), verifyHash: hashOf(verify) };
+    return { version, slug, ...hashes, durationMs, stack, detail };
 }
 
 /** What the history says of something that happened. */
@@ -330,26 +342,17 @@ interface HistoryEntry {
     readonly detail?: string | undefined;
 }
 
-/** Adds a line to the history. The caller has the transaction of what happened open. */
-export async function addEvent(client: pg.Client, action: LedgerAction, entry: HistoryEntry): Promise<void> {
-    await client.query(
-        `insert into simulation_db.history
-             (action, version, slug, up_hash, down_hash, verify_hash, duration_ms, stack, detail)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-        [
-            action,
-            entry.version,
-            entry.slug,
-            entry.upHash,
-            entry.downHash,
-            entry.verifyHash,
-            entry.durationMs,
-            entry.stack,
-            entry.detail,
-        ],
-    );
+/** Its parameters, the first nine of any statement that it is a part of, are {@link eventValues}. SQL. */
+const insertEvent = `
+    insert into simulation_db.history (action, version, slug, up_hash, down_hash, verify_hash, duration_ms, stack, detail)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`;
+
+function eventValues(action: LedgerAction, event: HistoryEntry): unknown[] {
+    const { version, slug, upHash, downHash, verifyHash, durationMs, stack, detail } = event;
+    return [action, version, slug, upHash, downHash, verifyHash, durationMs, stack, detail];
 }
 
-function hashes(migration: Migration): [string, string, string] {
-    return [hashOf(migration.up), hashOf(migration.down), hashOf(migration.verify)];
+/** Adds a line to the history. The caller has the transaction of what happened open. */
+export async function addEvent(client: pg.Client, action: LedgerAction, event: HistoryEntry): Promise<void> {
+    await client.query(insertEvent, eventValues(action, event));
 }

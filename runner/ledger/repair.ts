@@ -1,5 +1,5 @@
 import { compareChain } from "./chain.ts";
-import { addRepairToLedger, type LedgerRow, readLedger, removeRepairFromLedger } from "./ledger.ts";
+import { addRepairToLedger, type LedgerRow, readApplied, removeRepairFromLedger } from "./ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { readUnfinished } from "../steps/resumable.ts";
 import type { Session } from "../database/session.ts";
@@ -30,7 +30,7 @@ export async function markApplied(
     requireReason(reason);
     const migration = migrations.find(candidate => candidate.version === version);
     if (!migration) throw unknown(version);
-    const { pending } = compareChain(migrations, await readLedger(session.client));
+    const { pending } = compareChain(migrations, await readApplied(session.client));
     const next = pending[0];
     if (next?.version !== version) {
         throw pending.includes(migration)
@@ -61,7 +61,7 @@ export async function markReverted(
     say: (line: string) => void,
 ): Promise<LedgerRow> {
     requireReason(reason);
-    const applied = await readLedger(session.client);
+    const applied = await readApplied(session.client);
     const row = applied.find(candidate => candidate.version === version);
     const newest = applied.at(-1);
     if (!row || !newest) {

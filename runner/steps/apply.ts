@@ -1,13 +1,13 @@
 import { restoreRows } from "../archive/restore.ts";
-import { recordUndo, takeSnapshot } from "../catalog/undo.ts";
+import { recordUndo, takeSnapshot, takeSnapshotUnlessUnfinished } from "../catalog/undo.ts";
 import { isStored, requireNext } from "../ledger/chain.ts";
 import { type Directives, readDirectives } from "../migration/directives.ts";
-import { addToLedger, type LedgerRow, readLedger, recordInLedger } from "../ledger/ledger.ts";
+import { addToLedger, type LedgerRow, readApplied, recordInLedger } from "../ledger/ledger.ts";
 import { fileName, type Migration } from "../migration/migration.ts";
 import { endInterruptedRollBack } from "./rollback.ts";
 import { finishUp, forgetUnfinished, runStatements } from "./resumable.ts";
 import { withRetries } from "../database/retry.ts";
-import { freshSession, type Session } from "../database/session.ts";
+import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
 import { inTransaction } from "../database/transaction.ts";
 
@@ -33,30 +33,43 @@ export async function apply(
     say: (line: string) => void,
 ): Promise<Outcome> {
     const started = performance.now();
-    const outcome = (did: Outcome["did"]): Outcome => ({ did, durationMs: Math.round(performance.now() - started) });
-
     let row = requireNext(migration, applied);
     if (row && (await endInterruptedRollBack(session, applied, say))) {
-        row = requireNext(migration, await readLedger(session.client));
+        row = requireNext(migration, await readApplied(session.client));
     }
-    if (row) {
-        if (!isStored(migration, row)) await recordInLedger(session.client, migration, session.settings.stack);
-        await settle(session, migration, row.hasUndo, say);
-        return outcome("adopted");
-    }
+    if (!row) return await applyNext(session, migration, say);
+    if (!isStored(migration, row)) await recordInLedger(session.client, migration, session.settings.stack);
+    await settle(session, migration, row.hasUndo, say);
+    return outcome("adopted", started);
+}
 
+/**
+ * Applies the one that comes after the newest in the ledger, which the caller has read while it held the lock.
+ *
+ * @param say progress, for people
+ * @throws SqlError as {@link apply}
+ */
+export async function applyNext(session: Session, migration: Migration, say: (line: string) => void): Promise<Outcome> {
+    const started = performance.now();
+    const { client, settings } = session;
     const directives = readDirectives(migration.up, fileName(migration, "up"));
     if (directives.transactional) {
-        await forgetUnfinished(session, migration);
-        await withRetries(session.settings.retryForMs, say, () => takeSnapshot(session.client));
+        const again = <T>(work: () => Promise<T>) => withRetries(settings.retryForMs, say, work);
+        if (!(await again(() => takeSnapshotUnlessUnfinished(client)))) {
+            await forgetUnfinished(session, migration);
+            await again(() => takeSnapshot(client));
+        }
         await applyInTransaction(session, migration, directives, say);
     } else {
         await runStatements(session, migration, "up", directives, say);
         await finishUp(session, migration, directives, Math.round(performance.now() - started), say);
     }
-    await freshSession(session);
     await settle(session, migration, false, say);
-    return outcome("applied");
+    return outcome("applied", started);
+}
+
+function outcome(did: Outcome["did"], started: number): Outcome {
+    return { did, durationMs: Math.round(performance.now() - started) };
 }
 
 /**
@@ -66,8 +79,8 @@ export async function apply(
  * @returns the ledger as it is then
  */
 export async function endInterrupted(session: Session, say: (line: string) => void): Promise<LedgerRow[]> {
-    const applied = await readLedger(session.client);
-    if (await endInterruptedRollBack(session, applied, say)) return await readLedger(session.client);
+    const applied = await readApplied(session.client);
+    if (await endInterruptedRollBack(session, applied, say)) return await readApplied(session.client);
     const last = applied.at(-1);
     if (last) await settle(session, last, last.hasUndo, say);
     return applied;
@@ -80,10 +93,9 @@ async function settle(
     hasUndo: boolean,
     say: (line: string) => void,
 ): Promise<void> {
-    if (!hasUndo) {
-        await withRetries(session.settings.retryForMs, say, () => recordUndo(session.client, migration.version));
-    }
-    await restoreRows(session, migration, say);
+    const record = () => recordUndo(session.client, migration.version);
+    const archived = hasUndo || (await withRetries(session.settings.retryForMs, say, record));
+    if (archived) await restoreRows(session, migration, say);
 }
 
 async function applyInTransaction(

@@ -3,12 +3,13 @@ import { requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import type { Directives } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, hashOf, label, type Migration } from "../migration/migration.ts";
+import { noticeGoneMs } from "../database/fresh.ts";
 import { withRetries } from "../database/retry.ts";
 import { freshSession, type Session } from "../database/session.ts";
 import { runFile, runStatement, SqlError } from "../database/sqlError.ts";
 import { type Resumption, resumption } from "../migration/statementRules.ts";
 import { type Statement, splitStatements } from "../migration/statements.ts";
-import { inTransaction, noticeGoneMs } from "../database/transaction.ts";
+import { inTransaction } from "../database/transaction.ts";
 import { UserError } from "../userError.ts";
 
 /** How long a run that fails tries to take its INVALID index with it, in milliseconds. */

@@ -1,14 +1,13 @@
 import type { Outcome } from "./apply.ts";
 import { keepRows } from "../archive/keep.ts";
-import { planComparison } from "../catalog/catalog.ts";
-import { recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
+import { prepareComparison, recordUndo, requireUndone } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
 import { type Directives, readDirectives } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
 import { withRetries } from "../database/retry.ts";
-import { freshSession, type Session } from "../database/session.ts";
+import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
 import { splitStatements } from "../migration/statements.ts";
 import { inTransaction } from "../database/transaction.ts";
@@ -43,14 +42,12 @@ export async function rollBack(
     const again = <T>(work: () => Promise<T>) => withRetries(session.settings.retryForMs, say, work);
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
-        await again(() => takeSnapshot(session.client));
-        await planComparison(session.client);
+        await again(() => prepareComparison(session.client));
         await rollBackInTransaction(session, migration, row, directives, say);
     } else {
         await runStatements(session, migration, "down", directives, say);
         await finishDown(session, migration, row, Math.round(performance.now() - started), say);
     }
-    await freshSession(session);
     return outcome("rolled back");
 }
 
@@ -89,7 +86,6 @@ async function rollBackInTransaction(
             if (row.repaired) await learnUndo({ client, settings }, migration);
             const kept = await keepRows(client, migration, settings);
             await runFile(client, migration.down, fileName(migration, "down"));
-            await client.query("reset role");
             await requireUndone(client, migration);
             if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
             await removeFromLedger(client, migration, {

@@ -17,7 +17,6 @@ export async function learnUndo(
     await keepRows(client, migration, settings);
     const before = await readTables(client);
     await runFile(client, migration.down, fileName(migration, "down"));
-    await client.query("reset role");
     const undo = await readInverse(client, before);
     await client.query("rollback to savepoint before_trial");
     await writeUndo(client, migration.version, undo);

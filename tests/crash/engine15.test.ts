@@ -6,10 +6,10 @@ engineSweep(15, [
     { during: "destroy", kill: ["engine", /^drop role/], then: "destroy" },
     { during: "up", kill: ["command plugin", 0.35], then: "up" },
     { during: "destroy", kill: ["command plugin", 0.75], then: "destroy" },
-    { during: "up", kill: ["engine", /^insert into simulation_db\.migration/], then: "destroy" },
+    { during: "up", kill: ["engine", /^with mirrored/], then: "destroy" },
     { during: "up", kill: ["language host", 0.5], then: "up" },
-    { during: "destroy", kill: ["command plugin", /^delete from simulation_db\.migration/], then: "up" },
-    { during: "destroy", kill: ["engine", /^delete from simulation_db\.migration/], then: "up" },
+    { during: "destroy", kill: ["command plugin", /^with removed/], then: "up" },
+    { during: "destroy", kill: ["engine", /^with removed/], then: "up" },
     { during: "destroy", kill: ["everything", 0.5], then: "destroy" },
     { during: "up", kill: ["engine", 0.65], then: "up" },
 ]);

@@ -7,7 +7,7 @@ engineSweep(17, [
     { during: "up", kill: ["engine", 0.45], then: "up" },
     { during: "destroy", kill: ["engine", 0.7], then: "destroy" },
     { during: "up", kill: ["everything", 0.55], then: "destroy" },
-    { during: "up", kill: ["command plugin", /^insert into simulation_db\.migration/], then: "destroy" },
+    { during: "up", kill: ["command plugin", /^with mirrored/], then: "destroy" },
     { during: "up", kill: ["program", 0.4], then: "up" },
     { during: "destroy", kill: ["command plugin", 0.1], then: "destroy" },
     { during: "up", kill: ["engine", 0.85], then: "up" },

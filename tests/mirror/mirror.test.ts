@@ -182,7 +182,7 @@ for (const major of [15, 17] as const) {
                       select ''::text as version, ''::text as name, '{}'::text[] as statements;
                       grant all on schema supabase_migrations to mirror_plain;
                       grant all on supabase_migrations.schema_migrations to mirror_plain`,
-                said: /schema_migrations: cannot insert into view/,
+                said: /schema_migrations: it is no table/,
             },
         };
         // Privileges are the same on both.
@@ -239,7 +239,7 @@ for (const major of [15, 17] as const) {
             await other.query("commit");
             const { code, stderr } = await run.outcome;
             assert.equal(code, 0, stderr);
-            assert.match(stderr, /attempt 1 gave way to traffic: supabase_migrations\.schema_migrations: canceling/);
+            assert.match(stderr, /attempt 1 gave way to traffic: .*supabase_migrations\.schema_migrations: canceling/);
             assert.deepEqual(await mirrored(), ["0001 first", "0002 second"]);
         });
     });

@@ -56,7 +56,7 @@ describe("what somebody else does while a migration is interrupted", function ()
 
     it("between its commit and the look at what it changed: down is refused with its name, and nothing of it is lost", async () => {
         await project.write({ "0001_first": {} });
-        await killAfter(/^commit$/);
+        await killAfter(/^commit;/);
         await project.client.query("create table public.theirs (id bigint); insert into public.theirs values (1)");
         await project.must("migrate up");
         const { code, stderr } = await project.run("migrate down");

@@ -184,7 +184,7 @@ for (const major of [15, 17] as const) {
         it("is not looked for again while nobody has written anything on the server", async () => {
             const { client } = project;
             const taken = async () =>
-                (await client.query("select taken_at, xmin from simulation_db.snapshot where complete")).rows;
+                (await client.query("select taken_at, xmin from simulation_db.snapshot where last is not null")).rows;
             await takeSnapshot(client);
             await withSession(project.environment, "test", undefined, async session => {
                 const migration = { version: "0001", slug: "quiet", ...quietParts };
@@ -195,6 +195,11 @@ for (const major of [15, 17] as const) {
                 assert.deepEqual(await taken(), before);
                 await snapshotIsOfNow(session.client);
                 await rollBack(session, migration, await readLedger(session.client), () => {});
+                const after = await taken();
+                assert.equal(after.length, 1, "its rollback does so as well");
+                await takeSnapshot(session.client);
+                assert.deepEqual(await taken(), after);
+                await snapshotIsOfNow(session.client);
             });
         });
 
