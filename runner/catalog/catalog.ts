@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type pg from "pg";
+import { hashOf } from "../migration/migration.ts";
 import { createVersions, manyOf } from "./versions.ts";
 
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
@@ -48,6 +49,13 @@ function createCatalog(signature: string, query: string): string {
         revoke execute on function simulation_db.${signature} from public;`;
 }
 
+/** Another version of this tool, another server or another role may write the same catalog down differently. */
+const createReader = `
+    create or replace function simulation_db.reader() returns bigint
+        language sql stable set search_path = ''
+        as $reader$ select hashtextextended('${hashOf(text + JSON.stringify(howToWrite))} ' || current_setting('server_version_num') || ' ' || current_user, 0) $reader$;
+    revoke execute on function simulation_db.reader() from public`;
+
 /**
  * Makes `simulation_db.catalog()`, the catalog as rows of (key, definition). On the server, so that a comparison costs one
  * round trip and sees the uncommitted changes of the migration's own transaction, which no library that opens
@@ -58,6 +66,7 @@ export const createCatalogFunctions = [
     createCatalog("catalog()", text),
     createCatalog("catalog_of(wanted oid[], named oid[])", someObjects),
     createCatalog("catalog_others()", others),
+    createReader,
     createVersions,
     createChanges,
 ].join(";\n");

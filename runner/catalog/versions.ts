@@ -161,7 +161,8 @@ function common(table: string, number: number, where = "true"): string {
  * as far as it does not depend on others; a row that moves without a change only makes a version another one.
  *
  * Class 0 stands for what has a say in everything: a version there that becomes another one means a look at all. Its
- * object 0 is what came with the server, and the server itself; the others are the names of schemas and roles.
+ * object 0 is what came with the server, and who reads (`simulation_db.reader()`); the others are the names of schemas
+ * and roles.
  *
  * With `since`, a transaction: of objects of which there are many, only those that it or a later one has written. What it
  * has removed leaves no trace.
@@ -197,12 +198,6 @@ export const createVersions = `
         end
         $versions$;
     revoke execute on function simulation_db.versions(oid[], xid8) from public;
-
-    -- Another server or another role may write the same catalog down differently.
-    create or replace function simulation_db.reader() returns bigint
-        language sql stable set search_path = ''
-        as $reader$ select hashtextextended(current_setting('server_version_num') || ' ' || current_user, 0) $reader$;
-    revoke execute on function simulation_db.reader() from public;
 
     create or replace function simulation_db.written() returns jsonb
         language plpgsql stable set search_path = ''

@@ -181,6 +181,21 @@ for (const major of [15, 17] as const) {
             await client.query("create index items_name on app.items (name); drop index app.base_a");
         });
 
+        it("is all looked at again by a version of this tool that tells the catalog in other words", async () => {
+            const { client } = project;
+            // As one that did not know of policies has left it.
+            await client.query(`
+                create or replace function simulation_db.reader() returns bigint
+                    language sql stable set search_path = ''
+                    as $$ select hashtextextended(current_setting('server_version_num') || ' ' || current_user, 0) $$;
+                comment on function simulation_db.catalog() is 'older'`);
+            await takeSnapshot(client);
+            await client.query("delete from simulation_db.snapshot_entry where key like 'policy %'");
+            await ensureLedger(client);
+            await takeSnapshot(client);
+            await snapshotIsOfNow(client);
+        });
+
         it("is not looked for again while nobody has written anything on the server", async () => {
             const { client } = project;
             const taken = async () =>
