@@ -3,12 +3,17 @@ import { type MigrationFolder, migrationFolder } from "./runner/folder.ts";
 import type { Benchmark } from "./support/benchmark.ts";
 import { type Environment, projectCopies } from "./support/copies.ts";
 import { addTables } from "./support/database.ts";
+import { atDistance } from "./support/distance.ts";
 import { root, runNode, runnerMain } from "./support/node.ts";
 import { inRounds } from "./support/rounds.ts";
 import { type Aim, atMostTimes, row } from "./support/row.ts";
 
 /** Tables that are there before the first migration. */
 const tablesBefore = 50;
+
+/** How far away a server is that is not beside the runner: a region of the same continent. */
+const awayMs = 20;
+const away = `${awayMs} ms away`;
 
 const floor = join(import.meta.dirname, "runner", "floor.ts");
 const connect = join(import.meta.dirname, "runner", "connect.ts");
@@ -26,6 +31,9 @@ const figures: readonly Figure[] = [
     { name: "nothing to do: plain Node and pg" },
     { name: "nothing to do: this project", against: "nothing to do: plain Node and pg" },
     { name: "roll back all: this project", against: "apply: plain Node and pg" },
+    { name: `${away}, apply: plain Node and pg` },
+    { name: `${away}, apply: this project`, against: `${away}, apply: plain Node and pg` },
+    { name: `${away}, roll back all: this project`, against: `${away}, apply: plain Node and pg` },
     { name: "process: node -e 0" },
     { name: "process: Node with a connection", against: "process: node -e 0" },
     { name: "process: migrate up --stdin, applied already", against: "process: Node with a connection" },
@@ -37,7 +45,7 @@ type Times = Readonly<Record<string, number>>;
 
 export const benchmark: Benchmark = {
     about: "The runner alone: many small migrations in one run, and one process per migration.",
-    minutes: { full: 6, quick: 1 },
+    minutes: { full: 4, quick: 1 },
 
     async measure({ quick, say }) {
         const count = quick ? 10 : 100;
@@ -49,11 +57,19 @@ export const benchmark: Benchmark = {
                     await addTables(environment, tablesBefore);
                     return await work(runIn(migrations, environment));
                 });
+            const fromAway = (work: (run: Run) => Promise<Times>) => () =>
+                copies.onCopy(async environment => {
+                    await addTables(environment, tablesBefore);
+                    const times = await atDistance(environment, awayMs, there => work(runIn(migrations, there)));
+                    return Object.fromEntries(Object.entries(times).map(([name, ms]) => [`${away}, ${name}`, ms]));
+                });
             const rounds = await inRounds(
                 3,
                 new Map([
                     ["plain Node and pg", onCopy(plain)],
                     ["this project", onCopy(thisProject)],
+                    ["plain Node and pg, from away", fromAway(plain)],
+                    ["this project, from away", fromAway(thisProject)],
                     ["processes", onCopy(run => processes(run, migrations.firstOnStdin))],
                 ]),
                 say,
