@@ -26,10 +26,12 @@ const quietMs = 8000;
 
 /** What one run did to the traffic. */
 interface Run extends Disturbance {
+    /** The migration during which the longest stall was; null when that is not known. */
+    readonly stallDuring: string | null;
     /** The longest that a client waited for somebody's lock, in milliseconds. */
     readonly lockMs: number;
     /** The migration during which that was; null when there was none. */
-    readonly where: string | null;
+    readonly lockDuring: string | null;
 }
 
 /** The copy of the project that a run may change. */
@@ -131,10 +133,12 @@ async function felt({ environment, lockWaits }: Place, work: () => Promise<reado
     });
     const waits = (await lockWaits()).toSorted((one, other) => other.tookMs - one.tookMs);
     const [longest] = waits;
+    const during = (at: number) => (steps.length > 0 ? duringWhich(steps, at) : null);
     return {
         ...disturbance,
+        stallDuring: during(disturbance.stalledAt),
         lockMs: longest?.tookMs ?? 0,
-        where: longest && steps.length > 0 ? duringWhich(steps, longest.since) : null,
+        lockDuring: longest ? during(longest.since) : null,
     };
 }
 
@@ -146,14 +150,17 @@ function rowsOf({ name, against, aim }: Case, all: ReadonlyMap<string, readonly 
             ...more,
             ...(against && others ? { against: { name: against, samples: others.map(of) } } : {}),
         });
-    const places = [...new Set(runs.flatMap(({ where }) => where ?? []))];
+    const during = (which: (run: Run) => string | null) => {
+        const places = [...new Set(runs.flatMap(run => which(run) ?? []))];
+        return places.length > 0 ? { note: `during ${places.join(", ")}` } : {};
+    };
     const refused = [...new Set(runs.flatMap(({ errors }) => errors))];
     const aimed = aim ? { aim } : {};
     return [
-        figure("longest stall of a client", "ms", run => run.stallMs, aimed),
+        figure("longest stall of a client", "ms", run => run.stallMs, { ...aimed, ...during(run => run.stallDuring) }),
         figure("longest wait for a lock", "ms", run => run.lockMs, {
             ...aimed,
-            ...(places.length > 0 ? { note: `during ${places.join(", ")}` } : {}),
+            ...during(run => run.lockDuring),
         }),
         figure("worst SELECT", "ms", run => run.worstMs.select),
         figure("worst UPDATE", "ms", run => run.worstMs.update),
