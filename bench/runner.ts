@@ -52,25 +52,26 @@ export const benchmark: Benchmark = {
         const migrations = await migrationFolder(count);
         const copies = await projectCopies({ keep: true });
         try {
-            const onCopy = (work: (run: Run) => Promise<Times>) => () =>
+            const onCopy = (work: (environment: Environment) => Promise<Times>) => () =>
                 copies.onCopy(async environment => {
                     await addTables(environment, tablesBefore);
-                    return await work(runIn(migrations, environment));
+                    return await work(environment);
                 });
-            const fromAway = (work: (run: Run) => Promise<Times>) => () =>
-                copies.onCopy(async environment => {
-                    await addTables(environment, tablesBefore);
+            const beside = (work: (run: Run) => Promise<Times>) =>
+                onCopy(environment => work(runIn(migrations, environment)));
+            const fromAway = (work: (run: Run) => Promise<Times>) =>
+                onCopy(async environment => {
                     const times = await atDistance(environment, awayMs, there => work(runIn(migrations, there)));
                     return Object.fromEntries(Object.entries(times).map(([name, ms]) => [`${away}, ${name}`, ms]));
                 });
             const rounds = await inRounds(
                 3,
                 new Map([
-                    ["plain Node and pg", onCopy(plain)],
-                    ["this project", onCopy(thisProject)],
+                    ["plain Node and pg", beside(plain)],
+                    ["this project", beside(thisProject)],
                     ["plain Node and pg, from away", fromAway(plain)],
                     ["this project, from away", fromAway(thisProject)],
-                    ["processes", onCopy(run => processes(run, migrations.firstOnStdin))],
+                    ["processes", beside(run => processes(run, migrations.firstOnStdin))],
                 ]),
                 say,
             );

@@ -10,7 +10,7 @@ const steps: readonly RegExp[] = [
     /pg_try_advisory_lock/,
     /^select to_regclass\('simulation_db\.migration'\)/,
     /^select version, slug, up_hash/,
-    /^select from simulation_db\.changes\(true/,
+    /^select from simulation_db\.changes\(true, \$1\)/,
     /^select from simulation_db\.changes\(true\) where not exists/,
     /^begin;/,
     /'up 0001'/,
@@ -58,7 +58,7 @@ export function runnerSweep(major: PostgresMajor, odd: boolean): void {
     const cuts = { from: odd ? 2 : 1, every: 2 };
     // A run begins with the same trips whatever it is about.
     const later = { kills: { from: odd ? 9 : 8, every: 2 }, cuts: { from: odd ? 8 : 9, every: 2 } };
-    const some = { from: odd ? 10 : 14, every: 10 };
+    const some = { from: odd ? 10 : 12, every: 4 };
     describe(`a fault at every step of a run (PostgreSQL ${major})`, function () {
         this.timeout(300_000);
         let sweep: Sweep;
@@ -121,8 +121,8 @@ export function runnerSweep(major: PostgresMajor, odd: boolean): void {
             await sweep.thereAndBack(upAll, downAll, {
                 fault: "kill the runner",
                 side: "question",
-                from: odd ? 10 : 18,
-                every: 16,
+                from: odd ? 10 : 14,
+                every: 8,
             });
         });
 
@@ -134,7 +134,7 @@ export function runnerSweep(major: PostgresMajor, odd: boolean): void {
 
         it("counts", function () {
             assert.equal(sweep.recovered, sweep.kills);
-            assert.ok(sweep.kills >= 80, `${sweep.kills} kills`);
+            assert.ok(sweep.kills >= 100, `${sweep.kills} kills`);
             if (this.test) this.test.title = sweep.summary();
         });
     });
