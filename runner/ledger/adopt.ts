@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { adoptIntoLedger, readLedger } from "./ledger.ts";
+import { adoptIntoLedger, readApplied } from "./ledger.ts";
 import { hashOf, label, type Migration } from "../migration/migration.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
@@ -62,7 +62,7 @@ export async function adopt(
     say: (line: string) => void,
 ): Promise<Migration[]> {
     const { client, settings } = session;
-    const applied = (await readLedger(client)).length;
+    const applied = (await readApplied(client)).length;
     const known = fitting(migrations, reference);
     if (reference.major !== (await serverMajor(client))) {
         throw new UserError(

@@ -1,4 +1,4 @@
-import { readClaim, readLedger } from "./ledger.ts";
+import { readApplied, readClaim } from "./ledger.ts";
 import { requirePreconditions } from "../preconditions.ts";
 import { readUnfinished, undoUnfinished } from "../steps/resumable.ts";
 import type { Session } from "../database/session.ts";
@@ -12,7 +12,7 @@ import { UserError } from "../userError.ts";
  */
 export async function claim({ client, settings }: Session, preconditions: string): Promise<void> {
     const roles = /^-- roles: (.+)$/m.exec(preconditions)?.[1]?.split(", ");
-    if ((await readLedger(client)).length === 0) await requirePreconditions(client, preconditions, roles);
+    if ((await readApplied(client)).length === 0) await requirePreconditions(client, preconditions, roles);
     await client.query("insert into simulation_db.claim (stack) values ($1) on conflict do nothing", [settings.stack]);
     const owner = await readClaim(client);
     if (owner === settings.stack) return;
@@ -31,7 +31,7 @@ export async function release(session: Session, say: (line: string) => void): Pr
     const { client, settings } = session;
     const unfinished = await readUnfinished(session);
     if (unfinished?.direction === "up") await undoUnfinished(session, unfinished.migration, say);
-    const applied = await readLedger(client);
+    const applied = await readApplied(client);
     if (applied.length > 0) {
         const versions = applied.map(({ version }) => version).join(", ");
         throw new UserError(`migrations are still applied (${versions}): this database cannot be given free.`, [
