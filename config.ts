@@ -16,6 +16,8 @@ export interface StackConfig {
     readonly bucketName: string;
     /** In bytes. */
     readonly datasetMaxBytes: number;
+    /** Version; empty: each migration has a resource of its own. */
+    readonly squashThrough: string;
     readonly backup: { readonly mode: ConfigValues["backup"]; readonly folder: string; readonly keep: number };
     readonly protect: boolean;
     /** What a preview looks for, and what stops it. */
@@ -62,6 +64,7 @@ export function readConfig(): StackConfig {
         databaseIdentity: values.databaseIdentity,
         bucketName: values.bucketName,
         datasetMaxBytes: values.datasetMaxBytes,
+        squashThrough: values.squashThrough,
         backup: { mode: values.backup, folder: values.backupFolder, keep: values.backupKeep },
         protect: values.protect,
         review: {

@@ -68,7 +68,13 @@ const provider = new postgresql.Provider("postgresql", {
     ...providerConnection(config),
 });
 // Before anything else is made: of two stacks on one database, the second stops here.
-const ledger = new Ledger("ledger", { identity: target.identity, preconditions, roles: roleNames, environment });
+const ledger = new Ledger("ledger", {
+    identity: target.identity,
+    preconditions,
+    roles: roleNames,
+    squashThrough: config.squashThrough,
+    environment,
+});
 const roles = new AppRoles(
     "roles",
     { provider, existing: target.ownRoles, after: [ledger.claim] },
@@ -83,7 +89,7 @@ const dump = new BackupBeforeChanges("backup", {
 });
 const chain = new MigrationChain(
     "schema",
-    { migrations, environment, after: [held, dump.taken] },
+    { migrations, squashThrough: config.squashThrough, environment, after: [held, dump.taken] },
     { protect: config.protect },
 );
 const grants = new TableGrants(
@@ -102,10 +108,7 @@ new BackupBeforeDestroy(
     { settings: config.backup, identity: target.identity, environment, after: [bucket.step] },
     { protect: config.protect },
 );
-await announce([...target.warnings, ...unpromoted], prediction, {
-    steps: new Map(migrations.map(({ version }, index) => [version, chain.steps[index] as pulumi.Resource])),
-    chain,
-});
+await announce([...target.warnings, ...unpromoted], prediction, chain);
 await orStop(() => requireOpen(prediction));
 
 /** `<system identifier>/<name>`: the database that this stack manages. */
@@ -114,6 +117,8 @@ export const database = ledger.claimed;
 export const newestMigration = chain.newest;
 export const applicationRoles = roleNames;
 export const datasetBucket = { name: config.bucketName, maxBytes: config.datasetMaxBytes, private: true };
+/** Whether Pulumi refuses to delete the resources: the next run may have to know. */
+export const { protect } = config;
 /** The backup before the last change: its id, where it is, what it holds; or why there is none. */
 export const backup = dump.last;
 export const backupFolder = config.backup.mode === "off" ? "none" : config.backup.folder;

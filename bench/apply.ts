@@ -20,15 +20,18 @@ interface Times {
 const fromEmpty = (size: number) => `${size} migrations, from empty`;
 const each = (size: number) => `${fromEmpty(size)}: each`;
 const onTop = (size: number) => `1 new on top of ${size}`;
+const squashed = (size: number) => `${size} migrations, squashed, from empty`;
+const onTopOfSquash = (size: number) => `1 new on top of ${size}, squashed`;
 const bareOnTop = (size: number) => `a bare program: ${onTop(size)}`;
 
 export const benchmark: Benchmark = {
-    about: "An up of the stack with 1 to 400 migrations, and with one more.",
+    about: "An up of the stack with 1 to 400 migrations, and with one more; also with all but the newest as one resource.",
     minutes: { full: 20, quick: 3 },
 
     async measure({ quick, say }) {
         const all = [0, few, ...(quick ? quickSizes : sizes)].toSorted((one, other) => one - other);
         const large = all.filter(size => size > few);
+        const most = Math.max(...large);
         let postgresql = "";
         const rounds = await inRounds(
             quick ? 1 : 3,
@@ -41,6 +44,15 @@ export const benchmark: Benchmark = {
                         return await timesOf({ ...stack, up: () => stack.timed("up") }, size);
                     },
                 ]),
+                [
+                    squashed(most),
+                    async () => {
+                        const stack = await benchStack();
+                        await stack.declare(most);
+                        await stack.squash();
+                        return await timesOf({ ...stack, up: () => stack.timed("up") }, most);
+                    },
+                ],
                 ...[few, ...large].map((size): [string, () => Promise<Times>] => [
                     bareOnTop(size),
                     async () => await timesOf(await tracelessProgram(), size),
@@ -48,9 +60,10 @@ export const benchmark: Benchmark = {
             ]),
             say,
         );
-        const of = (size: number, which: keyof Times) => (rounds.get(fromEmpty(size)) ?? []).map(time => time[which]);
+        const named = (name: string, which: keyof Times) => (rounds.get(name) ?? []).map(time => time[which]);
+        const of = (size: number, which: keyof Times) => named(fromEmpty(size), which);
         const eachOf = (size: number) => perMigration(of(size, "up"), of(0, "up"), size);
-        const bareOneMore = (size: number) => (rounds.get(bareOnTop(size)) ?? []).map(({ oneMore }) => oneMore);
+        const bareOneMore = (size: number) => named(bareOnTop(size), "oneMore");
         return {
             versions: { postgresql },
             rows: [
@@ -62,6 +75,9 @@ export const benchmark: Benchmark = {
                         aim: atMostTimes(1.3),
                     }),
                 ),
+                row(squashed(most), "ms", named(squashed(most), "up"), {
+                    against: { name: fromEmpty(most), samples: of(most, "up") },
+                }),
                 row(onTop(few), "ms", of(few, "oneMore")),
                 ...large.map(size =>
                     row(onTop(size), "ms", of(size, "oneMore"), {
@@ -69,6 +85,10 @@ export const benchmark: Benchmark = {
                         aim: atMostTimes(1.5),
                     }),
                 ),
+                row(onTopOfSquash(most), "ms", named(squashed(most), "oneMore"), {
+                    against: { name: onTop(few), samples: of(few, "oneMore") },
+                    aim: atMostTimes(1.5),
+                }),
                 row(bareOnTop(few), "ms", bareOneMore(few)),
                 ...large.map(size =>
                     row(bareOnTop(size), "ms", bareOneMore(size), {

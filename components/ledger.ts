@@ -9,6 +9,8 @@ export interface LedgerArgs {
     readonly preconditions: string;
     /** Roles that the stack makes after its claim: the preconditions need not find them yet. */
     readonly roles: readonly string[];
+    /** Version of the last migration of the squash, if there is one: known before any resource goes. */
+    readonly squashThrough: string;
     readonly environment: StepEnvironment;
 }
 
@@ -26,12 +28,13 @@ export class Ledger extends pulumi.ComponentResource {
 
     constructor(
         name: string,
-        { identity, preconditions, roles, environment }: LedgerArgs,
+        { identity, preconditions, roles, squashThrough, environment }: LedgerArgs,
         opts: pulumi.ComponentResourceOptions = {},
     ) {
         super("simulation-db:database:Ledger", name, {}, opts);
         this.#name = name;
-        const stdin = `-- database: ${identity}\n-- roles: ${roles.join(", ")}\n${preconditions}`;
+        const squashed = squashThrough && `-- squashed through: ${squashThrough}\n`;
+        const stdin = `-- database: ${identity}\n-- roles: ${roles.join(", ")}\n${squashed}${preconditions}`;
         this.#step = { environment, stdin };
         this.claim = runnerStep(`${name}-claim`, { create: "ledger claim", update: "ledger claim" }, this.#step, {
             parent: this,

@@ -1,23 +1,26 @@
 import type { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { encode, type Migration } from "../runner/migration/migration.ts";
-import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
+import { encode, encodeAll, type Migration } from "../runner/migration/migration.ts";
+import { runnerStep, type StepCommands, type StepEnvironment } from "./runnerStep.ts";
 
 export interface MigrationChainArgs {
     /** In the order they are applied; rolled back in reverse. */
     readonly migrations: readonly Migration[];
+    /** Up to this version they are one resource, the squash; empty: each is one. */
+    readonly squashThrough: string;
     readonly environment: StepEnvironment;
     /** What must exist before the first migration, in order: the ledger's claim, a backup. */
     readonly after: readonly pulumi.Resource[];
 }
 
 /**
- * One resource per migration, named by version alone, each after the one before it. The state keeps all three texts,
- * so a rollback needs neither the files nor the branch they came from.
+ * One resource per migration, named by version alone, each after the one before it; the oldest may be one together, so
+ * that the engine has less to go through. The state keeps all three texts of each, so a rollback needs neither the files
+ * nor the branch they came from.
  */
 export class MigrationChain extends pulumi.ComponentResource {
-    /** One per migration, in order. */
-    readonly steps: readonly local.Command[];
+    /** By version. */
+    readonly steps: ReadonlyMap<string, local.Command>;
     /** Whoever comes after it comes after all of them; none when there is no migration. */
     readonly last: readonly local.Command[];
     /** Version of the last one, once it is applied: the state must not remember one that failed. */
@@ -25,27 +28,39 @@ export class MigrationChain extends pulumi.ComponentResource {
 
     constructor(
         name: string,
-        { migrations, environment, after }: MigrationChainArgs,
+        { migrations, squashThrough, environment, after }: MigrationChainArgs,
         opts: pulumi.ComponentResourceOptions = {},
     ) {
         super("simulation-db:database:MigrationChain", name, {}, opts);
-        const steps: local.Command[] = [];
-        for (const migration of migrations) {
-            const previous = steps.at(-1);
-            steps.push(
-                runnerStep(
-                    `${name}-${migration.version}`,
-                    { create: "migrate up --stdin", update: "migrate record --stdin", delete: "migrate down --stdin" },
-                    { environment, stdin: encode(migration) },
-                    { parent: this, dependsOn: previous ? [previous] : [...after] },
-                ),
-            );
+        const steps = new Map<string, local.Command>();
+        let previous = [...after];
+        const add = (suffix: string, commands: StepCommands, stdin: string) => {
+            const opts = { parent: this, dependsOn: previous };
+            const step = runnerStep(`${name}-${suffix}`, commands, { environment, stdin }, opts);
+            previous = [step];
+            return step;
+        };
+        const squashed = migrations.filter(({ version }) => version <= squashThrough);
+        if (squashed.length > 0) {
+            const step = add("squash", squashCommands, encodeAll(squashed));
+            for (const { version } of squashed) steps.set(version, step);
+        }
+        for (const migration of migrations.slice(squashed.length)) {
+            steps.set(migration.version, add(migration.version, migrationCommands, encode(migration)));
         }
         this.steps = steps;
-        this.last = steps.slice(-1);
+        this.last = [...steps.values()].slice(-1);
         this.newest = pulumi
             .all(this.last.map(({ stdout }) => stdout))
             .apply(() => migrations.at(-1)?.version ?? "0000");
         this.registerOutputs();
     }
 }
+
+const migrationCommands = {
+    create: "migrate up --stdin",
+    update: "migrate record --stdin",
+    delete: "migrate down --stdin",
+};
+/** The same migrations or others: either way those are applied that are not. */
+const squashCommands = { create: "squash up --stdin", update: "squash up --stdin", delete: "squash down --stdin" };

@@ -1,25 +1,26 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Message, Presentation } from "./report/presentation.ts";
 
-/** Where the engine shows what is said of a migration. */
-export interface Places {
+/**
+ * Where the engine shows what is said of a migration; it is itself the place for rollbacks, whose own resources are not
+ * in the program any more.
+ */
+export interface Places extends pulumi.Resource {
     /** The resource of each migration, by version. */
     readonly steps: ReadonlyMap<string, pulumi.Resource>;
-    /** For rollbacks: their own resources are not in the program any more. */
-    readonly chain: pulumi.Resource;
 }
 
 /** Says in a preview what was found, each under its own resource; in a run only what nobody has said yet. */
 export async function announce(
     warnings: readonly string[],
     { general, rollbacks, perVersion }: Presentation,
-    { steps, chain }: Places,
+    chain: Places,
 ): Promise<void> {
     for (const warning of warnings) await pulumi.log.warn(warning);
     if (!pulumi.runtime.isDryRun()) return;
     for (const message of general) await say(message);
     for (const message of rollbacks) await say(message, chain);
-    for (const [version, message] of perVersion) await say(message, steps.get(version));
+    for (const [version, message] of perVersion) await say(message, chain.steps.get(version));
 }
 
 async function say({ severity, lines }: Message, resource?: pulumi.Resource): Promise<void> {

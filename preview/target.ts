@@ -9,6 +9,7 @@ import { storageAccess } from "../runner/bucket.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
 import { UserError } from "../runner/userError.ts";
 import type { Remembered } from "./remembered.ts";
+import { requireNoneOrphaned, requireOlder, squashMoves } from "./squash.ts";
 
 /** What the target database says before anything is planned. */
 export interface Target {
@@ -32,6 +33,8 @@ export interface Expectations {
     readonly pinned: DatabaseIdentity;
     readonly remembered: Remembered;
     readonly migrations: readonly Migration[];
+    /** Version; empty: each migration has a resource of its own. */
+    readonly squashThrough: string;
     readonly preconditions: string;
     /** Roles that this stack makes itself: the preconditions need not find them yet. */
     readonly stackRoles: readonly string[];
@@ -50,6 +53,7 @@ export async function readTarget(environment: Environment, expected: Expectation
             'set the shell up for the embedded database: eval "$(npm run -s env)"',
         ]);
     }
+    requireOlder(expected.squashThrough, expected.migrations);
     // A preview does without it; a run must not find out after the migrations.
     if (expected.doing) storageAccess(environment);
     const client = await connect(environment, "preview");
@@ -68,6 +72,7 @@ export async function readTarget(environment: Environment, expected: Expectation
         if (books === undefined) return unread(identity, roles, expected);
         const { ledger, texts } = books;
         const chain = compareChain(expected.migrations, ledger);
+        requireNoneOrphaned(expected.squashThrough, chain);
         if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
         // A stack claims the database before it makes a role, so these are somebody else's; but where migrations were
         // applied without it, its roles were made for these: some of them name the roles.
@@ -79,7 +84,10 @@ export async function readTarget(environment: Environment, expected: Expectation
             chain,
             toRollBack: texts.filter(({ version }) => removed.has(version)).reverse(),
             ownRoles: isNew ? [] : roles,
-            warnings: lostSince(expected.remembered, ledger),
+            warnings: [
+                ...lostSince(expected.remembered, ledger),
+                ...squashMoves(expected.squashThrough, chain, ledger, expected.remembered.protect ?? false),
+            ],
         };
     } finally {
         await client.end();
@@ -150,6 +158,6 @@ function lostSince({ newestMigration = "0000" }: Remembered, ledger: readonly Le
     return [
         `after its last full run the stack had ${newestMigration} applied, but the ledger of this database ends at ${newest}. ` +
             "Was a destroy interrupted? Then this run goes on with it. Was the database restored from an older backup, or " +
-            "rolled back from a shell? Then apply them again: node runner/main.ts migrate up (docs/troubleshooting.md)",
+            "rolled back from a shell, or is part of the squash rolled back? Then apply them again: node runner/main.ts migrate up (docs/troubleshooting.md)",
     ];
 }

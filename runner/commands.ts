@@ -6,12 +6,13 @@ import { compareChain } from "./ledger/chain.ts";
 import { claim, release } from "./ledger/claim.ts";
 import { connect } from "./database/connection.ts";
 import { addEvent, type LedgerRow, readApplied, readTexts } from "./ledger/ledger.ts";
-import { decode, hashOf, label, type Migration } from "./migration/migration.ts";
+import { decode, decodeAll, hashOf, label, type Migration } from "./migration/migration.ts";
 import { readMigrations, requireStatements } from "./migration/migrationFolder.ts";
 import { requirePreconditions } from "./preconditions.ts";
 import { record } from "./steps/record.ts";
 import { readUnfinished, undoUnfinished } from "./steps/resumable.ts";
 import { rollBack } from "./steps/rollback.ts";
+import { applySquash, rollBackSquash, rollBackUnlessSquashed } from "./steps/squash.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
 import { type Session, withSession } from "./database/session.ts";
 import { expectedIdentity, stepLine } from "./stackOutput.ts";
@@ -53,7 +54,7 @@ export async function migrateUp(options: ChainOptions): Promise<void> {
 
 /** `migrate down`: the migration on stdin, or the newest ones by the texts that the ledger keeps. */
 export async function migrateDown(options: ChainOptions): Promise<void> {
-    if (options.stdin) return await oneStep("down", rollBack);
+    if (options.stdin) return await oneStep("down", rollBackUnlessSquashed);
     await withSession(environment, "migrate down", expectedIdentity(environment), async session => {
         const applied = await readTexts(session.client);
         const unfinished = await readUnfinished(session);
@@ -70,6 +71,23 @@ export async function migrateDown(options: ChainOptions): Promise<void> {
             const left = ledger.filter(({ version }) => version <= migration.version);
             printStep(session, migration, await rollBack(session, migration, left, say));
         }
+    });
+}
+
+/** `squash up`: the migrations on stdin, which the stack has in one resource. */
+export async function squashUp(): Promise<void> {
+    await squashStep("up", async (session, carried) => {
+        const migrations = await named(carried, await readApplied(session.client));
+        const count = await applySquash(session, migrations, { say, before: noteUnpromoted });
+        return `${count} applied, ${migrations.length - count} adopted`;
+    });
+}
+
+/** `squash down` */
+export async function squashDown(): Promise<void> {
+    await squashStep("down", async (session, carried) => {
+        const count = await rollBackSquash(session, carried, say);
+        return `${count} rolled back`;
     });
 }
 
@@ -207,6 +225,15 @@ async function step(purpose: string, work: (session: Session) => Promise<string>
     });
 }
 
+async function squashStep(
+    verb: "up" | "down",
+    work: (session: Session, carried: readonly Migration[]) => Promise<string>,
+): Promise<void> {
+    const carried = decodeAll(await text(process.stdin));
+    const range = `${carried[0]?.version} to ${carried.at(-1)?.version}`;
+    await step(`${verb} ${range}`, async session => `${range}: ${await work(session, carried)}`);
+}
+
 async function oneStep(
     verb: "up" | "down" | "record",
     work: (
@@ -219,8 +246,9 @@ async function oneStep(
     const carried = decode(await text(process.stdin));
     await withSession(environment, `${verb} ${carried.version}`, expectedIdentity(environment), async session => {
         const applied = await readApplied(session.client);
-        const migration = { ...carried, slug: await slugOf(carried.version, applied) };
-        printStep(session, migration, await work(session, migration, applied, say));
+        for (const migration of await named([carried], applied)) {
+            printStep(session, migration, await work(session, migration, applied, say));
+        }
     });
 }
 
@@ -245,9 +273,13 @@ async function noteUnpromoted({ client, settings }: Session, { version, slug, up
     await addEvent(client, "unpromoted", { version, slug, upHash: hashOf(up), stack: settings.stack, detail });
 }
 
-/** The folder's name, for people: it is not part of what the state carries. Where the folder is gone, the ledger knows. */
-async function slugOf(version: string, applied: readonly LedgerRow[]): Promise<string> {
-    const names = await readdir("sql").catch(() => []);
-    const folder = names.find(name => name.startsWith(`${version}_`));
-    return folder?.slice(version.length + 1) ?? applied.find(row => row.version === version)?.slug ?? "";
+/** The folders' names, for people: they are not part of what the state carries. Where one is gone, the ledger knows. */
+async function named(carried: readonly Migration[], applied: readonly LedgerRow[]): Promise<Migration[]> {
+    const folders = await readdir("sql").catch(() => []);
+    return carried.map(migration => {
+        const { version } = migration;
+        const folder = folders.find(name => name.startsWith(`${version}_`));
+        const slug = folder?.slice(version.length + 1) ?? applied.find(row => row.version === version)?.slug ?? "";
+        return { ...migration, slug };
+    });
 }

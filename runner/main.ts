@@ -5,11 +5,13 @@ import { join } from "node:path";
 // as another user could put code into one below the temporary folder.
 enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "../.local/node-cache"));
 
-/** What the stack runs once per migration, word for word: these do without the parser of command lines. */
+/** What the stack runs for its migrations, word for word: these do without the parser of command lines. */
 const steps = new Map<string, () => Promise<void>>([
     ["migrate up --stdin", async () => (await import("./commands.ts")).migrateUp({ stdin: true })],
     ["migrate down --stdin", async () => (await import("./commands.ts")).migrateDown({ stdin: true })],
     ["migrate record --stdin", async () => (await import("./commands.ts")).migrateRecord()],
+    ["squash up --stdin", async () => (await import("./commands.ts")).squashUp()],
+    ["squash down --stdin", async () => (await import("./commands.ts")).squashDown()],
 ]);
 
 async function askedByPerson(): Promise<void> {

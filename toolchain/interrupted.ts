@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { processArguments } from "../local/processIdentity.ts";
+import type { LedgerRow } from "../runner/ledger/ledger.ts";
 import { runCaptured } from "./child.ts";
 
 /** A stack, and how to run the engine on it. */
@@ -164,8 +165,11 @@ async function compare(of: StackOfEngine, pending: readonly PendingOperation[]):
 async function finish(of: StackOfEngine, pending: readonly PendingOperation[], state: State, verb: string) {
     const [opposite, command] = verb === "destroy" ? ["creating", "up"] : ["deleting", "destroy"];
     const known = (state.resources ?? []).map(({ urn }) => urn).filter(urn => urn.startsWith(stepOf(of, "")));
-    const applied = (await appliedVersions(of.env))?.map(version => stepOf(of, version)) ?? known;
-    const [these, those] = verb === "destroy" ? [applied, known] : [known, applied];
+    const rows = await readApplied(of.env);
+    const applied = rows?.map(({ version, squashed }) => stepOf(of, squashed ? "squash" : version)) ?? known;
+    // On the way into the squash: their own resources take nothing back, whoever removes them.
+    const moving = rows?.filter(({ squashed }) => squashed).map(({ version }) => stepOf(of, version)) ?? [];
+    const [these, those] = verb === "destroy" ? [applied, known] : [known, [...applied, ...moving]];
     const apart = these.filter(urn => !those.includes(urn));
     const begun = pending
         .filter(({ type, resource }) => type === opposite && resource.urn.includes("command:local:Command::"))
@@ -176,20 +180,20 @@ async function finish(of: StackOfEngine, pending: readonly PendingOperation[], s
     await engine(of, command, ...steps.flatMap(urn => ["--target", urn]));
 }
 
-/** What the engine calls the step of a migration: components/migrationChain.ts. */
-function stepOf({ stack }: StackOfEngine, version: string): string {
-    return `urn:pulumi:${stack}::${project}::${project}:database:MigrationChain$command:local:Command::schema-${version}`;
+/** What the engine calls the step of a migration, or of several: components/migrationChain.ts. */
+function stepOf({ stack }: StackOfEngine, versionOrSquash: string): string {
+    return `urn:pulumi:${stack}::${project}::${project}:database:MigrationChain$command:local:Command::schema-${versionOrSquash}`;
 }
 
 /** What the ledger has; undefined where the database cannot be asked. */
-async function appliedVersions(env: NodeJS.ProcessEnv): Promise<string[] | undefined> {
+async function readApplied(env: NodeJS.ProcessEnv): Promise<LedgerRow[] | undefined> {
     // Loaded only where it is needed.
     const { connect } = await import("../runner/database/connection.ts");
     const { readLedger } = await import("../runner/ledger/ledger.ts");
     try {
         const client = await connect(env, "status");
         try {
-            return (await readLedger(client)).map(({ version }) => version);
+            return await readLedger(client);
         } finally {
             await client.end();
         }

@@ -20,6 +20,8 @@ export interface BenchStack {
     readonly postgresql: string;
     /** From now on there are so many migrations more than the three. */
     declare(more: number): Promise<void>;
+    /** From now on all but the newest of those that are declared now share one resource. */
+    squash(): Promise<void>;
     /**
      * Runs the engine to its end; what the stack made stays. Before an up comes a preview, which is not counted: what that
      * has tried out, the up takes over.
@@ -52,11 +54,16 @@ export async function benchStack({ tables = 0 } = {}): Promise<BenchStack> {
         try {
             await project.newStack("bench", { databaseHost: "embedded", storageUrl: "embedded", backup: "off" });
             await project.must("preview");
+            let newest = 3;
             const { rows } = await target.admin.query<{ server_version: string }>("show server_version");
             return {
                 project,
                 postgresql: rows[0]?.server_version ?? "unknown",
-                declare: more => project.useSql({ ...smallPlan, ...tableMigrations(more) }),
+                async declare(more) {
+                    newest = 3 + more;
+                    await project.useSql({ ...smallPlan, ...tableMigrations(more) });
+                },
+                squash: () => project.configure({ squashThrough: versionOf(newest - 1) }),
                 async timed(verb) {
                     if (verb === "preview") return await timed(() => project.must(verb));
                     if (verb === "up") await project.must("preview");
@@ -81,9 +88,11 @@ async function forget(folder: string): Promise<void> {
     await rm(folder, { recursive: true, force: true });
 }
 
+const versionOf = (number: number) => String(number).padStart(4, "0");
+
 function tableMigrations(count: number): Record<string, string> {
     const all = Array.from({ length: count }, (_, index) => {
-        const version = String(index + 4).padStart(4, "0");
+        const version = versionOf(index + 4);
         const table = `public.bench_${version}`;
         return migrationFiles(`${version}_bench`, {
             up: `-- Makes ${table}.

@@ -5,15 +5,23 @@ import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
 
 /**
- * Makes a stack the one that manages this database. Before the first migration the preconditions are checked.
+ * Makes a stack the one that manages this database, and writes down which migrations it has squashed: before any of its
+ * resources goes, so that one that the squash replaces takes nothing back. Before the first migration the preconditions
+ * are checked.
  *
- * @param preconditions their query; a line `-- roles: one, other` names what the stack makes after its claim
+ * @param preconditions their query; a line `-- roles: one, other` names what the stack makes after its claim, a line
+ *     `-- squashed through: 0300` the last migration of its squash
  * @throws UserError when another stack manages the database, or when the database is not ready
  */
 export async function claim({ client, settings }: Session, preconditions: string): Promise<void> {
     const roles = /^-- roles: (.+)$/m.exec(preconditions)?.[1]?.split(", ");
+    const squashed = /^-- squashed through: (\d{4})$/m.exec(preconditions)?.[1];
     if ((await readApplied(client)).length === 0) await requirePreconditions(client, preconditions, roles);
-    await client.query("insert into simulation_db.claim (stack) values ($1) on conflict do nothing", [settings.stack]);
+    await client.query(
+        `insert into simulation_db.claim (stack, squashed_through) values ($1, $2)
+         on conflict (only_one) do update set squashed_through = excluded.squashed_through where claim.stack = excluded.stack`,
+        [settings.stack, squashed ?? null],
+    );
     const owner = await readClaim(client);
     if (owner === settings.stack) return;
     throw new UserError(`the stack ${owner} manages this database already; ${settings.stack} cannot.`, [

@@ -7,6 +7,10 @@ import { UserError } from "../userError.ts";
 export const commentWrote =
     "comment on column simulation_db.migration.wrote is 'Until undo is written down: what simulation_db.written() said at the end of up; null: not known.'";
 
+/** SQL. */
+export const commentSquashed =
+    "comment on column simulation_db.claim.squashed_through is 'Up to this version the stack has all migrations in one resource, its squash; null: it has none.'";
+
 /**
  * What takes a ledger from each format to the next one, in SQL; the first entry takes format 1 to format 2. An entry
  * that a release has brought is never changed again. A preview looks before any run has upgraded, so what it reads
@@ -27,6 +31,9 @@ const upgrades: readonly string[] = [
          simulation_db.versions(oid[]), simulation_db.written(), simulation_db.catalog()`,
     // To 5: a transaction that has parts, with numbers of their own, may leave such a snapshot as well.
     addLast,
+    // To 6: which migrations the stack has in one resource.
+    `alter table simulation_db.claim add column squashed_through text;
+     ${commentSquashed}`,
 ];
 
 /** The format that this version of the tool makes and works with. */

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { createArchive } from "../archive/registry.ts";
 import { createSnapshot } from "../catalog/snapshot.ts";
 import { functionsVersion, installFunctions } from "./functions.ts";
-import { commentWrote, readFormat, recordFormat, upgradeLedger } from "./format.ts";
+import { commentSquashed, commentWrote, readFormat, recordFormat, upgradeLedger } from "./format.ts";
 import { fileName, hashOf, type Migration } from "../migration/migration.ts";
 import { mirrored, notMirrored, stillMirrored } from "./mirror.ts";
 import { UserError } from "../userError.ts";
@@ -26,6 +26,8 @@ export interface LedgerRow {
     readonly repaired: boolean;
     /** Whether the row of this version in Supabase's own ledger is ours. */
     readonly mirrored: boolean;
+    /** Whether the stack has it in the one resource of the squash, and none of its own. */
+    readonly squashed: boolean;
 }
 
 /** What can happen to a migration or its rows; each is one row of the history. */
@@ -120,9 +122,11 @@ const createLedger = `
     create table simulation_db.claim (
         only_one   boolean primary key default true check (only_one),
         stack      text not null,
-        claimed_at timestamptz not null default now()
+        claimed_at timestamptz not null default now(),
+        squashed_through text
     );
     comment on table simulation_db.claim is 'The stack that manages this database.';
+    ${commentSquashed};
 
     create table simulation_db.bucket (
         name   text primary key,
@@ -159,12 +163,13 @@ export async function readLedger(client: pg.Client): Promise<LedgerRow[]> {
     return await readApplied(client);
 }
 
-/** The same where there is a ledger of today's format, as in every session. */
+/** The same where there is a ledger, as in every session. In those of older formats the claim has no column of a squash. */
 export async function readApplied(client: pg.Client): Promise<LedgerRow[]> {
     const { rows } = await client.query<LedgerRow>(`
         select version, slug, up_hash as "upHash", down_hash as "downHash", verify_hash as "verifyHash",
                found::text as found, applied_at as "appliedAt", applied_by as "appliedBy",
-               duration_ms as "durationMs", stack, undo is not null or repaired as "hasUndo", repaired, mirrored
+               duration_ms as "durationMs", stack, undo is not null or repaired as "hasUndo", repaired, mirrored,
+               coalesce(version <= (select to_jsonb(claim) ->> 'squashed_through' from simulation_db.claim), false) as squashed
         from simulation_db.migration order by version`);
     return rows;
 }

@@ -58,6 +58,16 @@ export function decode(text: string, slug = ""): Migration {
     return { version, slug, up, down, verify };
 }
 
+/** The text form of several, in order. */
+export function encodeAll(migrations: readonly Migration[]): string {
+    return migrations.map(encode).join("\n");
+}
+
+/** The inverse of {@link encodeAll}: no file holds the line that follows the first one of a migration. */
+export function decodeAll(text: string): Migration[] {
+    return text.split(/\n(?=-- migration: \d{4}\n-- file: up\.sql\n)/).map(one => decode(one));
+}
+
 /** One sentence for people: the first comment of up.sql after its directives. */
 export function summary(migration: Migration): string {
     const line = migration.up

@@ -13,7 +13,7 @@ import { inTransaction } from "../database/transaction.ts";
 
 /** What became of one step, for its one line of output. */
 export interface Outcome {
-    readonly did: "applied" | "adopted" | "recorded" | "rolled back" | "nothing to undo";
+    readonly did: "applied" | "adopted" | "recorded" | "rolled back" | "nothing to undo" | "left to the squash";
     readonly durationMs: number;
 }
 

@@ -1,0 +1,66 @@
+import type { Chain } from "../runner/ledger/chain.ts";
+import type { LedgerRow } from "../runner/ledger/ledger.ts";
+import { label, type Migration } from "../runner/migration/migration.ts";
+import { UserError } from "../runner/userError.ts";
+
+const key = "simulation-db:squashThrough";
+
+/**
+ * The newest migration keeps a resource of its own: removed from the folder, it can be rolled back without the others.
+ *
+ * @throws UserError when the squash would end anywhere else than at an older migration of the folder
+ */
+export function requireOlder(through: string, migrations: readonly Migration[]): void {
+    if (through === "") return;
+    const older = migrations.slice(0, -1).map(({ version }) => version);
+    if (older.includes(through)) return;
+    const range = older.length > 0 ? `a version from ${older[0]} to ${older.at(-1)}` : "more than one migration";
+    throw new UserError(`${key} is ${through}: it needs ${range}, so that the newest keeps a resource of its own.`, [
+        `set it to an older one, or take it away: each migration then has its own resource, and nothing is run again`,
+    ]);
+}
+
+/**
+ * A resource that stands for several migrations cannot roll back one of them.
+ *
+ * @throws UserError when a migration of the squash is no longer in the folder
+ */
+export function requireNoneOrphaned(through: string, { removed }: Chain): void {
+    const orphaned = removed.filter(({ squashed }) => squashed);
+    if (orphaned.length === 0) return;
+    throw new UserError(
+        `${orphaned.map(label).join(", ")} cannot be rolled back: the stack has it in one resource with those before it (its ${key} was ${orphaned[0]?.version} or later, now ${through || "none"}).`,
+        [
+            `bring the folder back (git log -- sql) and run npm run up with a lower ${key}, or none: then it has its own resource`,
+            "then remove the folder and run npm run up again",
+        ],
+    );
+}
+
+/**
+ * What the engine shows as deleted and created while nothing is rolled back or run.
+ *
+ * @param isProtected whether the engine refuses to delete what there is
+ * @throws UserError where it does: it would find out half way
+ */
+export function squashMoves(
+    through: string,
+    { applied }: Chain,
+    ledger: readonly LedgerRow[],
+    isProtected: boolean,
+): string[] {
+    const there = new Map(ledger.map(row => [row.version, row.squashed]));
+    const moved = applied.filter(({ version }) => there.get(version) !== version <= through);
+    if (moved.length === 0) return [];
+    const [first = "", last] = [moved[0], moved.at(-1)].map(migration => migration?.version);
+    const what = first === last ? `${first} moves` : `${first} to ${last} move`;
+    const move = `${what} ${first <= through ? "into" : "out of"} the squash, as ${key} says`;
+    if (isProtected) {
+        throw new UserError(`${move}, but the resources are protected, and some of them go.`, [
+            "set simulation-db:protect to false and run npm run up first, without this change; afterwards set it to true again",
+        ]);
+    }
+    return [
+        `${move}: the engine deletes and creates resources for that, but none of these migrations is rolled back or run`,
+    ];
+}
