@@ -118,7 +118,7 @@ export const newestMigration = chain.newest;
 export const applicationRoles = roleNames;
 export const datasetBucket = { name: config.bucketName, maxBytes: config.datasetMaxBytes, private: true };
 /** Whether Pulumi refuses to delete the resources: the next run may have to know. */
-export const { protect } = config;
+export const protect = config.protect;
 /** The backup before the last change: its id, where it is, what it holds; or why there is none. */
 export const backup = dump.last;
 export const backupFolder = config.backup.mode === "off" ? "none" : config.backup.folder;

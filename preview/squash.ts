@@ -29,7 +29,7 @@ export function requireNoneOrphaned(through: string, { removed }: Chain): void {
     const orphaned = removed.filter(({ squashed }) => squashed);
     if (orphaned.length === 0) return;
     throw new UserError(
-        `${orphaned.map(label).join(", ")} cannot be rolled back: the stack has it in one resource with those before it (its ${key} was ${orphaned[0]?.version} or later, now ${through || "none"}).`,
+        `${orphaned.map(label).join(", ")} cannot be rolled back: one resource of the stack stands for this and others (${key} was ${orphaned[0]?.version} or later, and is ${through || "none"} now).`,
         [
             `bring the folder back (git log -- sql) and run npm run up with a lower ${key}, or none: then it has its own resource`,
             "then remove the folder and run npm run up again",

@@ -107,9 +107,7 @@ export function engineSweep(major: PostgresMajor, faults: readonly EngineFault[]
         async function killDuring(verb: "up" | "destroy", [victim, moment]: EngineKill): Promise<void> {
             let killed: readonly number[] = [];
             const act = () => {
-                const all = descendants(process.pid);
-                killed = all.filter(({ command }) => victims[victim].test(command)).map(({ pid }) => pid);
-                for (const pid of killed) kill(pid);
+                killed = killVictim(victim);
             };
             if (typeof moment === "number") {
                 onceBegun(verb, () => wire.arm(Math.ceil(trips[verb] * moment), "passing", act));
@@ -151,6 +149,13 @@ export function engineSweep(major: PostgresMajor, faults: readonly EngineFault[]
             return Object.fromEntries(rows.map(({ version, more }) => [version, more]));
         }
     });
+}
+
+/** @returns their numbers */
+export function killVictim(victim: Victim): number[] {
+    const all = descendants(process.pid).filter(({ command }) => victims[victim].test(command));
+    for (const { pid } of all) kill(pid);
+    return all.map(({ pid }) => pid);
 }
 
 /** The bucket is another one each time, made at another time. */

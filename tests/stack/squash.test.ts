@@ -100,7 +100,7 @@ describe("a stack that squashes its oldest migrations into one resource", functi
         assert.notEqual(code, 0);
         assert.match(
             output,
-            /0004_fourth cannot be rolled back: the stack has it in one resource[\s\S]*bring the folder/,
+            /0004_fourth cannot be rolled back: one resource of the stack stands[\s\S]*bring the folder/,
         );
         await project.useSql(plan);
         assert.deepEqual(await history(), applied);

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { smallPlan } from "../stack/smallPlan.ts";
+import { type Snapshot, takeSnapshot } from "../stack/snapshot.ts";
+import { type StackProject, stackProject } from "../support/stackProject.ts";
+import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import { type EngineKill, killVictim } from "./engineSweep.ts";
+import { type Tripwire, tripwire } from "./tripwire.ts";
+
+type Verb = "up" | "destroy";
+
+/** With it the ledger knows what is squashed. */
+const claimed = /^insert into simulation_db\.claim/;
+
+/** Each begins where the one before it has ended. */
+const moves: readonly (readonly [through: "" | "0001" | "0002", kill: EngineKill])[] = [
+    ["0002", ["engine", 0.2]],
+    ["", ["engine", 0.4]],
+    ["0002", ["command plugin", 0.5]],
+    ["0001", ["command plugin", 0.6]],
+    ["0002", ["everything", 0.8]],
+    ["", ["everything", 0.7]],
+    ["0002", ["engine", 0.95]],
+];
+
+describe("the engine killed while migrations move into the squash and out of it", function () {
+    this.timeout(300_000);
+    let target: StackTarget;
+    let wire: Tripwire;
+    let project: StackProject;
+    let untouched: Snapshot;
+    let applied: readonly string[];
+
+    before(async () => {
+        target = await stackTarget({ major: 15 });
+        wire = await tripwire(target.cluster);
+        untouched = await takeSnapshot(target.admin);
+        project = await stackProject({
+            environment: { ...target.environment, PGPORT: String(wire.port) },
+            sql: smallPlan,
+        });
+        await project.newStack("dev", { databaseHost: "embedded", storageUrl: "embedded", backup: "off" });
+        await project.must("up", "--yes", "--skip-preview");
+        applied = await happened();
+    });
+    after(async () => {
+        await wire?.close();
+        await project?.remove();
+        await target?.stop();
+    });
+
+    async function happened(): Promise<string[]> {
+        const { rows } = await target.admin.query<{ line: string }>(
+            "select action || ' ' || version as line from simulation_db.history order by id",
+        );
+        return rows.map(({ line }) => line);
+    }
+
+    /** Kills at this part of so many trips to the database, after the claim when it is an up, and clears up for what follows. */
+    async function killIn(during: Verb, [victim, moment]: EngineKill, then: Verb, trips = 1): Promise<void> {
+        let killed = 0;
+        const act = () => {
+            killed = killVictim(victim).length;
+        };
+        const strike = () => wire.arm(typeof moment === "number" ? Math.ceil(trips * moment) : moment, "passing", act);
+        if (during === "up") wire.arm(claimed, "passing", strike);
+        else strike();
+        const { output } = await project[during]();
+        assert.ok(wire.disarm().caught && killed > 0, `no ${victim} was killed:\n${output}`);
+        const said = await project.clearInterrupted(then);
+        assert.match(said.join("\n"), /The last update did not come to its end/);
+    }
+
+    async function move(squashThrough: string): Promise<void> {
+        await project.configure({ squashThrough });
+        await project.must("up", "--yes", "--skip-preview");
+    }
+
+    /** Of a move of all that can move, after the claim. */
+    async function tripsOfMove(): Promise<number> {
+        wire.arm(claimed, "passing", () => wire.arm(Number.MAX_SAFE_INTEGER, "passing", () => {}));
+        await move("0002");
+        const { length } = wire.disarm().trips;
+        await move("");
+        return length;
+    }
+
+    it("nothing is run or rolled back by any of it, and the next up ends the move", async () => {
+        const trips = await tripsOfMove();
+        for (const [through, kill] of moves) {
+            await project.configure({ squashThrough: through });
+            await killIn("up", kill, "up", trips);
+            await project.must("up", "--yes", "--skip-preview");
+            const when = `through "${through}", without its ${kill[0]} after ${kill[1]}`;
+            assert.deepEqual(await happened(), applied, when);
+            const steps = (await project.resources()).filter(name => name.startsWith("schema-")).toSorted();
+            const own = ["schema-0001", "schema-0002", "schema-0003"].filter(name => name > `schema-${through}`);
+            assert.deepEqual(steps, through === "" ? own : [...own, "schema-squash"], when);
+            await project.must("preview", "--expect-no-changes");
+        }
+    });
+
+    it("a destroy after a move that was killed rolls back all, as does one that was killed itself", async () => {
+        await move("");
+        await project.configure({ squashThrough: "0002" });
+        await killIn("up", ["engine", claimed], "destroy");
+        await project.must("destroy", "--yes", "--skip-preview");
+        assert.deepEqual(await takeSnapshot(target.admin), untouched);
+        assert.deepEqual(await project.resources(), []);
+
+        await killIn("up", ["everything", /^with mirrored/], "up");
+        await project.must("up", "--yes", "--skip-preview");
+        await killIn("destroy", ["everything", /^with removed/], "destroy");
+        await project.must("destroy", "--yes", "--skip-preview");
+        assert.deepEqual(await takeSnapshot(target.admin), untouched);
+        assert.deepEqual(await project.resources(), []);
+    });
+});
