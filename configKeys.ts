@@ -30,7 +30,7 @@ export const configKeys = {
     storageUrl: { like: /^(embedded|https?:\/\/[^/]+.*)$/, is: "an address that begins with https://, or embedded" },
     bucketName: { like: /^[a-z0-9][a-z0-9_-]{2,62}$/, is: "3 to 63 lowercase letters, digits, - and _" },
     datasetMaxBytes: { whole: [1, 50 * 1024 ** 3] },
-    squashThrough: { like: /^(\d{4})?$/, is: "the version of a migration, or empty" },
+    squashThrough: { like: /^(\d{4})?$/, is: 'the version of a migration, in quotes ("0300"), or empty' },
     backup: { oneOf: ["required", "optional", "off"] },
     backupFolder: { like: something, is: "the path of a folder" },
     backupKeep: { whole: [1, 1000] },

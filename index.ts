@@ -73,6 +73,7 @@ const ledger = new Ledger("ledger", {
     preconditions,
     roles: roleNames,
     squashThrough: config.squashThrough,
+    strayed: target.strayed,
     environment,
 });
 const roles = new AppRoles(
@@ -117,7 +118,9 @@ export const database = ledger.claimed;
 export const newestMigration = chain.newest;
 export const applicationRoles = roleNames;
 export const datasetBucket = { name: config.bucketName, maxBytes: config.datasetMaxBytes, private: true };
-/** Whether Pulumi refuses to delete the resources: the next run may have to know. */
+/** The next run has to know what this one left. */
+export const squashThrough = config.squashThrough;
+/** Whether Pulumi refuses to delete the resources. */
 export const protect = config.protect;
 /** The backup before the last change: its id, where it is, what it holds; or why there is none. */
 export const backup = dump.last;

@@ -60,10 +60,10 @@ export const benchmark: Benchmark = {
             ]),
             say,
         );
-        const named = (name: string, which: keyof Times) => (rounds.get(name) ?? []).map(time => time[which]);
-        const of = (size: number, which: keyof Times) => named(fromEmpty(size), which);
+        const samplesOf = (name: string, which: keyof Times) => (rounds.get(name) ?? []).map(time => time[which]);
+        const of = (size: number, which: keyof Times) => samplesOf(fromEmpty(size), which);
         const eachOf = (size: number) => perMigration(of(size, "up"), of(0, "up"), size);
-        const bareOneMore = (size: number) => named(bareOnTop(size), "oneMore");
+        const bareOneMore = (size: number) => samplesOf(bareOnTop(size), "oneMore");
         return {
             versions: { postgresql },
             rows: [
@@ -75,7 +75,7 @@ export const benchmark: Benchmark = {
                         aim: atMostTimes(1.3),
                     }),
                 ),
-                row(squashed(most), "ms", named(squashed(most), "up"), {
+                row(squashed(most), "ms", samplesOf(squashed(most), "up"), {
                     against: { name: fromEmpty(most), samples: of(most, "up") },
                 }),
                 row(onTop(few), "ms", of(few, "oneMore")),
@@ -85,7 +85,7 @@ export const benchmark: Benchmark = {
                         aim: atMostTimes(1.5),
                     }),
                 ),
-                row(onTopOfSquash(most), "ms", named(squashed(most), "oneMore"), {
+                row(onTopOfSquash(most), "ms", samplesOf(squashed(most), "oneMore"), {
                     against: { name: onTop(few), samples: of(few, "oneMore") },
                     aim: atMostTimes(1.5),
                 }),

@@ -9,8 +9,10 @@ export interface LedgerArgs {
     readonly preconditions: string;
     /** Roles that the stack makes after its claim: the preconditions need not find them yet. */
     readonly roles: readonly string[];
-    /** Version of the last migration of the squash, if there is one: known before any resource goes. */
+    /** Version of the last migration of the squash, or empty: written down before any resource goes. */
     readonly squashThrough: string;
+    /** The same as the ledger has it, where nothing but another claim would mend that. */
+    readonly strayed: string | undefined;
     readonly environment: StepEnvironment;
 }
 
@@ -28,13 +30,17 @@ export class Ledger extends pulumi.ComponentResource {
 
     constructor(
         name: string,
-        { identity, preconditions, roles, squashThrough, environment }: LedgerArgs,
+        { identity, preconditions, roles, squashThrough, strayed, environment }: LedgerArgs,
         opts: pulumi.ComponentResourceOptions = {},
     ) {
         super("simulation-db:database:Ledger", name, {}, opts);
         this.#name = name;
-        const squashed = squashThrough && `-- squashed through: ${squashThrough}\n`;
-        const stdin = `-- database: ${identity}\n-- roles: ${roles.join(", ")}\n${squashed}${preconditions}`;
+        const head = [
+            `-- database: ${identity}`,
+            `-- roles: ${roles.join(", ")}`,
+            `-- squashed through: ${squashThrough || "none"}${strayed === undefined ? "" : ` (in the ledger: ${strayed || "none"})`}`,
+        ];
+        const stdin = [...head, preconditions].join("\n");
         this.#step = { environment, stdin };
         this.claim = runnerStep(`${name}-claim`, { create: "ledger claim", update: "ledger claim" }, this.#step, {
             parent: this,

@@ -1,12 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Message, Presentation } from "./report/presentation.ts";
 
-/**
- * Where the engine shows what is said of a migration; it is itself the place for rollbacks, whose own resources are not
- * in the program any more.
- */
-export interface Places extends pulumi.Resource {
-    /** The resource of each migration, by version. */
+/** Where the engine shows what is said of rollbacks, whose own resources are not in the program any more. */
+export interface ChainResource extends pulumi.Resource {
+    /** Where it shows what is said of the others: their resources, by version. */
     readonly steps: ReadonlyMap<string, pulumi.Resource>;
 }
 
@@ -14,7 +11,7 @@ export interface Places extends pulumi.Resource {
 export async function announce(
     warnings: readonly string[],
     { general, rollbacks, perVersion }: Presentation,
-    chain: Places,
+    chain: ChainResource,
 ): Promise<void> {
     for (const warning of warnings) await pulumi.log.warn(warning);
     if (!pulumi.runtime.isDryRun()) return;

@@ -6,6 +6,8 @@ export interface Remembered {
     readonly database?: DatabaseIdentity;
     /** Version; those before it are applied as well. */
     readonly newestMigration?: string;
+    /** Version of the last migration of the squash; empty when there is none. */
+    readonly squashThrough?: string;
     /** Whether the engine refuses to delete the resources. */
     readonly protect?: boolean;
 }

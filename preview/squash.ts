@@ -1,7 +1,7 @@
 import type { Chain } from "../runner/ledger/chain.ts";
-import type { LedgerRow } from "../runner/ledger/ledger.ts";
 import { label, type Migration } from "../runner/migration/migration.ts";
 import { UserError } from "../runner/userError.ts";
+import type { Remembered } from "./remembered.ts";
 
 const key = "simulation-db:squashThrough";
 
@@ -37,30 +37,45 @@ export function requireNoneOrphaned(through: string, { removed }: Chain): void {
     );
 }
 
+/** What the stack wants, and what its last run left. */
+interface Wanted {
+    /** Version, or empty. */
+    readonly squashThrough: string;
+    readonly remembered: Remembered;
+}
+
+/**
+ * The claim that a run was killed after, or that somebody made in a shell: the engine would not make it again, as its
+ * own books say that it is made.
+ *
+ * @param squashed what the ledger says
+ * @returns the same where it has to be mended
+ */
+export function strayedSquash(squashed: string, { squashThrough, remembered }: Wanted): string | undefined {
+    const left = remembered.squashThrough ?? "";
+    return remembered.database !== undefined && left === squashThrough && squashed !== left ? squashed : undefined;
+}
+
 /**
  * What the engine shows as deleted and created while nothing is rolled back or run.
  *
- * @param isProtected whether the engine refuses to delete what there is
- * @throws UserError where it does: it would find out half way
+ * @throws UserError where it would find out half way that it must not delete
  */
-export function squashMoves(
-    through: string,
-    { applied }: Chain,
-    ledger: readonly LedgerRow[],
-    isProtected: boolean,
-): string[] {
-    const there = new Map(ledger.map(row => [row.version, row.squashed]));
-    const moved = applied.filter(({ version }) => there.get(version) !== version <= through);
-    if (moved.length === 0) return [];
-    const [first = "", last] = [moved[0], moved.at(-1)].map(migration => migration?.version);
-    const what = first === last ? `${first} moves` : `${first} to ${last} move`;
-    const move = `${what} ${first <= through ? "into" : "out of"} the squash, as ${key} says`;
-    if (isProtected) {
-        throw new UserError(`${move}, but the resources are protected, and some of them go.`, [
+export function squashMoves({ applied }: Pick<Chain, "applied">, { squashThrough, remembered }: Wanted): string[] {
+    const left = remembered.squashThrough ?? "";
+    const moved = applied.filter(({ version }) => version <= left !== version <= squashThrough);
+    const [first] = moved;
+    const last = moved.at(-1);
+    if (remembered.database === undefined || !first || !last) return [];
+    const what = first === last ? `${first.version} moves` : `${first.version} to ${last.version} move`;
+    const move = `${what} ${left < squashThrough ? "into" : "out of"} the squash, as ${key} says`;
+    const deletes = left < squashThrough || squashThrough === "";
+    if (deletes && (remembered.protect ?? true)) {
+        throw new UserError(`${move}, but the resources are or may be protected, and some of them go.`, [
             "set simulation-db:protect to false and run npm run up first, without this change; afterwards set it to true again",
         ]);
     }
     return [
-        `${move}: the engine deletes and creates resources for that, but none of these migrations is rolled back or run`,
+        `${move}: the engine ${deletes ? "deletes and creates" : "creates"} resources for that, but none of these migrations is rolled back or run`,
     ];
 }

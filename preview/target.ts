@@ -2,14 +2,14 @@ import type pg from "pg";
 import { type Chain, compareChain } from "../runner/ledger/chain.ts";
 import { connect, type Environment, isLoopback } from "../runner/database/connection.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
-import { type LedgerRow, readClaim, readLedger, readTexts } from "../runner/ledger/ledger.ts";
+import { type LedgerRow, readClaim, readLedger, readSquashed, readTexts } from "../runner/ledger/ledger.ts";
 import { isDenied } from "../runner/database/sqlError.ts";
 import type { Migration } from "../runner/migration/migration.ts";
 import { storageAccess } from "../runner/bucket.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
 import { UserError } from "../runner/userError.ts";
 import type { Remembered } from "./remembered.ts";
-import { requireNoneOrphaned, requireOlder, squashMoves } from "./squash.ts";
+import { requireNoneOrphaned, requireOlder, squashMoves, strayedSquash } from "./squash.ts";
 
 /** What the target database says before anything is planned. */
 export interface Target {
@@ -22,6 +22,8 @@ export interface Target {
      * or for the migrations that were applied without it.
      */
     readonly ownRoles: readonly string[];
+    /** What the ledger says of the squash, where that is neither what the stack left nor what it wants. */
+    readonly strayed: string | undefined;
     /** What a person should know and that stops nothing. */
     readonly warnings: readonly string[];
 }
@@ -70,7 +72,7 @@ export async function readTarget(environment: Environment, expected: Expectation
         }
         const roles = await readRoles(client, expected.stackRoles);
         if (books === undefined) return unread(identity, roles, expected);
-        const { ledger, texts } = books;
+        const { ledger, texts, squashed } = books;
         const chain = compareChain(expected.migrations, ledger);
         requireNoneOrphaned(expected.squashThrough, chain);
         if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
@@ -84,10 +86,8 @@ export async function readTarget(environment: Environment, expected: Expectation
             chain,
             toRollBack: texts.filter(({ version }) => removed.has(version)).reverse(),
             ownRoles: isNew ? [] : roles,
-            warnings: [
-                ...lostSince(expected.remembered, ledger),
-                ...squashMoves(expected.squashThrough, chain, ledger, expected.remembered.protect ?? false),
-            ],
+            strayed: strayedSquash(squashed, expected),
+            warnings: [...lostSince(expected, ledger), ...squashMoves(chain, expected)],
         };
     } finally {
         await client.end();
@@ -98,13 +98,20 @@ interface Books {
     readonly ledger: readonly LedgerRow[];
     readonly texts: readonly Migration[];
     readonly claimedBy: string | undefined;
+    /** Version of the last migration of the squash, or empty. */
+    readonly squashed: string;
 }
 
 /** Undefined when this login may not read them: a preview's own login need not. */
 async function readBooks(client: pg.Client): Promise<Books | undefined> {
     try {
         const ledger = await readLedger(client);
-        return { ledger, texts: await readTexts(client), claimedBy: await readClaim(client) };
+        return {
+            ledger,
+            texts: await readTexts(client),
+            claimedBy: await readClaim(client),
+            squashed: await readSquashed(client),
+        };
     } catch (error) {
         if (isDenied(error)) return undefined;
         throw error;
@@ -126,6 +133,7 @@ function unread(identity: DatabaseIdentity, roles: readonly string[], expected: 
         },
         toRollBack: [],
         ownRoles: expected.remembered.database === undefined ? [] : roles,
+        strayed: undefined,
         warnings: [
             `this login may not read the ledger, so what is pending is taken from the stack's state (applied up to ${newestMigration}); edits and rollbacks are not seen`,
         ],
@@ -152,12 +160,20 @@ function requireNone(roles: readonly string[]): void {
  * The engine plans nothing for what its state says is applied, so a database that lost it must be noticed here. A
  * warning and no error: a destroy that was interrupted looks the same, and its next run must go on.
  */
-function lostSince({ newestMigration = "0000" }: Remembered, ledger: readonly LedgerRow[]): string[] {
+function lostSince({ remembered, squashThrough }: Expectations, ledger: readonly LedgerRow[]): string[] {
+    const { newestMigration = "0000" } = remembered;
     const newest = ledger.at(-1)?.version ?? "0000";
     if (newest >= newestMigration) return [];
+    const lost = `after its last full run the stack had ${newestMigration} applied, but the ledger of this database ends at ${newest}`;
+    // The engine takes a resource whose rollback ended half way for one that is there.
+    if (ledger.length > 0 && newest < squashThrough) {
+        return [
+            `${lost}, in the middle of the squash. Was a destroy interrupted? Then end it, or apply them again before ` +
+                "anything else: node runner/main.ts migrate up (docs/troubleshooting.md)",
+        ];
+    }
     return [
-        `after its last full run the stack had ${newestMigration} applied, but the ledger of this database ends at ${newest}. ` +
-            "Was a destroy interrupted? Then this run goes on with it. Was the database restored from an older backup, or " +
-            "rolled back from a shell, or is part of the squash rolled back? Then apply them again: node runner/main.ts migrate up (docs/troubleshooting.md)",
+        `${lost}. Was a destroy interrupted? Then this run goes on with it. Was the database restored from an older backup, or ` +
+            "rolled back from a shell? Then apply them again: node runner/main.ts migrate up (docs/troubleshooting.md)",
     ];
 }

@@ -77,18 +77,17 @@ export async function migrateDown(options: ChainOptions): Promise<void> {
 /** `squash up`: the migrations on stdin, which the stack has in one resource. */
 export async function squashUp(): Promise<void> {
     await squashStep("up", async (session, carried) => {
-        const migrations = await named(carried, await readApplied(session.client));
+        const applied = await readApplied(session.client);
+        const folders = await migrationFolders();
+        const migrations = carried.map(migration => named(migration, folders, applied));
         const count = await applySquash(session, migrations, { say, before: noteUnpromoted });
         return `${count} applied, ${migrations.length - count} adopted`;
     });
 }
 
-/** `squash down` */
+/** `squash down`: what stdin carries only names them. */
 export async function squashDown(): Promise<void> {
-    await squashStep("down", async (session, carried) => {
-        const count = await rollBackSquash(session, carried, say);
-        return `${count} rolled back`;
-    });
+    await squashStep("down", async session => `${await rollBackSquash(session, say)} rolled back`);
 }
 
 /** `migrate record` */
@@ -246,9 +245,8 @@ async function oneStep(
     const carried = decode(await text(process.stdin));
     await withSession(environment, `${verb} ${carried.version}`, expectedIdentity(environment), async session => {
         const applied = await readApplied(session.client);
-        for (const migration of await named([carried], applied)) {
-            printStep(session, migration, await work(session, migration, applied, say));
-        }
+        const migration = named(carried, await migrationFolders(), applied);
+        printStep(session, migration, await work(session, migration, applied, say));
     });
 }
 
@@ -273,13 +271,14 @@ async function noteUnpromoted({ client, settings }: Session, { version, slug, up
     await addEvent(client, "unpromoted", { version, slug, upHash: hashOf(up), stack: settings.stack, detail });
 }
 
-/** The folders' names, for people: they are not part of what the state carries. Where one is gone, the ledger knows. */
-async function named(carried: readonly Migration[], applied: readonly LedgerRow[]): Promise<Migration[]> {
-    const folders = await readdir("sql").catch(() => []);
-    return carried.map(migration => {
-        const { version } = migration;
-        const folder = folders.find(name => name.startsWith(`${version}_`));
-        const slug = folder?.slice(version.length + 1) ?? applied.find(row => row.version === version)?.slug ?? "";
-        return { ...migration, slug };
-    });
+async function migrationFolders(): Promise<string[]> {
+    return await readdir("sql").catch(() => []);
+}
+
+/** With the folder's name, for people: it is not part of what the state carries. Where the folder is gone, the ledger knows. */
+function named(carried: Migration, folders: readonly string[], applied: readonly LedgerRow[]): Migration {
+    const { version } = carried;
+    const folder = folders.find(name => name.startsWith(`${version}_`));
+    const slug = folder?.slice(version.length + 1) ?? applied.find(row => row.version === version)?.slug ?? "";
+    return { ...carried, slug };
 }

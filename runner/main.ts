@@ -5,7 +5,10 @@ import { join } from "node:path";
 // as another user could put code into one below the temporary folder.
 enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "../.local/node-cache"));
 
-/** What the stack runs for its migrations, word for word: these do without the parser of command lines. */
+/**
+ * What the stack runs for its migrations, word for word, without the parser of command lines; which does not know the
+ * last two, as there is nothing for a person in them that `migrate up` and `down` have not.
+ */
 const steps = new Map<string, () => Promise<void>>([
     ["migrate up --stdin", async () => (await import("./commands.ts")).migrateUp({ stdin: true })],
     ["migrate down --stdin", async () => (await import("./commands.ts")).migrateDown({ stdin: true })],

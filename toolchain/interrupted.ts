@@ -167,8 +167,9 @@ async function finish(of: StackOfEngine, pending: readonly PendingOperation[], s
     const known = (state.resources ?? []).map(({ urn }) => urn).filter(urn => urn.startsWith(stepOf(of, "")));
     const rows = await readApplied(of.env);
     const applied = rows?.map(({ version, squashed }) => stepOf(of, squashed ? "squash" : version)) ?? known;
-    // On the way into the squash: their own resources take nothing back, whoever removes them.
-    const moving = rows?.filter(({ squashed }) => squashed).map(({ version }) => stepOf(of, version)) ?? [];
+    // On the way into the squash, or out of it: these take nothing back, whoever removes them.
+    const squashed = rows?.filter(row => row.squashed) ?? [];
+    const moving = squashed.length > 0 ? squashed.map(({ version }) => stepOf(of, version)) : [stepOf(of, "squash")];
     const [these, those] = verb === "destroy" ? [applied, known] : [known, [...applied, ...moving]];
     const apart = these.filter(urn => !those.includes(urn));
     const begun = pending
@@ -177,12 +178,19 @@ async function finish(of: StackOfEngine, pending: readonly PendingOperation[], s
     const steps = [...new Set([...begun, ...apart])];
     if (steps.length === 0) return;
     of.say(`Finishing what it was ${opposite}: ${steps.map(urn => nameOf({ urn })).join(", ")}.`);
-    await engine(of, command, ...steps.flatMap(urn => ["--target", urn]));
+    // The others come after these, and the ledger's claim says what is squashed: the state must know that as well.
+    const around = command === "up" ? [...["claim", "hold"].map(name => ledgerStepOf(of, name)), ...applied] : [];
+    await engine(of, command, ...[...new Set([...steps, ...around])].flatMap(urn => ["--target", urn]));
 }
 
 /** What the engine calls the step of a migration, or of several: components/migrationChain.ts. */
 function stepOf({ stack }: StackOfEngine, versionOrSquash: string): string {
     return `urn:pulumi:${stack}::${project}::${project}:database:MigrationChain$command:local:Command::schema-${versionOrSquash}`;
+}
+
+/** The same of the ledger: components/ledger.ts. */
+function ledgerStepOf({ stack }: StackOfEngine, name: string): string {
+    return `urn:pulumi:${stack}::${project}::${project}:database:Ledger$command:local:Command::ledger-${name}`;
 }
 
 /** What the ledger has; undefined where the database cannot be asked. */

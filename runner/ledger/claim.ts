@@ -10,17 +10,18 @@ import { UserError } from "../userError.ts";
  * are checked.
  *
  * @param preconditions their query; a line `-- roles: one, other` names what the stack makes after its claim, a line
- *     `-- squashed through: 0300` the last migration of its squash
+ *     `-- squashed through: 0300` the last migration of its squash, or `none`; without it what is known of that stays
  * @throws UserError when another stack manages the database, or when the database is not ready
  */
 export async function claim({ client, settings }: Session, preconditions: string): Promise<void> {
     const roles = /^-- roles: (.+)$/m.exec(preconditions)?.[1]?.split(", ");
-    const squashed = /^-- squashed through: (\d{4})$/m.exec(preconditions)?.[1];
+    const squashed = /^-- squashed through: (\d{4}|none)\b/m.exec(preconditions)?.[1];
     if ((await readApplied(client)).length === 0) await requirePreconditions(client, preconditions, roles);
     await client.query(
-        `insert into simulation_db.claim (stack, squashed_through) values ($1, $2)
-         on conflict (only_one) do update set squashed_through = excluded.squashed_through where claim.stack = excluded.stack`,
-        [settings.stack, squashed ?? null],
+        `insert into simulation_db.claim (stack, squashed_through) values ($1, nullif($2, 'none'))
+         on conflict (only_one) do update set squashed_through = excluded.squashed_through
+         where claim.stack = excluded.stack and $2 is not null`,
+        [settings.stack, squashed],
     );
     const owner = await readClaim(client);
     if (owner === settings.stack) return;

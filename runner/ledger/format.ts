@@ -9,7 +9,7 @@ export const commentWrote =
 
 /** SQL. */
 export const commentSquashed =
-    "comment on column simulation_db.claim.squashed_through is 'Up to this version the stack has all migrations in one resource, its squash; null: it has none.'";
+    "comment on column simulation_db.claim.squashed_through is 'Up to this version migrations are left to one resource of the stack, its squash; null: to none.'";
 
 /**
  * What takes a ledger from each format to the next one, in SQL; the first entry takes format 1 to format 2. An entry
@@ -31,7 +31,7 @@ const upgrades: readonly string[] = [
          simulation_db.versions(oid[]), simulation_db.written(), simulation_db.catalog()`,
     // To 5: a transaction that has parts, with numbers of their own, may leave such a snapshot as well.
     addLast,
-    // To 6: which migrations the stack has in one resource.
+    // To 6: which migrations are left to one resource of the stack.
     `alter table simulation_db.claim add column squashed_through text;
      ${commentSquashed}`,
 ];

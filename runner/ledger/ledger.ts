@@ -26,7 +26,7 @@ export interface LedgerRow {
     readonly repaired: boolean;
     /** Whether the row of this version in Supabase's own ledger is ours. */
     readonly mirrored: boolean;
-    /** Whether the stack has it in the one resource of the squash, and none of its own. */
+    /** Whether it is left to the one resource that the stack has for its oldest migrations, the squash. */
     readonly squashed: boolean;
 }
 
@@ -201,6 +201,15 @@ export async function readClaim(client: pg.Client): Promise<string | undefined> 
     if ((await readFormat(client)) === undefined) return undefined;
     const { rows } = await client.query<{ stack: string }>("select stack from simulation_db.claim");
     return rows[0]?.stack;
+}
+
+/** Version of the last migration of the stack's squash, as its claim says; empty when it has none, or nobody a claim. */
+export async function readSquashed(client: pg.Client): Promise<string> {
+    if ((await readFormat(client)) === undefined) return "";
+    const { rows } = await client.query<{ through: string | null }>(
+        "select to_jsonb(claim) ->> 'squashed_through' as through from simulation_db.claim",
+    );
+    return rows[0]?.through ?? "";
 }
 
 /**

@@ -103,7 +103,7 @@ function requireNewest(migration: Migration, applied: readonly LedgerRow[]): voi
     throw new UserError(
         `${label(migration)} cannot be rolled back: newer ones are applied (${newer.map(label).join(", ")}).`,
         [
-            "roll back the newest first",
+            "roll back the newest first; in a stack whose last update did not end: npm run up first",
             "or, where it should go for good, write a new migration that removes what it made",
         ],
     );

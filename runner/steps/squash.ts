@@ -35,24 +35,22 @@ export async function applySquash(
 }
 
 /**
- * Rolls back what the ledger says is squashed, newest first: nothing when the stack has taken the squash apart. One that
- * an interrupted run had applied and the state does not carry yet goes by the texts of the ledger.
+ * Rolls back what the ledger says is squashed, newest first and by the texts that it keeps: nothing when the stack has
+ * taken the squash apart.
  *
  * @returns how many
  * @throws as {@link rollBack}; those before it stay rolled back
  */
-export async function rollBackSquash(session: Session, carried: readonly Migration[], say: Say): Promise<number> {
+export async function rollBackSquash(session: Session, say: Say): Promise<number> {
     const ledger = await readApplied(session.client);
     const squashed = new Set(ledger.filter(row => row.squashed).map(({ version }) => version));
-    const inState = new Map(carried.map(migration => [migration.version, migration]));
-    const applied = (await readTexts(session.client)).filter(({ version }) => squashed.has(version));
-    for (const { slug, ...kept } of applied.toReversed()) {
-        const migration = { ...(inState.get(kept.version) ?? kept), slug };
-        const left = ledger.filter(({ version }) => version <= kept.version || !squashed.has(version));
+    const migrations = (await readTexts(session.client)).filter(({ version }) => squashed.has(version));
+    for (const migration of migrations.toReversed()) {
+        const left = ledger.filter(({ version }) => version <= migration.version || !squashed.has(version));
         const { durationMs } = await rollBack(session, migration, left, say);
         say(`${label(migration)} rolled back in ${durationMs} ms`);
     }
-    return applied.length;
+    return migrations.length;
 }
 
 /** The rollback of a resource that stands for one migration: none where the squash has taken its place. */

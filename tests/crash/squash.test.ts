@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { smallPlan } from "../stack/smallPlan.ts";
+import { smallPlan, tableMigration } from "../stack/smallPlan.ts";
 import { type Snapshot, takeSnapshot } from "../stack/snapshot.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
@@ -12,14 +12,14 @@ type Verb = "up" | "destroy";
 const claimed = /^insert into simulation_db\.claim/;
 
 /** Each begins where the one before it has ended. */
-const moves: readonly (readonly [through: "" | "0001" | "0002", kill: EngineKill])[] = [
-    ["0002", ["engine", 0.2]],
+const moves: readonly (readonly [through: "" | "0001" | "0003", kill: EngineKill])[] = [
+    ["0003", ["engine", 0.2]],
     ["", ["engine", 0.4]],
-    ["0002", ["command plugin", 0.5]],
+    ["0003", ["command plugin", 0.5]],
     ["0001", ["command plugin", 0.6]],
-    ["0002", ["everything", 0.8]],
+    ["0003", ["everything", 0.8]],
     ["", ["everything", 0.7]],
-    ["0002", ["engine", 0.95]],
+    ["0003", ["engine", 0.95]],
 ];
 
 describe("the engine killed while migrations move into the squash and out of it", function () {
@@ -36,7 +36,7 @@ describe("the engine killed while migrations move into the squash and out of it"
         untouched = await takeSnapshot(target.admin);
         project = await stackProject({
             environment: { ...target.environment, PGPORT: String(wire.port) },
-            sql: smallPlan,
+            sql: { ...smallPlan, ...tableMigration("0004", "fourth") },
         });
         await project.newStack("dev", { databaseHost: "embedded", storageUrl: "embedded", backup: "off" });
         await project.must("up", "--yes", "--skip-preview");
@@ -78,7 +78,7 @@ describe("the engine killed while migrations move into the squash and out of it"
     /** Of a move of all that can move, after the claim. */
     async function tripsOfMove(): Promise<number> {
         wire.arm(claimed, "passing", () => wire.arm(Number.MAX_SAFE_INTEGER, "passing", () => {}));
-        await move("0002");
+        await move("0003");
         const { length } = wire.disarm().trips;
         await move("");
         return length;
@@ -93,25 +93,55 @@ describe("the engine killed while migrations move into the squash and out of it"
             const when = `through "${through}", without its ${kill[0]} after ${kill[1]}`;
             assert.deepEqual(await happened(), applied, when);
             const steps = (await project.resources()).filter(name => name.startsWith("schema-")).toSorted();
-            const own = ["schema-0001", "schema-0002", "schema-0003"].filter(name => name > `schema-${through}`);
+            const own = ["schema-0001", "schema-0002", "schema-0003", "schema-0004"].filter(
+                name => name > `schema-${through}`,
+            );
             assert.deepEqual(steps, through === "" ? own : [...own, "schema-squash"], when);
             await project.must("preview", "--expect-no-changes");
         }
     });
 
-    it("a destroy after a move that was killed rolls back all, as does one that was killed itself", async () => {
-        await move("");
-        await project.configure({ squashThrough: "0002" });
-        await killIn("up", ["engine", claimed], "destroy");
-        await project.must("destroy", "--yes", "--skip-preview");
-        assert.deepEqual(await takeSnapshot(target.admin), untouched);
-        assert.deepEqual(await project.resources(), []);
+    it("a move that was killed and then given up is forgotten", async () => {
+        for (const [from, to] of [
+            ["", "0003"],
+            ["0003", ""],
+        ] as const) {
+            await move(from);
+            await project.configure({ squashThrough: to });
+            await killIn("up", ["engine", claimed], "up");
+            await move(from);
+            assert.deepEqual(await happened(), applied);
+            const { rows } = await target.admin.query("select squashed_through as through from simulation_db.claim");
+            assert.deepEqual(rows, [{ through: from || null }]);
+            // The claim says no longer that it was mended.
+            await move(from);
+            await project.must("preview", "--expect-no-changes");
+        }
+    });
 
+    for (const [from, to] of [
+        ["", "0003"],
+        ["0003", ""],
+    ] as const) {
+        it(`a destroy after a move from "${from}" to "${to}" that was killed rolls back all`, async () => {
+            await move(from);
+            await project.configure({ squashThrough: to });
+            await killIn("up", ["engine", claimed], "destroy");
+            await isGoneByDestroy();
+        });
+    }
+
+    it("so does one that was killed itself, and an up from nothing that was killed goes on", async () => {
+        await project.configure({ squashThrough: "0003" });
         await killIn("up", ["everything", /^with mirrored/], "up");
         await project.must("up", "--yes", "--skip-preview");
         await killIn("destroy", ["everything", /^with removed/], "destroy");
+        await isGoneByDestroy();
+    });
+
+    async function isGoneByDestroy(): Promise<void> {
         await project.must("destroy", "--yes", "--skip-preview");
         assert.deepEqual(await takeSnapshot(target.admin), untouched);
         assert.deepEqual(await project.resources(), []);
-    });
+    }
 });

@@ -8,6 +8,19 @@ export function migrationFiles(name: string, texts: Readonly<Record<(typeof part
     return Object.fromEntries(parts.map(part => [`${name}/${part}.sql`, texts[part]]));
 }
 
+/** One that makes a table of that name. */
+export function tableMigration(version: string, name: string): SqlFiles {
+    return migrationFiles(`${version}_${name}`, {
+        up: `-- Makes public.${name}.
+create table public.${name} (id bigint primary key);
+alter table public.${name} enable row level security;
+revoke all on table public.${name} from public, anon, authenticated, service_role;
+`,
+        down: `drop table public.${name};\n`,
+        verify: `select id from public.${name} limit 0;\n`,
+    });
+}
+
 /**
  * Three migrations instead of all: no more than what the roles' grants and the bucket stand on, and one table of its
  * own, so that a run takes seconds.
