@@ -35,8 +35,8 @@ export class MigrationChain extends pulumi.ComponentResource {
         const steps = new Map<string, local.Command>();
         let previous = [...after];
         const add = (suffix: string, commands: StepCommands, stdin: string) => {
-            const opts = { parent: this, dependsOn: previous };
-            const step = runnerStep(`${name}-${suffix}`, commands, { environment, stdin }, opts);
+            const place = { parent: this, dependsOn: previous };
+            const step = runnerStep(`${name}-${suffix}`, commands, { environment, stdin }, place);
             previous = [step];
             return step;
         };
