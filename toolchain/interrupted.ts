@@ -167,9 +167,8 @@ async function finish(of: StackOfEngine, pending: readonly PendingOperation[], s
     const known = (state.resources ?? []).map(({ urn }) => urn).filter(urn => urn.startsWith(stepOf(of, "")));
     const rows = await readApplied(of.env);
     const applied = rows?.map(({ version, squashed }) => stepOf(of, squashed ? "squash" : version)) ?? known;
-    // On the way into the squash, or out of it: these take nothing back, whoever removes them.
-    const squashed = rows?.filter(row => row.squashed) ?? [];
-    const moving = squashed.length > 0 ? squashed.map(({ version }) => stepOf(of, version)) : [stepOf(of, "squash")];
+    // On the way into the squash, or out of it: what stood for one before takes nothing back, whoever removes it.
+    const moving = rows?.map(({ version, squashed }) => stepOf(of, squashed ? version : "squash")) ?? [];
     const [these, those] = verb === "destroy" ? [applied, known] : [known, [...applied, ...moving]];
     const apart = these.filter(urn => !those.includes(urn));
     const begun = pending
