@@ -2,7 +2,7 @@ import type pg from "pg";
 import { type Chain, compareChain } from "../runner/ledger/chain.ts";
 import { connect, type Environment, isLoopback } from "../runner/database/connection.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
-import { type LedgerRow, readClaim, readLedger, readSquashed, readTexts } from "../runner/ledger/ledger.ts";
+import { type Claim, type LedgerRow, readClaim, readLedger, readTexts } from "../runner/ledger/ledger.ts";
 import { isDenied } from "../runner/database/sqlError.ts";
 import type { Migration } from "../runner/migration/migration.ts";
 import { storageAccess } from "../runner/bucket.ts";
@@ -64,7 +64,7 @@ export async function readTarget(environment: Environment, expected: Expectation
         const identity = await readIdentity(client);
         requireSameDatabase(expected.pinned || expected.remembered.database, identity);
         const books = await readBooks(client);
-        const claimedBy = books?.claimedBy;
+        const claimedBy = books?.claim?.stack;
         if (claimedBy !== undefined && claimedBy !== expected.stack) {
             throw new UserError(`the stack ${claimedBy} manages this database already; ${expected.stack} cannot.`, [
                 "check which database this shell and this stack point at",
@@ -72,7 +72,7 @@ export async function readTarget(environment: Environment, expected: Expectation
         }
         const roles = await readRoles(client, expected.stackRoles);
         if (books === undefined) return unread(identity, roles, expected);
-        const { ledger, texts, squashed } = books;
+        const { ledger, texts, claim } = books;
         const chain = compareChain(expected.migrations, ledger);
         requireNoneOrphaned(expected.squashThrough, chain);
         if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
@@ -86,7 +86,7 @@ export async function readTarget(environment: Environment, expected: Expectation
             chain,
             toRollBack: texts.filter(({ version }) => removed.has(version)).reverse(),
             ownRoles: isNew ? [] : roles,
-            strayed: strayedSquash(squashed, expected),
+            strayed: strayedSquash(claim?.squashedThrough ?? "", expected),
             warnings: [...lostSince(expected, ledger), ...squashMoves(chain, expected)],
         };
     } finally {
@@ -97,21 +97,14 @@ export async function readTarget(environment: Environment, expected: Expectation
 interface Books {
     readonly ledger: readonly LedgerRow[];
     readonly texts: readonly Migration[];
-    readonly claimedBy: string | undefined;
-    /** Version of the last migration of the squash, or empty. */
-    readonly squashed: string;
+    readonly claim: Claim | undefined;
 }
 
 /** Undefined when this login may not read them: a preview's own login need not. */
 async function readBooks(client: pg.Client): Promise<Books | undefined> {
     try {
         const ledger = await readLedger(client);
-        return {
-            ledger,
-            texts: await readTexts(client),
-            claimedBy: await readClaim(client),
-            squashed: await readSquashed(client),
-        };
+        return { ledger, texts: await readTexts(client), claim: await readClaim(client) };
     } catch (error) {
         if (isDenied(error)) return undefined;
         throw error;

@@ -31,7 +31,7 @@ export async function readProject(environment: Environment): Promise<Project> {
                 client,
                 (look.ledger ?? []).map(({ version }) => version),
             ),
-            claimedBy: await readClaim(client),
+            claimedBy: (await readClaim(client))?.stack,
         };
     } finally {
         await client.end();

@@ -24,9 +24,9 @@ export async function claim({ client, settings }: Session, preconditions: string
         [settings.stack, squashed],
     );
     const owner = await readClaim(client);
-    if (owner === settings.stack) return;
-    throw new UserError(`the stack ${owner} manages this database already; ${settings.stack} cannot.`, [
-        `use the stack ${owner}, or destroy it first`,
+    if (owner?.stack === settings.stack) return;
+    throw new UserError(`the stack ${owner?.stack} manages this database already; ${settings.stack} cannot.`, [
+        `use the stack ${owner?.stack}, or destroy it first`,
     ]);
 }
 
@@ -50,6 +50,6 @@ export async function release(session: Session, say: (line: string) => void): Pr
     await client.query("delete from simulation_db.claim where stack = $1", [settings.stack]);
     const owner = await readClaim(client);
     if (owner === undefined) return true;
-    say(`the stack ${owner} manages this database: its claim stays`);
+    say(`the stack ${owner.stack} manages this database: its claim stays`);
     return false;
 }

@@ -30,6 +30,13 @@ export interface LedgerRow {
     readonly squashed: boolean;
 }
 
+/** What a stack has said of the database that it manages. */
+export interface Claim {
+    readonly stack: string;
+    /** Version of the last migration of its squash; empty when it has none. */
+    readonly squashedThrough: string;
+}
+
 /** What can happen to a migration or its rows; each is one row of the history. */
 export type LedgerAction =
     "up" | "down" | "record" | "adopt" | "repair applied" | "repair reverted" | "purge" | "unpromoted";
@@ -196,20 +203,13 @@ export async function readTexts(client: pg.Client): Promise<Migration[]> {
     return rows;
 }
 
-/** The stack that manages this database; undefined when none does. */
-export async function readClaim(client: pg.Client): Promise<string | undefined> {
+/** The claim of the stack that manages this database; undefined when none does. */
+export async function readClaim(client: pg.Client): Promise<Claim | undefined> {
     if ((await readFormat(client)) === undefined) return undefined;
-    const { rows } = await client.query<{ stack: string }>("select stack from simulation_db.claim");
-    return rows[0]?.stack;
-}
-
-/** Version of the last migration of the stack's squash, as its claim says; empty when it has none, or nobody a claim. */
-export async function readSquashed(client: pg.Client): Promise<string> {
-    if ((await readFormat(client)) === undefined) return "";
-    const { rows } = await client.query<{ through: string | null }>(
-        "select to_jsonb(claim) ->> 'squashed_through' as through from simulation_db.claim",
+    const { rows } = await client.query<Claim>(
+        `select stack, coalesce(to_jsonb(claim) ->> 'squashed_through', '') as "squashedThrough" from simulation_db.claim`,
     );
-    return rows[0]?.through ?? "";
+    return rows[0];
 }
 
 /**

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { smallPlan, tableMigration } from "../stack/smallPlan.ts";
 import { type Snapshot, takeSnapshot } from "../stack/snapshot.ts";
+import { readHistory } from "../support/history.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { type EngineKill, killVictim } from "./engineSweep.ts";
@@ -48,12 +49,7 @@ describe("the engine killed while migrations move into the squash and out of it"
         await target?.stop();
     });
 
-    async function happened(): Promise<string[]> {
-        const { rows } = await target.admin.query<{ line: string }>(
-            "select action || ' ' || version as line from simulation_db.history order by id",
-        );
-        return rows.map(({ line }) => line);
-    }
+    const happened = () => readHistory(target.admin);
 
     /** Kills at this part of so many trips to the database, after the claim when it is an up, and clears up for what follows. */
     async function killIn(during: Verb, [victim, moment]: EngineKill, then: Verb, trips = 1): Promise<void> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { readHistory } from "../support/history.ts";
 import { type Run, type RunOutcome, type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
 import { faultyNetwork } from "./faultyNetwork.ts";
 
@@ -49,13 +50,7 @@ describe("an outage in the middle of a migration", function () {
         assert.deepEqual(rows, [{ second: null }]);
         await project.write({ "0001_first": {}, "0002_second": {} });
         await project.must("migrate up");
-        const history = await look.query(
-            "select action || ' ' || version as entry from simulation_db.history order by id",
-        );
-        assert.deepEqual(
-            history.rows.map(({ entry }) => entry),
-            ["up 0001", "up 0002"],
-        );
+        assert.deepEqual(await readHistory(look), ["up 0001", "up 0002"]);
     }
 
     it("a session that somebody ends: it is said where it was, and the next run passes", async () => {

@@ -7,6 +7,7 @@ import type { PostgresMajor } from "../../local/cluster.ts";
 import { hashOf, type Migration } from "../../runner/migration/migration.ts";
 import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import type { Outcome } from "../support/engine.ts";
+import { readHistory } from "../support/history.ts";
 import { type PreviewJson, type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { appliedVersions, hasLedger, ledgerText, type Snapshot, takeSnapshot } from "./snapshot.ts";
@@ -280,13 +281,6 @@ async function useBucket(target: StackTarget): Promise<Pick<Life, "filesOfOwner"
     const { error } = await (await target.storageAs(ada)).from("datasets").upload(`${ada}/runs.csv`, file);
     assert.equal(error, null);
     return { filesOfOwner: await list(ada), filesOfOther: await list(grace) };
-}
-
-async function readHistory(admin: pg.Client): Promise<string[]> {
-    const { rows } = await admin.query<{ line: string }>(
-        "select action || ' ' || version as line from simulation_db.history where version is not null order by id",
-    );
-    return rows.map(({ line }) => line);
 }
 
 async function lastDownHash(admin: pg.Client, action: string): Promise<string> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readHistory } from "../support/history.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { smallPlan, tableMigration } from "./smallPlan.ts";
@@ -29,12 +30,7 @@ describe("a stack that squashes its oldest migrations into one resource", functi
     });
 
     const steps = async () => (await project.resources()).filter(name => name.startsWith("schema-")).toSorted();
-    const history = async () => {
-        const { rows } = await target.admin.query<{ line: string }>(
-            "select action || ' ' || version as line from simulation_db.history order by id",
-        );
-        return rows.map(({ line }) => line);
-    };
+    const history = () => readHistory(target.admin);
     const applied = ["up 0001", "up 0002", "up 0003", "up 0004", "up 0005"];
 
     it("refuses a squash that leaves no migration, or names none", async () => {

@@ -7,6 +7,7 @@ import pg from "pg";
 import { encode, type Migration } from "../../runner/migration/migration.ts";
 import type { TestCluster } from "./cluster.ts";
 import { ownEnvironment } from "./engine.ts";
+import { readHistory } from "./history.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -136,12 +137,7 @@ export async function sqlProject(
                 const { rows } = await admin.query("select version from simulation_db.migration order by version");
                 return rows.map(({ version }) => version);
             },
-            async history() {
-                const { rows } = await admin.query(
-                    "select concat_ws(' ', action, version) as entry from simulation_db.history order by id",
-                );
-                return rows.map(({ entry }) => entry);
-            },
+            history: () => readHistory(admin),
             remove,
         };
     } catch (error) {
