@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { readDownDirectives } from "../migration/directives.ts";
+import { type DownDirectives, readDownDirectives } from "../migration/directives.ts";
 import type { Settings } from "../database/settings.ts";
 import { SqlError } from "../database/sqlError.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
@@ -36,6 +36,7 @@ interface KeptColumn {
  * A stack without an archive keeps nothing of what down itself takes away. Rows that would have to be taken out of a
  * table that stays are another matter: that they may not be kept does not say that they may be deleted.
  *
+ * @param guarded tables to which no such row comes any more ({@link raiseGuards}): nobody has to wait for their rows
  * @returns how many rows were kept
  * @throws UserError when rows have to leave a table, and there is no archive or others would change with them
  */
@@ -43,6 +44,7 @@ export async function keepRows(
     client: pg.Client,
     migration: Migration,
     { archive }: Pick<Settings, "archive">,
+    guarded: readonly string[] = [],
 ): Promise<number> {
     const { archiveRows, notArchived } = readDownDirectives(migration.down, fileName(migration, "down"));
     // A policy that hides rows from the runner is an error then, and no loss. Nobody writes while rows are looked for, so
@@ -54,7 +56,7 @@ export async function keepRows(
     }
     for (const { table, where } of archiveRows) {
         try {
-            if (archive) kept += await takeOut(client, migration.version, table, where);
+            if (archive) kept += await takeOut(client, migration.version, { table, where }, guarded.includes(table));
             else await requireNone(client, migration, table, where);
         } catch (error) {
             throw conditionError(error as pg.DatabaseError, migration, `archive-rows: ${table} where ${where}`);
@@ -225,7 +227,12 @@ function mayFill({ up }: Migration): boolean {
 }
 
 /** Rows that could not be there before up, whole; they leave the table. */
-async function takeOut(client: pg.Client, version: string, table: string, where: string): Promise<number> {
+async function takeOut(
+    client: pg.Client,
+    version: string,
+    { table, where }: DownDirectives["archiveRows"][number],
+    isGuarded: boolean,
+): Promise<number> {
     const { rows: dependants } = await client.query<{ name: string }>(
         `select conrelid::regclass::text as name from pg_catalog.pg_constraint
          where contype = 'f' and confrelid = $1::regclass and confdeltype <> 'a' and confdeltype <> 'r'`,
@@ -244,11 +251,11 @@ async function takeOut(client: pg.Client, version: string, table: string, where:
     );
     const archive = archiveTableName(version);
     const values = columns.map(({ column: { name, value } }) => `${value} as ${name}`).join(", ");
-    const rows = await copy(
-        client,
-        table,
-        `create table simulation_db_archive.${archive} as select ${values} from ${table} where ${where}`,
-    );
+    const create = `create table simulation_db_archive.${archive} as select ${values} from ${table} where ${where}`;
+    // Nobody can make one of the rows another one between the copy and the end of it.
+    const rows = isGuarded
+        ? ((await client.query(`${create} for update`)).rowCount ?? 0)
+        : await copy(client, table, create);
     // Each look at the table is one more under the lock.
     if (rows !== 0) await client.query(`delete from ${table} where ${where}`);
     return await addToArchive(client, {

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { guardName } from "../archive/guard.ts";
 import { createArchive } from "../archive/registry.ts";
 import { createSnapshot } from "../catalog/snapshot.ts";
 import { functionsVersion, installFunctions } from "./functions.ts";
@@ -28,6 +29,8 @@ export interface LedgerRow {
     readonly mirrored: boolean;
     /** Whether it is left to the one resource that the stack has for its oldest migrations, the squash. */
     readonly squashed: boolean;
+    /** Whether a rollback of it that was killed has left a guard: archive/guard.ts. */
+    readonly guarded: boolean;
 }
 
 /** What a stack has said of the database that it manages. */
@@ -176,7 +179,8 @@ export async function readApplied(client: pg.Client): Promise<LedgerRow[]> {
         select version, slug, up_hash as "upHash", down_hash as "downHash", verify_hash as "verifyHash",
                found::text as found, applied_at as "appliedAt", applied_by as "appliedBy",
                duration_ms as "durationMs", stack, undo is not null or repaired as "hasUndo", repaired, mirrored,
-               coalesce(version <= (select to_jsonb(claim) ->> 'squashed_through' from simulation_db.claim), false) as squashed
+               coalesce(version <= (select to_jsonb(claim) ->> 'squashed_through' from simulation_db.claim), false) as squashed,
+               version in (select substring(conname from '${guardName}') from pg_catalog.pg_constraint) as guarded
         from simulation_db.migration order by version`);
     return rows;
 }

@@ -1,3 +1,4 @@
+import { lowerLeftGuards } from "../archive/guard.ts";
 import { restoreRows } from "../archive/restore.ts";
 import { recordUndo, takeSnapshot, takeSnapshotUnlessUnfinished } from "../catalog/undo.ts";
 import { isStored, requireNext } from "../ledger/chain.ts";
@@ -33,6 +34,7 @@ export async function apply(
     say: (line: string) => void,
 ): Promise<Outcome> {
     const started = performance.now();
+    await lowerLeftGuards(session, applied, say);
     let row = requireNext(migration, applied);
     if (row && (await endInterruptedRollBack(session, applied, say))) {
         row = requireNext(migration, await readApplied(session.client));

@@ -1,4 +1,5 @@
 import type { Outcome } from "./apply.ts";
+import { lowerGuards, lowerLeftGuards, raiseGuards, takeGuardsAway, validateGuards } from "../archive/guard.ts";
 import { keepRows } from "../archive/keep.ts";
 import { prepareComparison, recordUndo, requireUndone } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
@@ -30,6 +31,7 @@ export async function rollBack(
     const started = performance.now();
     const outcome = (did: Outcome["did"]): Outcome => ({ did, durationMs: Math.round(performance.now() - started) });
 
+    await lowerLeftGuards(session, applied, say);
     const unfinished = await readUnfinished(session);
     if (unfinished?.direction === "up") await undoUnfinished(session, unfinished.migration, say);
     const row = applied.find(({ version }) => version === migration.version);
@@ -43,7 +45,14 @@ export async function rollBack(
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
         await again(() => prepareComparison(session.client));
-        await rollBackInTransaction(session, migration, row, directives, say);
+        // What nobody saw the up of is tried first, and that must see the catalog as it is.
+        const guarded = row.repaired ? [] : await raiseGuards(session, migration, row.found, say);
+        try {
+            await rollBackInTransaction(session, migration, row, { ...directives, guarded }, say);
+        } catch (error) {
+            if (guarded.length > 0) await takeGuardsAway(session, say).catch(() => {});
+            throw error;
+        }
     } else {
         await runStatements(session, migration, "down", directives, say);
         await finishDown(session, migration, row, Math.round(performance.now() - started), say);
@@ -61,6 +70,7 @@ export async function endInterruptedRollBack(
     applied: readonly LedgerRow[],
     say: (line: string) => void,
 ): Promise<boolean> {
+    await lowerLeftGuards(session, applied, say);
     const unfinished = await readUnfinished(session);
     if (unfinished?.direction !== "down") return false;
     // Its down may have been mended since.
@@ -76,7 +86,7 @@ async function rollBackInTransaction(
     { client, settings }: Session,
     migration: Migration,
     row: LedgerRow,
-    directives: Directives,
+    { guarded, ...directives }: Directives & { readonly guarded: readonly string[] },
     say: (line: string) => void,
 ): Promise<void> {
     await withRetries(settings.retryForMs, say, async () => {
@@ -84,8 +94,10 @@ async function rollBackInTransaction(
         await inTransaction(client, directives, settings, async () => {
             await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
             if (row.repaired) await learnUndo({ client, settings }, migration);
-            const kept = await keepRows(client, migration, settings);
+            const kept = await keepRows(client, migration, settings, guarded);
+            if (guarded.length > 0) await validateGuards(client);
             await runFile(client, migration.down, fileName(migration, "down"));
+            if (guarded.length > 0) await lowerGuards(client);
             await requireUndone(client, migration);
             if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
             await removeFromLedger(client, migration, {

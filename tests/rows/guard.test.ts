@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type Act, Stage } from "./play.ts";
+
+/** More than a table may have whose writers wait while it is read: 70 MB. Who deletes a row without an owner waits for a lock. */
+const large = `
+    create table public.items (id integer primary key, owner integer not null, name text, filler text);
+    alter table public.items alter filler set storage plain;
+    insert into public.items select n, n, 'item ' || n, repeat('x', 7900) from generate_series(1, 8600) as n;
+    create function public.wait() returns trigger language plpgsql as $$
+    begin
+        perform pg_advisory_xact_lock(1);
+        return old;
+    end $$;
+    create trigger items_wait before delete on public.items for each row when (old.owner is null) execute function public.wait()`;
+
+/** Makes owner optional, and required again as down says. */
+function optional(condition: string, restored = "alter table public.items alter owner set not null;"): Act[] {
+    return [
+        {
+            up: `-- lock-timeout: 20s
+                select set_config('simulation_db.found', '{"required": true}', false);
+                alter table public.items alter owner drop not null;`,
+            down: `-- archive-rows: public.items where ${condition}\n${restored}`,
+        },
+    ];
+}
+
+async function guards({ admin }: SqlProject): Promise<string[]> {
+    const { rows } = await admin.query<{ name: string }>(
+        "select conname as name from pg_constraint where conname like 'simulation_db%' and contype = 'c' and conrelid = to_regclass('public.items')",
+    );
+    return rows.map(({ name }) => name);
+}
+
+/** Stops the rollback where it deletes rows; what is done meanwhile; and on. @returns what it failed with */
+async function during(
+    project: SqlProject,
+    rollback: () => Promise<unknown>,
+    work: () => Promise<void>,
+): Promise<unknown> {
+    await project.client.query("insert into public.items values (9001, null, 'a'), (9002, null, 'b')");
+    const { admin } = project;
+    await admin.query("select pg_advisory_lock(1)");
+    try {
+        const failure = rollback().then(
+            () => undefined,
+            (error: unknown) => error,
+        );
+        await until("it waits for the lock", async () => (await waiting(project)) > 0);
+        await work();
+        await admin.query("select pg_advisory_unlock(1)");
+        return await failure;
+    } finally {
+        await admin.query("select pg_advisory_unlock_all()");
+    }
+}
+
+async function waiting({ admin }: SqlProject): Promise<number> {
+    const { rows } = await admin.query<{ waiting: number }>(
+        "select count(*)::int as waiting from pg_locks where not granted",
+    );
+    return rows[0]?.waiting ?? 0;
+}
+
+const onlyOnce = "owner is null and (current_setting('simulation_db.found')::jsonb -> 'required')::boolean";
+
+for (const major of [15, 17] as const) {
+    describe(`rows that leave a large table (PostgreSQL ${major})`, function () {
+        this.timeout(60_000);
+        let cluster: TestCluster;
+        let stage: Stage;
+        before(async () => {
+            cluster = await testCluster({ major, settings: { log_min_messages: "debug1" } });
+            stage = await Stage.open(cluster);
+        });
+        after(async () => {
+            await stage?.close();
+            await cluster?.stop();
+        });
+
+        it("others go on writing to it meanwhile, but no more such rows; it is not read again for its rule", () =>
+            stage.play({ before: large, acts: optional(onlyOnce) }, async play => {
+                const failure = await during(
+                    stage.project,
+                    () => play.down(),
+                    async () => {
+                        const { client } = play;
+                        await client.query("set lock_timeout = '2s'");
+                        await client.query("insert into public.items values (9003, 1, 'c')");
+                        await client.query("update public.items set name = 'd' where id = 1");
+                        await client.query("delete from public.items where id = 2");
+                        const refused = { code: "23514", constraint: "simulation_db_leaving_0001_1" };
+                        await assert.rejects(client.query("insert into public.items values (9004, null)"), refused);
+                        await assert.rejects(
+                            client.query("update public.items set owner = null where id = 3"),
+                            refused,
+                        );
+                    },
+                );
+                assert.equal(failure, undefined);
+                assert.deepEqual(await guards(stage.project), []);
+                const proven = `existing constraints on column "items.owner" are sufficient to prove`;
+                assert.ok((await cluster.log()).includes(proven), "it was read again");
+                const rows = "select id, name from public.items where id in (1, 2, 3) or id > 9000 order by id";
+                const stayed = [
+                    { id: 1, name: "d" },
+                    { id: 3, name: "item 3" },
+                    { id: 9003, name: "c" },
+                ];
+                assert.deepEqual((await play.client.query(rows)).rows, stayed);
+                await play.up();
+                const back = [
+                    { id: 9001, name: "a" },
+                    { id: 9002, name: "b" },
+                ];
+                assert.deepEqual(
+                    (await play.client.query(rows)).rows,
+                    [...stayed, ...back].toSorted((one, other) => one.id - other.id),
+                );
+                // The proof of undo has seen nothing of it.
+                await play.again();
+            }));
+
+        it("where the rule was not there before, none of them leaves or is refused", () =>
+            stage.play(
+                {
+                    before: large.replace("owner integer not null", "owner integer"),
+                    acts: [
+                        {
+                            up: `select set_config('simulation_db.found', '{"required": false}', false);`,
+                            down: `-- archive-rows: public.items where ${onlyOnce}\nselect 1;`,
+                        },
+                    ],
+                },
+                async play => {
+                    await play.client.query("insert into public.items values (9001, null, 'a')");
+                    await play.down();
+                    assert.deepEqual(
+                        (await play.client.query("select name from public.items where owner is null")).rows,
+                        [{ name: "a" }],
+                    );
+                    assert.deepEqual(await guards(stage.project), []);
+                },
+            ));
+
+        it("those of partitions leave like that too", () => {
+            const before = large.replace("filler text);", "filler text) partition by range (id);").replace(
+                "alter table public.items alter filler",
+                `create table public.items_1 partition of public.items for values from (0) to (5000);
+                     create table public.items_2 partition of public.items default;
+                     alter table public.items_1 alter filler set storage plain;
+                     alter table public.items_2 alter filler`,
+            );
+            return stage.play({ before, acts: optional("owner is null") }, async play => {
+                const failure = await during(
+                    stage.project,
+                    () => play.down(),
+                    async () => {
+                        await play.client.query("insert into public.items values (9003, 1, 'c')");
+                        assert.deepEqual(await guards(stage.project), ["simulation_db_leaving_0001_1"]);
+                    },
+                );
+                assert.equal(failure, undefined);
+                await play.up();
+                const { rows } = await play.client.query("select id from public.items where id > 9000 order by id");
+                assert.deepEqual(rows, [{ id: 9001 }, { id: 9002 }, { id: 9003 }]);
+                await play.again();
+            });
+        });
+
+        it("a condition that is more than a look at the row is not held against anybody's statement", async () => {
+            for (const condition of [
+                "owner is null and lower(name) <> 'z'",
+                "owner is null and current_user = 'postgres'",
+                "owner is null and name not in (select 'z')",
+            ]) {
+                await stage.play({ before: large, acts: optional(condition) }, async play => {
+                    const failure = await during(
+                        stage.project,
+                        () => play.down(),
+                        async () => assert.deepEqual(await guards(stage.project), []),
+                    );
+                    assert.equal(failure, undefined);
+                });
+            }
+        });
+
+        it("a down that fails leaves nothing in their way", () =>
+            stage.play({ before: large, acts: optional("owner is null", "select 1 / 0;") }, async play => {
+                const failure = await during(
+                    stage.project,
+                    () => play.down(),
+                    async () => assert.deepEqual(await guards(stage.project), ["simulation_db_leaving_0001_1"]),
+                );
+                assert.match(String(failure), /division by zero/);
+                assert.deepEqual(await guards(stage.project), []);
+                await play.client.query("insert into public.items values (9003, null, 'c')");
+            }));
+
+        for (const next of ["migrate up", "migrate down --to 0000"] as const) {
+            it(`after one that was killed, ${next} takes away what was in their way`, async () => {
+                const [act] = optional("owner is null");
+                const project = await sqlProject(cluster, { "0001_act": { ...act, verify: "select 1;" } });
+                try {
+                    await project.client.query(large);
+                    await project.must("migrate up");
+                    const run = project.start("migrate down --to 0000");
+                    await during(
+                        project,
+                        () => run.outcome,
+                        async () => {
+                            await run.kill9();
+                            await until("the server has noticed", async () => (await waiting(project)) === 0);
+                            assert.deepEqual(await guards(project), ["simulation_db_leaving_0001_1"]);
+                        },
+                    );
+                    await project.must(next);
+                    assert.deepEqual(await guards(project), []);
+                    const { rows } = await project.client.query("select id from public.items where owner is null");
+                    assert.deepEqual(rows, next === "migrate up" ? [{ id: 9001 }, { id: 9002 }] : []);
+                } finally {
+                    await project.remove();
+                }
+            });
+        }
+    });
+}
