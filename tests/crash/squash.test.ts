@@ -51,15 +51,28 @@ describe("the engine killed while migrations move into the squash and out of it"
 
     const happened = () => readHistory(target.admin);
 
-    /** Kills at this part of so many trips to the database, after the claim when it is an up, and clears up for what follows. */
-    async function killIn(during: Verb, [victim, moment]: EngineKill, then: Verb, trips = 1): Promise<void> {
+    /**
+     * Kills at this part of so many trips to the database, or at the nth trip like that, and clears up for what follows.
+     * In an up only those after the claim count.
+     */
+    async function killIn(
+        during: Verb,
+        [victim, moment]: EngineKill,
+        then: Verb,
+        { trips = 1, nth = 1 }: { readonly trips?: number; readonly nth?: number } = {},
+    ): Promise<void> {
         let killed = 0;
         const act = () => {
             killed = killVictim(victim).length;
         };
-        const strike = () => wire.arm(typeof moment === "number" ? Math.ceil(trips * moment) : moment, "passing", act);
-        if (during === "up") wire.arm(claimed, "passing", strike);
-        else strike();
+        const strike = (left: number) =>
+            wire.arm(
+                typeof moment === "number" ? Math.ceil(trips * moment) : moment,
+                "passing",
+                left > 1 ? () => strike(left - 1) : act,
+            );
+        if (during === "up") wire.arm(claimed, "passing", () => strike(nth));
+        else strike(nth);
         const { output } = await project[during]();
         assert.ok(wire.disarm().caught && killed > 0, `no ${victim} was killed:\n${output}`);
         const said = await project.clearInterrupted(then);
@@ -84,7 +97,7 @@ describe("the engine killed while migrations move into the squash and out of it"
         const trips = await tripsOfMove();
         for (const [through, kill] of moves) {
             await project.configure({ squashThrough: through });
-            await killIn("up", kill, "up", trips);
+            await killIn("up", kill, "up", { trips });
             await project.must("up", "--yes", "--skip-preview");
             const when = `through "${through}", without its ${kill[0]} after ${kill[1]}`;
             assert.deepEqual(await happened(), applied, when);
@@ -132,6 +145,19 @@ describe("the engine killed while migrations move into the squash and out of it"
         await killIn("up", ["everything", /^with mirrored/], "up");
         await project.must("up", "--yes", "--skip-preview");
         await killIn("destroy", ["everything", /^with removed/], "destroy");
+        await isGoneByDestroy();
+    });
+
+    it("an up after a squash of whose whole rollback the engine did not hear applies all of it again", async () => {
+        await move("0003");
+        const before = await happened();
+        // 0004 goes first, and 0001 last.
+        await killIn("destroy", ["command plugin", /^with removed/], "up", { nth: 4 });
+        const back = ["down 0004", "down 0003", "down 0002", "down 0001"];
+        assert.deepEqual(await happened(), [...before, ...back]);
+        await project.must("up", "--yes", "--skip-preview");
+        assert.deepEqual(await happened(), [...before, ...back, ...applied]);
+        await project.must("preview", "--expect-no-changes");
         await isGoneByDestroy();
     });
 
