@@ -11,7 +11,7 @@ import { inTransaction } from "../database/transaction.ts";
 export const guardName = "^simulation_db_leaving_(\\d{4})_\\d+$";
 
 /** A smaller table is read so quickly that its writers may wait, in bytes. */
-const largeTable = 64 * 2 ** 20;
+export const largeTable = 64 * 2 ** 20;
 
 /**
  * Before a down that takes rows out of large tables (`archive-rows`) to give them a rule back, as `not null`: sees to it
