@@ -32,6 +32,8 @@ export interface StatusJson {
         repaired: boolean;
         adopted: boolean;
     }[];
+    /** Version of the last one of the squash. */
+    readonly squashedThrough: string | null;
     readonly pending: readonly { version: string; name: string; summary: string }[];
     readonly toRollBack: readonly string[];
     readonly interrupted: { version: string; name: string; direction: "up" | "down" } | null;
@@ -78,6 +80,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
                 repaired: row.repaired,
                 adopted: status.adopted.includes(row.version),
             })),
+            squashedThrough: status.applied.findLast(({ squashed }) => squashed)?.version ?? null,
             pending: status.pending.map(each => ({ version: each.version, name: label(each), summary: summary(each) })),
             toRollBack: status.toRollBack.map(({ version }) => version),
             interrupted: status.interrupted

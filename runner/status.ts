@@ -52,6 +52,7 @@ export function statusLines({ applied, adopted, pending, toRollBack, interrupted
         if (repaired) return "marked by repair";
         return adopted.includes(version) ? "taken over by adopt" : `in ${durationMs} ms`;
     };
+    const squashed = applied.findLast(entry => entry.squashed)?.version;
     return [
         ...applied.map(entry =>
             row(
@@ -70,10 +71,19 @@ export function statusLines({ applied, adopted, pending, toRollBack, interrupted
                   ),
               ]
             : []),
+        ...applied
+            .filter(({ guarded }) => guarded)
+            .map(entry =>
+                row(
+                    "interrupted",
+                    label(entry),
+                    "its rollback is under way or was killed; rows that it takes out are refused until the next up or down",
+                ),
+            ),
         ...foreign.map(({ version, name }) =>
             row("foreign", name ? `${version}_${name}` : version, "applied by another tool; never run, never removed"),
         ),
-        `${applied.length} applied, ${pending.length} pending, ${toRollBack.length} to roll back`,
+        `${applied.length} applied${squashed === undefined ? "" : ` (through ${squashed} squashed)`}, ${pending.length} pending, ${toRollBack.length} to roll back`,
     ];
 }
 

@@ -214,6 +214,8 @@ for (const major of [15, 17] as const) {
                             await run.kill9();
                             await until("the server has noticed", async () => (await waiting(project)) === 0);
                             assert.deepEqual(await guards(project), ["simulation_db_leaving_0001_1"]);
+                            const told = /^interrupted +0001_act +its rollback is under way or was killed/m;
+                            assert.match((await project.must("status")).stdout, told);
                         },
                     );
                     await project.must(next);

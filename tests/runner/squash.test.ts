@@ -48,6 +48,7 @@ for (const major of [15, 17] as const) {
             assert.match(stdout, /^0001 to 0003: 1 applied, 2 adopted on \d+\/project_\w+\n$/);
             assert.match(stderr, /^0003_third applied in \d+ ms$/m);
             assert.match((await up(3)).stdout, /^0001 to 0003: 0 applied, 3 adopted on /);
+            assert.match((await project.must("status")).stdout, /^3 applied \(through 0003 squashed\), 2 pending, /m);
             assert.deepEqual(await project.history(), ["up 0001", "up 0002", "up 0003"]);
         });
 
