@@ -7,7 +7,7 @@ import {
     type RangeVar,
     type Tree,
 } from "./act.ts";
-import { largeTable } from "../../runner/archive/guard.ts";
+import { columnWithoutValue, largeTable } from "../../runner/archive/guard.ts";
 import type { Scene } from "./scene.ts";
 
 /** Something that takes the longer the more rows a table has. */
@@ -98,9 +98,10 @@ export function workOf(act: Act, { look, names, comparison, trial }: Scene): Wor
     /** The rollback of a large table has proven it before, while others wrote: runner/archive/guard.ts. */
     function isGuarded(table: string, column: string): boolean {
         const isLarge = (look.tables.get(table)?.heapBytes ?? 0) >= largeTable;
-        const found = "\\(?current_setting\\('simulation_db\\.found'.*";
-        const proof = new RegExp(`^${column.replaceAll(/\W/g, "\\$&")} is null( and ${found})?$`);
-        return isLarge && trial.archives.some(({ table: from, where = "" }) => from === table && proof.test(where));
+        const leave = trial.archives.filter(({ table: from }) => from === table);
+        return (
+            trial.part === "down" && isLarge && leave.some(({ where = "" }) => columnWithoutValue({ where }) === column)
+        );
     }
 
     function wasValid(table: string, constraint: string): boolean {

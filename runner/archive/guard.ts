@@ -1,29 +1,40 @@
 import type pg from "pg";
-import { readDirectives, readDownDirectives } from "../migration/directives.ts";
+import { type DownDirectives, readDirectives, readDownDirectives } from "../migration/directives.ts";
 import type { LedgerRow } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
-import { splitStatements } from "../migration/statements.ts";
 import type { Session } from "../database/session.ts";
 import { withRetries } from "../database/retry.ts";
 import { inTransaction } from "../database/transaction.ts";
 
-/** What guards are called, with the version of the migration that is rolled back in brackets. A regular expression of PostgreSQL. */
+/**
+ * What guards are called, with the version of the migration that is rolled back in brackets. A regular expression of
+ * PostgreSQL. The catalog as this tool knows it (catalog/objects.sql) leaves them out.
+ */
 export const guardName = "^simulation_db_leaving_(\\d{4})_\\d+$";
 
 /** A smaller table is read so quickly that its writers may wait, in bytes. */
 export const largeTable = 64 * 2 ** 20;
 
+/** Rows that leave a table: one `archive-rows` of a down. */
+export type RowsThatLeave = DownDirectives["archiveRows"][number];
+
+/** `org_id is null`, or the same where up found something: `… and (current_setting('simulation_db.found')::jsonb -> 'required')::boolean`. */
+const withoutValue =
+    /^([a-z_][a-z0-9_]*) is null(?: and \(current_setting\('simulation_db\.found'\)::jsonb ->>? '(\w+)'\)::boolean)?$/;
+
+/** The column that has no value in these rows, where that is all that their condition asks of them. */
+export function columnWithoutValue({ where }: Pick<RowsThatLeave, "where">): string | undefined {
+    return withoutValue.exec(where)?.[1];
+}
+
 /**
- * Before a down that takes rows out of large tables (`archive-rows`) to give them a rule back, as `not null`: sees to it
- * that no more such rows come. Each gets a guard, a check that is not validated, in a short transaction of its own. So
- * while the rows leave and the server reads what stays, everybody goes on writing; without it the table would be locked
- * for as long as both take.
+ * Before a down that gives large tables a `not null` back, and takes the rows out that have no value (`archive-rows`):
+ * sees to it that no more of them come. Each column gets a guard, a check that is not validated, in a short transaction.
+ * So while the rows leave and the server reads those that stay, others go on writing; without it the table would be
+ * locked for as long as both take.
  *
- * There is none where the condition is more than a comparison of the row with constants, as clients' own statements
- * meet it, or where PostgreSQL does not take it: keepRows says so then.
- *
- * @param found what up found already there, as JSON text: a condition may ask for it
- * @returns the tables that have one; {@link lowerGuards} is to follow
+ * @param found what up found already there, as JSON text
+ * @returns the rows that have one; {@link lowerGuards} or {@link takeGuardsAway} is to follow
  * @throws UserError when a table is not to be had
  */
 export async function raiseGuards(
@@ -31,31 +42,32 @@ export async function raiseGuards(
     migration: Migration,
     found: string | null,
     say: (line: string) => void,
-): Promise<string[]> {
+): Promise<RowsThatLeave[]> {
     if (!settings.archive) return [];
     const { archiveRows } = readDownDirectives(migration.down, fileName(migration, "down"));
-    const guards: { readonly table: string; readonly sql: string }[] = [];
-    for (const [index, { table, where }] of archiveRows.entries()) {
-        const condition = withFound(where, client.escapeLiteral(found ?? ""));
-        if (!(await isLarge(client, table)) || !(await isPlain(condition))) continue;
+    const guarded: RowsThatLeave[] = [];
+    for (const rows of archiveRows) {
+        if (comesBack(rows, migration.down, found) && (await isLarge(client, rows.table))) guarded.push(rows);
+    }
+    if (guarded.length === 0) return [];
+    const raise = guarded.map(({ table, where }, index) => {
         const name = `simulation_db_leaving_${migration.version}_${index + 1}`;
         const why = `${label(migration)} is being rolled back, and rows where ${where} leave. If no run of simulation-db is under way, the next one takes this check away.`;
-        const sql = `
-            alter table ${table} drop constraint if exists ${name}, add constraint ${name} check (not (${condition})) not valid;
-            comment on constraint ${name} on ${table} is ${client.escapeLiteral(why)}`;
-        guards.push({ table, sql });
-    }
-    if (guards.length === 0) return [];
+        return `
+            alter table ${table} drop constraint if exists ${name}, add constraint ${name} check (${columnWithoutValue({ where })} is not null) not valid;
+            comment on constraint ${name} on ${table} is ${client.escapeLiteral(why)};`;
+    });
     const directives = readDirectives(migration.up, fileName(migration, "up"));
-    const raise = () => client.query(guards.map(({ sql }) => sql).join(";"));
     try {
-        await withRetries(settings.retryForMs, say, () => inTransaction(client, directives, settings, raise));
+        await withRetries(settings.retryForMs, say, () =>
+            inTransaction(client, directives, settings, () => client.query(raise.join(""))),
+        );
     } catch (error) {
-        // Its author's SQL (classes 0A, 22, 42), or not our table.
-        if (/^(0A|22|42)/.test((error as pg.DatabaseError).code ?? "")) return [];
+        // No such column, or not our table: keepRows says so.
+        if (/^42/.test((error as pg.DatabaseError).code ?? "")) return [];
         throw error;
     }
-    return guards.map(({ table }) => table);
+    return guarded;
 }
 
 /**
@@ -102,9 +114,20 @@ async function readGuards(client: pg.Client): Promise<{ readonly table: string; 
     return rows;
 }
 
-/** The setting is down's own; those who write to the table have none. */
-function withFound(condition: string, found: string): string {
-    return condition.replaceAll(/current_setting\(\s*'simulation_db\.found'\s*(?:,\s*true\s*)?\)/g, () => found);
+/** Whether down gives the column its `not null` back here. */
+function comesBack({ where }: RowsThatLeave, down: string, found: string | null): boolean {
+    const [, column, only] = withoutValue.exec(where) ?? [];
+    if (column === undefined) return false;
+    if (only !== undefined && !holds(only, found)) return false;
+    return new RegExp(`\\balter\\s+(column\\s+)?${column}\\s+set\\s+not\\s+null\\b`, "i").test(down);
+}
+
+function holds(name: string, found: string | null): boolean {
+    try {
+        return (JSON.parse(found ?? "{}") as Record<string, unknown>)[name] === true;
+    } catch {
+        return false;
+    }
 }
 
 /** With its partitions, and the tables that inherit from it. */
@@ -119,34 +142,4 @@ async function isLarge(client: pg.Client, table: string): Promise<boolean> {
         [table, largeTable],
     );
     return rows[0]?.large === true;
-}
-
-/** Nodes of a parse tree that only look at the row and at constants, and those around them. */
-const plainNodes = new Set(
-    [
-        "A_Expr",
-        "BoolExpr",
-        "NullTest",
-        "BooleanTest",
-        "ColumnRef",
-        "A_Const",
-        "A_ArrayExpr",
-        "TypeCast",
-        "TypeName",
-    ].concat("String", "Integer", "List", "ResTarget"),
-);
-
-/** Constants that mean another time whenever they are read (PostgreSQL documentation, 8.5.1.4 "Special Values"). */
-const passingTimes = /'\s*(now|today|tomorrow|yesterday)\b/i;
-
-async function isPlain(condition: string): Promise<boolean> {
-    if (passingTimes.test(condition)) return false;
-    const statements = await splitStatements(`select ${condition}`, "condition").catch(() => []);
-    return statements.length === 1 && statements.every(({ tree }) => nodesOf(tree).every(node => plainNodes.has(node)));
-}
-
-/** Names of the nodes below: PostgreSQL's begin with a capital letter, their fields do not. */
-function nodesOf(tree: unknown): string[] {
-    if (typeof tree !== "object" || tree === null) return [];
-    return Object.entries(tree).flatMap(([name, value]) => [...(/^[A-Z]/.test(name) ? [name] : []), ...nodesOf(value)]);
 }

@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { type DownDirectives, readDownDirectives } from "../migration/directives.ts";
+import { readDownDirectives } from "../migration/directives.ts";
+import type { RowsThatLeave } from "./guard.ts";
 import type { Settings } from "../database/settings.ts";
 import { SqlError } from "../database/sqlError.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
@@ -36,7 +37,7 @@ interface KeptColumn {
  * A stack without an archive keeps nothing of what down itself takes away. Rows that would have to be taken out of a
  * table that stays are another matter: that they may not be kept does not say that they may be deleted.
  *
- * @param guarded tables to which no such row comes any more ({@link raiseGuards}): nobody has to wait for their rows
+ * @param guarded rows of which no more come ({@link raiseGuards}): their table need not be locked
  * @returns how many rows were kept
  * @throws UserError when rows have to leave a table, and there is no archive or others would change with them
  */
@@ -44,7 +45,7 @@ export async function keepRows(
     client: pg.Client,
     migration: Migration,
     { archive }: Pick<Settings, "archive">,
-    guarded: readonly string[] = [],
+    guarded: readonly RowsThatLeave[] = [],
 ): Promise<number> {
     const { archiveRows, notArchived } = readDownDirectives(migration.down, fileName(migration, "down"));
     // A policy that hides rows from the runner is an error then, and no loss. Nobody writes while rows are looked for, so
@@ -56,7 +57,13 @@ export async function keepRows(
     }
     for (const { table, where } of archiveRows) {
         try {
-            if (archive) kept += await takeOut(client, migration.version, { table, where }, guarded.includes(table));
+            if (archive)
+                kept += await takeOut(
+                    client,
+                    migration.version,
+                    { table, where },
+                    guarded.some(rows => rows.table === table && rows.where === where),
+                );
             else await requireNone(client, migration, table, where);
         } catch (error) {
             throw conditionError(error as pg.DatabaseError, migration, `archive-rows: ${table} where ${where}`);
@@ -230,7 +237,7 @@ function mayFill({ up }: Migration): boolean {
 async function takeOut(
     client: pg.Client,
     version: string,
-    { table, where }: DownDirectives["archiveRows"][number],
+    { table, where }: RowsThatLeave,
     isGuarded: boolean,
 ): Promise<number> {
     const { rows: dependants } = await client.query<{ name: string }>(

@@ -1,3 +1,4 @@
+import { lowerGuards } from "../archive/guard.ts";
 import { compareChain } from "./chain.ts";
 import { addRepairToLedger, type LedgerRow, readApplied, removeRepairFromLedger } from "./ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
@@ -78,6 +79,7 @@ export async function markReverted(
     await inTransaction(session.client, {}, session.settings, async () => {
         await removeRepairFromLedger(session.client, row, { stack: session.settings.stack, detail: reason, say });
         await session.client.query("delete from simulation_db.unfinished");
+        await lowerGuards(session.client);
     });
     return row;
 }

@@ -1,5 +1,12 @@
 import type { Outcome } from "./apply.ts";
-import { lowerGuards, lowerLeftGuards, raiseGuards, takeGuardsAway, validateGuards } from "../archive/guard.ts";
+import {
+    lowerGuards,
+    lowerLeftGuards,
+    raiseGuards,
+    type RowsThatLeave,
+    takeGuardsAway,
+    validateGuards,
+} from "../archive/guard.ts";
 import { keepRows } from "../archive/keep.ts";
 import { prepareComparison, recordUndo, requireUndone } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
@@ -45,13 +52,11 @@ export async function rollBack(
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
         await again(() => prepareComparison(session.client));
-        // What nobody saw the up of is tried first, and that must see the catalog as it is.
+        // What nobody saw the up of is tried first, which takes the locks anyway.
         const guarded = row.repaired ? [] : await raiseGuards(session, migration, row.found, say);
-        try {
-            await rollBackInTransaction(session, migration, row, { ...directives, guarded }, say);
-        } catch (error) {
-            if (guarded.length > 0) await takeGuardsAway(session, say).catch(() => {});
-            throw error;
+        const attempt = (rows: typeof guarded) => rollBackInTransaction(session, migration, row, directives, rows, say);
+        if (guarded.length === 0 || !(await isDone(session, migration, () => attempt(guarded), say))) {
+            await again(() => attempt([]));
         }
     } else {
         await runStatements(session, migration, "down", directives, say);
@@ -82,29 +87,54 @@ export async function endInterruptedRollBack(
     return true;
 }
 
+/**
+ * Under guards a rollback is attempted once: who waits for a row that leaves may stand in the way of its next lock, and
+ * down may need the table without them. What failed for another reason fails again.
+ */
+async function isDone(
+    session: Session,
+    migration: Migration,
+    attempt: () => Promise<void>,
+    say: (line: string) => void,
+): Promise<boolean> {
+    try {
+        await attempt();
+        return true;
+    } catch (error) {
+        const [first] = (error as Error).message.split("\n");
+        say(`${label(migration)}: not while others write (${first}); again, and they wait`);
+        try {
+            await takeGuardsAway(session, say);
+        } catch {
+            say(`${label(migration)}: its check simulation_db_leaving_${migration.version} stays until the next run`);
+            throw error;
+        }
+        return false;
+    }
+}
+
 async function rollBackInTransaction(
     { client, settings }: Session,
     migration: Migration,
     row: LedgerRow,
-    { guarded, ...directives }: Directives & { readonly guarded: readonly string[] },
+    directives: Directives,
+    guarded: readonly RowsThatLeave[],
     say: (line: string) => void,
 ): Promise<void> {
-    await withRetries(settings.retryForMs, say, async () => {
-        const started = performance.now();
-        await inTransaction(client, directives, settings, async () => {
-            await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
-            if (row.repaired) await learnUndo({ client, settings }, migration);
-            const kept = await keepRows(client, migration, settings, guarded);
-            if (guarded.length > 0) await validateGuards(client);
-            await runFile(client, migration.down, fileName(migration, "down"));
-            if (guarded.length > 0) await lowerGuards(client);
-            await requireUndone(client, migration);
-            if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
-            await removeFromLedger(client, migration, {
-                durationMs: Math.round(performance.now() - started),
-                stack: settings.stack,
-                say,
-            });
+    const started = performance.now();
+    await inTransaction(client, directives, settings, async () => {
+        await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
+        if (row.repaired) await learnUndo({ client, settings }, migration);
+        const kept = await keepRows(client, migration, settings, guarded);
+        if (guarded.length > 0) await validateGuards(client);
+        await runFile(client, migration.down, fileName(migration, "down"));
+        if (guarded.length > 0) await lowerGuards(client);
+        await requireUndone(client, migration);
+        if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
+        await removeFromLedger(client, migration, {
+            durationMs: Math.round(performance.now() - started),
+            stack: settings.stack,
+            say,
         });
     });
 }
