@@ -80,7 +80,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
                 repaired: row.repaired,
                 adopted: status.adopted.includes(row.version),
             })),
-            squashedThrough: status.applied.findLast(({ squashed }) => squashed)?.version ?? null,
+            squashedThrough: status.squashedThrough ?? null,
             pending: status.pending.map(each => ({ version: each.version, name: label(each), summary: summary(each) })),
             toRollBack: status.toRollBack.map(({ version }) => version),
             interrupted: status.interrupted

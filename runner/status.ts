@@ -12,6 +12,8 @@ export interface Status {
     readonly applied: readonly LedgerRow[];
     /** Versions of those that other means had applied and this tool took over. */
     readonly adopted: readonly string[];
+    /** Version of the last migration of the squash. */
+    readonly squashedThrough: string | undefined;
     readonly pending: readonly Migration[];
     /** Newest first. */
     readonly toRollBack: readonly LedgerRow[];
@@ -32,6 +34,7 @@ export async function readStatus(client: pg.Client, migrations: readonly Migrati
     return {
         applied,
         adopted: await readAdopted(client),
+        squashedThrough: applied.findLast(({ squashed }) => squashed)?.version,
         pending,
         toRollBack: removed,
         interrupted: await readInterrupted(client),
@@ -46,13 +49,20 @@ function importedVersion(up: string, file: string): string[] {
 }
 
 /** The same for people, one line per migration. */
-export function statusLines({ applied, adopted, pending, toRollBack, interrupted, foreign }: Status): string[] {
+export function statusLines({
+    applied,
+    adopted,
+    squashedThrough,
+    pending,
+    toRollBack,
+    interrupted,
+    foreign,
+}: Status): string[] {
     const row = (state: string, name: string, text: string) => `${state.padEnd(11)} ${name.padEnd(36)} ${text}`;
     const how = ({ version, repaired, durationMs }: LedgerRow) => {
         if (repaired) return "marked by repair";
         return adopted.includes(version) ? "taken over by adopt" : `in ${durationMs} ms`;
     };
-    const squashed = applied.findLast(entry => entry.squashed)?.version;
     return [
         ...applied.map(entry =>
             row(
@@ -83,7 +93,7 @@ export function statusLines({ applied, adopted, pending, toRollBack, interrupted
         ...foreign.map(({ version, name }) =>
             row("foreign", name ? `${version}_${name}` : version, "applied by another tool; never run, never removed"),
         ),
-        `${applied.length} applied${squashed === undefined ? "" : ` (through ${squashed} squashed)`}, ${pending.length} pending, ${toRollBack.length} to roll back`,
+        `${applied.length} applied${squashedThrough === undefined ? "" : ` (through ${squashedThrough} squashed)`}, ${pending.length} pending, ${toRollBack.length} to roll back`,
     ];
 }
 

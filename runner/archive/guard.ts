@@ -6,11 +6,16 @@ import type { Session } from "../database/session.ts";
 import { withRetries } from "../database/retry.ts";
 import { inTransaction } from "../database/transaction.ts";
 
-/**
- * What guards are called, with the version of the migration that is rolled back in brackets. A regular expression of
- * PostgreSQL. The catalog as this tool knows it (catalog/objects.sql) leaves them out.
- */
-export const guardName = "^simulation_db_leaving_(\\d{4})_\\d+$";
+/** How the names of all guards begin; the catalog as this tool knows it (catalog/objects.sql) leaves them out. */
+const prefix = "simulation_db_leaving_";
+
+/** What guards are called, with the version of the migration that is rolled back in brackets. A regular expression of PostgreSQL. */
+export const guardName = `^${prefix}(\\d{4})_\\d+$`;
+
+/** How the names of the guards of one migration begin. */
+export function guardPrefix({ version }: Pick<Migration, "version">): string {
+    return `${prefix}${version}`;
+}
 
 /** A smaller table is read so quickly that its writers may wait, in bytes. */
 export const largeTable = 64 * 2 ** 20;
@@ -45,16 +50,17 @@ export async function raiseGuards(
 ): Promise<RowsThatLeave[]> {
     if (!settings.archive) return [];
     const { archiveRows } = readDownDirectives(migration.down, fileName(migration, "down"));
-    const guarded: RowsThatLeave[] = [];
+    const guarded: (RowsThatLeave & { readonly column: string })[] = [];
     for (const rows of archiveRows) {
-        if (comesBack(rows, migration.down, found) && (await isLarge(client, rows.table))) guarded.push(rows);
+        const column = requiredAgain(rows, migration.down, found);
+        if (column !== undefined && (await isLarge(client, rows.table))) guarded.push({ ...rows, column });
     }
     if (guarded.length === 0) return [];
-    const raise = guarded.map(({ table, where }, index) => {
-        const name = `simulation_db_leaving_${migration.version}_${index + 1}`;
+    const raise = guarded.map(({ table, where, column }, index) => {
+        const name = `${guardPrefix(migration)}_${index + 1}`;
         const why = `${label(migration)} is being rolled back, and rows where ${where} leave. If no run of simulation-db is under way, the next one takes this check away.`;
         return `
-            alter table ${table} drop constraint if exists ${name}, add constraint ${name} check (${columnWithoutValue({ where })} is not null) not valid;
+            alter table ${table} drop constraint if exists ${name}, add constraint ${name} check (${column} is not null) not valid;
             comment on constraint ${name} on ${table} is ${client.escapeLiteral(why)};`;
     });
     const directives = readDirectives(migration.up, fileName(migration, "up"));
@@ -114,12 +120,12 @@ async function readGuards(client: pg.Client): Promise<{ readonly table: string; 
     return rows;
 }
 
-/** Whether down gives the column its `not null` back here. */
-function comesBack({ where }: RowsThatLeave, down: string, found: string | null): boolean {
+/** The column that has no value in these rows, and to which down gives its `not null` back here. */
+function requiredAgain({ where }: RowsThatLeave, down: string, found: string | null): string | undefined {
     const [, column, only] = withoutValue.exec(where) ?? [];
-    if (column === undefined) return false;
-    if (only !== undefined && !holds(only, found)) return false;
-    return new RegExp(`\\balter\\s+(column\\s+)?${column}\\s+set\\s+not\\s+null\\b`, "i").test(down);
+    if (column === undefined || (only !== undefined && !holds(only, found))) return undefined;
+    const setsNotNull = new RegExp(`\\balter\\s+(column\\s+)?${column}\\s+set\\s+not\\s+null\\b`, "i");
+    return setsNotNull.test(down) ? column : undefined;
 }
 
 function holds(name: string, found: string | null): boolean {

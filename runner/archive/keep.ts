@@ -57,13 +57,8 @@ export async function keepRows(
     }
     for (const { table, where } of archiveRows) {
         try {
-            if (archive)
-                kept += await takeOut(
-                    client,
-                    migration.version,
-                    { table, where },
-                    guarded.some(rows => rows.table === table && rows.where === where),
-                );
+            const isGuarded = guarded.some(rows => rows.table === table && rows.where === where);
+            if (archive) kept += await takeOut(client, migration.version, { table, where }, isGuarded);
             else await requireNone(client, migration, table, where);
         } catch (error) {
             throw conditionError(error as pg.DatabaseError, migration, `archive-rows: ${table} where ${where}`);

@@ -82,6 +82,7 @@ function outcome(did: Outcome["did"], started: number): Outcome {
  */
 export async function endInterrupted(session: Session, say: (line: string) => void): Promise<LedgerRow[]> {
     const applied = await readApplied(session.client);
+    await lowerLeftGuards(session, applied, say);
     if (await endInterruptedRollBack(session, applied, say)) return await readApplied(session.client);
     const last = applied.at(-1);
     if (last) await settle(session, last, last.hasUndo, say);

@@ -1,5 +1,6 @@
 import type { Outcome } from "./apply.ts";
 import {
+    guardPrefix,
     lowerGuards,
     lowerLeftGuards,
     raiseGuards,
@@ -55,7 +56,7 @@ export async function rollBack(
         // What nobody saw the up of is tried first, which takes the locks anyway.
         const guarded = row.repaired ? [] : await raiseGuards(session, migration, row.found, say);
         const attempt = (rows: typeof guarded) => rollBackInTransaction(session, migration, row, directives, rows, say);
-        if (guarded.length === 0 || !(await isDone(session, migration, () => attempt(guarded), say))) {
+        if (guarded.length === 0 || !(await passesGuarded(session, migration, () => attempt(guarded), say))) {
             await again(() => attempt([]));
         }
     } else {
@@ -75,7 +76,6 @@ export async function endInterruptedRollBack(
     applied: readonly LedgerRow[],
     say: (line: string) => void,
 ): Promise<boolean> {
-    await lowerLeftGuards(session, applied, say);
     const unfinished = await readUnfinished(session);
     if (unfinished?.direction !== "down") return false;
     // Its down may have been mended since.
@@ -91,7 +91,7 @@ export async function endInterruptedRollBack(
  * Under guards a rollback is attempted once: who waits for a row that leaves may stand in the way of its next lock, and
  * down may need the table without them. What failed for another reason fails again.
  */
-async function isDone(
+async function passesGuarded(
     session: Session,
     migration: Migration,
     attempt: () => Promise<void>,
@@ -106,7 +106,7 @@ async function isDone(
         try {
             await takeGuardsAway(session, say);
         } catch {
-            say(`${label(migration)}: its check simulation_db_leaving_${migration.version} stays until the next run`);
+            say(`${label(migration)}: its check ${guardPrefix(migration)} stays until the next run`);
             throw error;
         }
         return false;

@@ -16,15 +16,13 @@ const large = `
     create trigger items_wait before delete on public.items for each row when (old.owner is null) execute function public.wait()`;
 
 /** Makes owner optional, and required again as down says. */
-function optional(condition: string, restored = "alter table public.items alter owner set not null;"): Act[] {
-    return [
-        {
-            up: `-- lock-timeout: 20s
-                select set_config('simulation_db.found', '{"required": true}', false);
-                alter table public.items alter owner drop not null;`,
-            down: `-- archive-rows: public.items where ${condition}\n${restored}`,
-        },
-    ];
+function optional(condition: string, restored = "alter table public.items alter owner set not null;"): Act {
+    return {
+        up: `-- lock-timeout: 20s
+            select set_config('simulation_db.found', '{"required": true}', false);
+            alter table public.items alter owner drop not null;`,
+        down: `-- archive-rows: public.items where ${condition}\n${restored}`,
+    };
 }
 
 async function guards({ admin }: SqlProject): Promise<string[]> {
@@ -48,20 +46,13 @@ async function during(
             () => undefined,
             (error: unknown) => error,
         );
-        await until("it waits for the lock", async () => (await waiting(project)) > 0);
+        await until("it waits for the lock", async () => (await project.waiting()) > 0);
         await work();
         await admin.query("select pg_advisory_unlock(1)");
         return await failure;
     } finally {
         await admin.query("select pg_advisory_unlock_all()");
     }
-}
-
-async function waiting({ admin }: SqlProject): Promise<number> {
-    const { rows } = await admin.query<{ waiting: number }>(
-        "select count(*)::int as waiting from pg_locks where not granted",
-    );
-    return rows[0]?.waiting ?? 0;
 }
 
 const onlyOnce = "owner is null and (current_setting('simulation_db.found')::jsonb -> 'required')::boolean";
@@ -81,7 +72,7 @@ for (const major of [15, 17] as const) {
         });
 
         it("others go on writing to it meanwhile, but no more such rows; it is not read again for its rule", () =>
-            stage.play({ before: large, acts: optional(onlyOnce) }, async play => {
+            stage.play({ before: large, acts: [optional(onlyOnce)] }, async play => {
                 const failure = await during(
                     stage.project,
                     () => play.down(),
@@ -152,7 +143,7 @@ for (const major of [15, 17] as const) {
             ));
 
         it("who gives one of them a value meanwhile waits for it, and either of the two begins again", () =>
-            stage.play({ before: large, acts: optional("owner is null") }, async play => {
+            stage.play({ before: large, acts: [optional("owner is null")] }, async play => {
                 let late: Promise<string> = Promise.resolve("");
                 const failure = await during(
                     stage.project,
@@ -163,7 +154,7 @@ for (const major of [15, 17] as const) {
                             ({ rowCount }) => `changed ${rowCount}`,
                             (error: { code?: string }) => `refused ${error.code}`,
                         );
-                        await until("both wait", async () => (await waiting(stage.project)) > 1);
+                        await until("both wait", async () => (await stage.project.waiting()) > 1);
                     },
                 );
                 assert.equal(failure, undefined);
@@ -181,14 +172,8 @@ for (const major of [15, 17] as const) {
             }));
 
         it("rows of another condition leave behind a lock, as ever", () => {
-            const [act] = optional("owner is null");
-            const acts = [
-                {
-                    ...act,
-                    up: act?.up ?? "",
-                    down: `-- archive-rows: public.items where lower(name) = 'z'\n${act?.down}`,
-                },
-            ];
+            const act = optional("owner is null");
+            const acts = [{ ...act, down: `-- archive-rows: public.items where lower(name) = 'z'\n${act.down}` }];
             return stage.play({ before: large, acts }, async play => {
                 await play.client.query("insert into public.items values (9003, 1, 'Z')");
                 const failure = await during(
@@ -215,7 +200,7 @@ for (const major of [15, 17] as const) {
                      alter table public.items_1 alter filler set storage plain;
                      alter table public.items_2 alter filler`,
             );
-            return stage.play({ before, acts: optional("owner is null") }, async play => {
+            return stage.play({ before, acts: [optional("owner is null")] }, async play => {
                 const failure = await during(
                     stage.project,
                     () => play.down(),
@@ -238,7 +223,7 @@ for (const major of [15, 17] as const) {
                 "owner is null and current_user = 'postgres'",
                 "owner is null and name <> 'z'",
             ]) {
-                await stage.play({ before: large, acts: optional(condition) }, async play => {
+                await stage.play({ before: large, acts: [optional(condition)] }, async play => {
                     const failure = await during(
                         stage.project,
                         () => play.down(),
@@ -251,7 +236,7 @@ for (const major of [15, 17] as const) {
 
         it("a down that fails leaves nothing in their way", () => {
             const restored = "alter table public.items alter owner set not null;\nselect 1 / 0;";
-            return stage.play({ before: large, acts: optional("owner is null", restored) }, async play => {
+            return stage.play({ before: large, acts: [optional("owner is null", restored)] }, async play => {
                 const failure = await during(
                     stage.project,
                     () => play.down(),
@@ -267,7 +252,7 @@ for (const major of [15, 17] as const) {
             const before = `${large};
                 create table public.notes (item integer references public.items deferrable initially deferred)`;
             const restored = "set constraints all immediate;\nalter table public.items alter owner set not null;";
-            return stage.play({ before, acts: optional("owner is null", restored) }, async play => {
+            return stage.play({ before, acts: [optional("owner is null", restored)] }, async play => {
                 await play.client.query("insert into public.items values (9001, null, 'a')");
                 await play.down();
                 assert.match(play.said.join("\n"), /0001_act: not while others write \(.*pending trigger events.*\)/);
@@ -280,8 +265,9 @@ for (const major of [15, 17] as const) {
 
         for (const next of ["migrate up", "migrate down --to 0000", "repair reverted 0001 --reason test"]) {
             it(`after one that was killed, ${next} takes away what was in their way`, async () => {
-                const [act] = optional("owner is null");
-                const project = await sqlProject(cluster, { "0001_act": { ...act, verify: "select 1;" } });
+                const project = await sqlProject(cluster, {
+                    "0001_act": { ...optional("owner is null"), verify: "select 1;" },
+                });
                 try {
                     await project.client.query(large);
                     await project.must("migrate up");
@@ -291,7 +277,7 @@ for (const major of [15, 17] as const) {
                         () => run.outcome,
                         async () => {
                             await run.kill9();
-                            await until("the server has noticed", async () => (await waiting(project)) === 0);
+                            await until("the server has noticed", async () => (await project.waiting()) === 0);
                             assert.deepEqual(await guards(project), ["simulation_db_leaving_0001_1"]);
                             const told = /^interrupted +0001_act +its rollback is under way or was killed/m;
                             assert.match((await project.must("status")).stdout, told);

@@ -56,10 +56,7 @@ for (const major of [15, 17] as const) {
                     const other = await stage.project.connect();
                     await other.query(`begin; ${write}`);
                     const going = play.down(1);
-                    await until("down waits for it", async () => {
-                        const { rows } = await stage.project.admin.query("select from pg_locks where not granted");
-                        return rows.length > 0;
-                    });
+                    await until("down waits for it", async () => (await stage.project.waiting()) > 0);
                     await other.query("commit");
                     await going;
                     await play.up();

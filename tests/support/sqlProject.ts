@@ -73,6 +73,8 @@ export interface SqlProject {
     applied(): Promise<string[]>;
     /** What the history says: `up 0001`, oldest first. */
     history(): Promise<string[]>;
+    /** How many wait for a lock now, in all databases of its server. */
+    waiting(): Promise<number>;
     /** Drops the database, with whoever is connected, and removes the folder. */
     remove(): Promise<void>;
 }
@@ -138,6 +140,10 @@ export async function sqlProject(
                 return rows.map(({ version }) => version);
             },
             history: () => readHistory(admin),
+            async waiting() {
+                const { rows } = await admin.query("select from pg_locks where not granted");
+                return rows.length;
+            },
             remove,
         };
     } catch (error) {
