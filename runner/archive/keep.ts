@@ -138,17 +138,7 @@ async function losses(client: pg.Client, version: string): Promise<Loss[]> {
          from lost as l
          inner join pg_catalog.pg_attribute as a on a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
          cross join lateral (select l.kind = 'table' or l.columns ? quote_ident(a.attname) as is_lost) as n
-         left join lateral (
-             -- The primary key, or else another one that no row can be without.
-             select (i.indkey::int2[])[0 : i.indnkeyatts - 1] as key
-             from pg_catalog.pg_index as i
-             where i.indrelid = l.oid and i.indisunique and i.indpred is null and i.indexprs is null and i.indisvalid
-                 and not exists (
-                     select from pg_catalog.pg_attribute as x
-                     where x.attrelid = l.oid and x.attnum = any (i.indkey::int2[]) and (not x.attnotnull or l.columns ? quote_ident(x.attname))
-                 )
-             order by i.indisprimary desc, i.indexrelid limit 1
-         ) as u on l.kind = 'columns'
+         left join lateral (${uniqueKey("l.oid", "x.attnotnull and not l.columns ? quote_ident(x.attname)")}) as u on l.kind = 'columns'
          group by l.oid, l.name, l.kind, l.relkind
          having bool_or(a.attgenerated = '' and is_lost) and (l.kind = 'table' or not bool_and(is_lost))
          order by l.oid`,
@@ -210,6 +200,24 @@ export async function rowsOf(client: pg.Client, table: string): Promise<string> 
 /** The same for a table with this kind and name, which are SQL as the result is. */
 function ownRows(kind: string, name: string): string {
     return `case ${kind} when 'p' then ${name} else 'only ' || ${name} end`;
+}
+
+/**
+ * The columns `key` of a table's primary key, or else of another unique one. SQL, a row or none.
+ *
+ * @param oid the table's, which is SQL as the result is
+ * @param may what is asked of each column `x`, a condition
+ */
+export function uniqueKey(oid: string, may: string): string {
+    return `
+        select (i.indkey::int2[])[0 : i.indnkeyatts - 1] as key
+        from pg_catalog.pg_index as i
+        where i.indrelid = ${oid} and i.indisunique and i.indpred is null and i.indexprs is null and i.indisvalid
+            and (
+                select bool_and(${may}) from pg_catalog.pg_attribute as x
+                where x.attrelid = i.indrelid and x.attnum = any (i.indkey::int2[])
+            )
+        order by i.indisprimary desc, i.indexrelid limit 1`;
 }
 
 /**

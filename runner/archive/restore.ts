@@ -3,7 +3,7 @@ import { label, type Migration } from "../migration/migration.ts";
 import { withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { inTransaction } from "../database/transaction.ts";
-import { columnSequences, rowsOf } from "./keep.ts";
+import { columnSequences, rowsOf, uniqueKey } from "./keep.ts";
 import { dropPart, type ListedPart, listArchive } from "./registry.ts";
 
 /**
@@ -131,7 +131,7 @@ async function putRows(client: pg.Client, part: ListedPart, place: Place, mayMee
     const selected = part.columns.map(name => values.get(name)).join(", ");
     const { rows: any } = await client.query(`select from ${from} limit 1`);
     const isEmpty = any.length === 0;
-    const there = isEmpty ? 0 : await forgetPresent(client, part, archive, from);
+    const there = isEmpty ? 0 : await forgetPresent(client, part, place);
     const expected = await sum(client, `select ${place.sumOf("a")} from ${archive} as a where ${fitting}`);
     const insert = `insert into ${part.table} (${names}) overriding system value
                     select ${selected} from ${archive} as a where ${fitting} ${mayMeet ? "on conflict do nothing" : ""}`;
@@ -151,19 +151,42 @@ async function putRows(client: pg.Client, part: ListedPart, place: Place, mayMee
     return there + put.rows;
 }
 
-/** Takes rows out of the archive that up has written already, each as often as it has. @returns how many */
+/**
+ * Takes rows out of the archive that up has written already, each as often as it has. Others wait for the table
+ * meanwhile, so only those of its rows are read whole whose key the archive has, where there is a key.
+ *
+ * @returns how many
+ */
 async function forgetPresent(
     client: pg.Client,
-    { columns }: ListedPart,
-    archive: string,
-    from: string,
+    { table, columns }: ListedPart,
+    { archive, from, values }: Place,
 ): Promise<number> {
+    const { rows } = await client.query<{ name: string }>(
+        `select quote_ident(a.attname) as name
+         from (${uniqueKey("$1::regclass", "x.attnotnull and quote_ident(x.attname) = any ($2)")}) as u
+         inner join pg_catalog.pg_attribute as a on a.attrelid = $1::regclass and a.attnum = any (u.key)`,
+        [table, columns],
+    );
+    const key = rows.map(({ name }) => name);
+    // The server takes a table that it has not looked at yet for one of thousands of rows.
+    await client.query(`analyze ${archive}`);
+    const line = (of: string) => `(${pair(columns, of)})::text`;
+    const keyThere = pair(key, "t");
+    const keyKept = key.map(name => values.get(name)).join(", ");
+    const [ofThere, ofKept] =
+        key.length === 0
+            ? ["true", `${line("a")} in (select line from present)`]
+            : // Either side may be the large one.
+              [
+                  `(${keyThere}) in (select ${keyKept} from ${archive} as a)`,
+                  `(${keyKept}) in (select ${keyThere} from ${from} as t)`,
+              ];
     const { rowCount } = await client.query(
-        `with present as (select (${pair(columns, "t")})::text as line, count(*) as times from ${from} as t group by 1),
+        `with present as (select ${line("t")} as line, count(*) as times from ${from} as t where ${ofThere} group by 1),
          numbered as (
-             select a.ctid as place, (${pair(columns, "a")})::text as line,
-                    row_number() over (partition by (${pair(columns, "a")})::text) as nth
-             from ${archive} as a where (${pair(columns, "a")})::text in (select line from present)
+             select a.ctid as place, ${line("a")} as line, row_number() over (partition by ${line("a")}) as nth
+             from ${archive} as a where ${ofKept}
          )
          delete from ${archive} as a using numbered inner join present using (line) where a.ctid = place and nth <= times`,
     );

@@ -65,6 +65,61 @@ for (const major of [15, 17] as const) {
         }
     });
 
+    describe(`few rows and a table of many (PostgreSQL ${major})`, function () {
+        this.timeout(60_000);
+        let cluster: TestCluster;
+        let project: SqlProject;
+        before(async () => {
+            cluster = await testCluster({ major });
+            project = await sqlProject(cluster, {
+                "0001_owner": {
+                    up: "alter table public.items alter owner drop not null;",
+                    down: "-- archive-rows: public.items where owner is null\nalter table public.items alter owner set not null;",
+                    verify: "select 1;",
+                },
+            });
+        });
+        after(async () => {
+            await project?.remove();
+            await cluster?.stop();
+        });
+
+        it("they go back to it by their key: nobody waits until all of it is read", async () => {
+            const { admin, client } = project;
+            /** What the server has counted of reading: rows by the primary key, and those of all rows. */
+            const counted = async () => {
+                const { rows } = await admin.query<{ byKey: number; allRows: number }>(
+                    'select idx_tup_fetch::float8 as "byKey", seq_tup_read::float8 as "allRows" from pg_stat_user_tables where relid = \'public.items\'::regclass',
+                );
+                return rows[0] ?? { byKey: 0, allRows: 0 };
+            };
+            /** A session hands over what it has counted when it ends. */
+            const runs = async () =>
+                (await admin.query("select from pg_stat_activity where application_name like 'simulation-db %'")).rows
+                    .length;
+            await client.query(
+                "create table public.items (id integer primary key, owner integer not null); insert into public.items select n, n from generate_series(1, 200000) as n",
+            );
+            await project.must("migrate up");
+            await client.query("insert into public.items values (200001), (200002)");
+            await project.must("migrate down");
+            // One of them is there already when they come back.
+            await client.query(
+                "alter table public.items alter owner drop not null; insert into public.items values (200001)",
+            );
+            await client.query("analyze public.items");
+            await until("the rollback has ended", async () => (await runs()) === 0);
+            const before = await counted();
+            assert.ok(before.allRows >= 200_000, "nothing is counted");
+            const { stderr } = await project.must("migrate up");
+            assert.match(stderr, /2 of 2 archived rows are back in public\.items/);
+            await until("it has ended", async () => (await runs()) === 0);
+            const after = await counted();
+            assert.ok(after.byKey > before.byKey, "no row was read by its key");
+            assert.ok(after.allRows - before.allRows < 200_000, `${after.allRows - before.allRows} rows were read`);
+        });
+    });
+
     describe(`a disk that is full (PostgreSQL ${major})`, function () {
         this.timeout(120_000);
         let cluster: TestCluster;
