@@ -1,5 +1,4 @@
 import type pg from "pg";
-import { readIdentity } from "../../runner/database/identity.ts";
 import { inTransaction } from "../../runner/database/transaction.ts";
 import { readSettings } from "../../runner/database/settings.ts";
 import { type Environment } from "../../runner/database/connection.ts";
@@ -147,7 +146,7 @@ async function runAll(
     { environment, pending, toRollBack, limitMs = statementLimitMs }: RehearsalOptions,
 ): Promise<{ up: Trial[]; down: Trial[] }> {
     const { client, watcher } = shadow;
-    const session = { client, identity: await readIdentity(client), settings: readSettings(environment) };
+    const session = { client, settings: readSettings(environment) };
     const inner = watcher ? new InnerStatements(watcher, shadow.database) : undefined;
     const withRows = new Set([...look.tables].filter(([, { rows }]) => rows !== 0).map(([name]) => name));
     const start = await readState(client);

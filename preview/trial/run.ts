@@ -11,7 +11,7 @@ import { compareStates, readNext, type State } from "./state.ts";
 /** Where migrations are tried: a shadow, and what counts as there before anything ran. */
 export interface Stage {
     readonly shadow: Shadow;
-    readonly session: Session;
+    readonly session: Pick<Session, "client" | "settings">;
     readonly start: State;
     /** What is there now, by what was committed. */
     now: State;

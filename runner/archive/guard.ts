@@ -43,11 +43,12 @@ export function columnWithoutValue({ where }: Pick<RowsThatLeave, "where">): str
  * @throws UserError when a table is not to be had
  */
 export async function raiseGuards(
-    { client, settings }: Session,
+    session: Session,
     migration: Migration,
     found: string | null,
     say: (line: string) => void,
 ): Promise<RowsThatLeave[]> {
+    const { client, settings } = session;
     if (!settings.archive) return [];
     const { archiveRows } = readDownDirectives(migration.down, fileName(migration, "down"));
     const guarded: (RowsThatLeave & { readonly column: string })[] = [];
@@ -65,7 +66,7 @@ export async function raiseGuards(
     });
     const directives = readDirectives(migration.up, fileName(migration, "up"));
     try {
-        await withRetries(settings.retryForMs, say, () =>
+        await withRetries(session, say, () =>
             inTransaction(client, directives, settings, () => client.query(raise.join(""))),
         );
     } catch (error) {
@@ -94,8 +95,9 @@ export async function lowerGuards(client: pg.Client): Promise<void> {
 }
 
 /** The same after a down that failed, outside its transaction. */
-export async function takeGuardsAway({ client, settings }: Session, say: (line: string) => void): Promise<void> {
-    await withRetries(settings.retryForMs, say, () => inTransaction(client, {}, settings, () => lowerGuards(client)));
+export async function takeGuardsAway(session: Session, say: (line: string) => void): Promise<void> {
+    const { client, settings } = session;
+    await withRetries(session, say, () => inTransaction(client, {}, settings, () => lowerGuards(client)));
 }
 
 /** The same after a run that was killed. @param applied the ledger, which says whether one has left any */

@@ -50,14 +50,13 @@ export async function restoreRows(
 
 /** @returns how many rows stay, and why, when it is for a reason that another attempt does not change */
 async function tryPart(
-    { client, settings }: Session,
+    session: Session,
     part: ListedPart,
     say: (line: string) => void,
 ): Promise<{ remaining: number; reason?: string }> {
+    const { client, settings } = session;
     const attempt = (mayMeet: boolean) =>
-        withRetries(settings.retryForMs, say, () =>
-            inTransaction(client, {}, settings, () => restorePart(client, part, mayMeet)),
-        );
+        withRetries(session, say, () => inTransaction(client, {}, settings, () => restorePart(client, part, mayMeet)));
     try {
         // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
         const remaining = await attempt(false).catch((error: unknown) => {

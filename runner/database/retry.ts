@@ -1,39 +1,85 @@
+import { type Blocker, BlockerWatch } from "./blockers.ts";
+import type { Session } from "./session.ts";
 import { inWords, isPassing } from "./sqlError.ts";
 import { UserError } from "../userError.ts";
 
 /** Between two attempts, in milliseconds: long enough for the traffic that queued up to pass. */
 const pauseMs = { shortest: 250, longest: 2000 };
 
+/** So many of those who have the lock are named. */
+const namedBlockers = 3;
+
 /**
  * Does the work again while it fails for a reason that passes (a lock not had in time, a deadlock, a serialization
- * failure), with growing, jittered pauses.
+ * failure), with growing, jittered pauses, and for as long as the settings say. From the second attempt on it says who is
+ * in the way.
  *
- * @param forMs no new attempt starts later than this, in milliseconds
  * @throws the last error, with the number of attempts
  */
 export async function withRetries<T>(
-    forMs: number,
+    session: Pick<Session, "client" | "settings" | "beside">,
     say: (line: string) => void,
     attempt: () => Promise<T>,
 ): Promise<T> {
+    const forMs = session.settings.retryForMs;
     const deadline = Date.now() + forMs;
-    for (let tries = 1; ; tries += 1) {
-        try {
-            return await attempt();
-        } catch (thrown) {
-            const error = inWords(thrown);
-            if (!isPassing(thrown) || !(error instanceof UserError)) throw thrown;
-            const pause = Math.min(pauseMs.longest, pauseMs.shortest * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
-            if (Date.now() + pause > deadline) {
-                throw new UserError(`${error.message}\n  tried ${tries} times in ${Math.round(forMs / 1000)} s`, [
-                    "see who holds the lock: select pid, usename, state, xact_start, query from pg_stat_activity order by xact_start",
-                    "run the same command again when that transaction has ended",
-                ]);
+    const watch = new BlockerWatch(session);
+    let named = "";
+    try {
+        for (let tries = 1; ; tries += 1) {
+            try {
+                return await attempt();
+            } catch (thrown) {
+                const error = inWords(thrown);
+                if (!isPassing(thrown) || !(error instanceof UserError)) throw thrown;
+                const blockers = watch.take();
+                const pause =
+                    Math.min(pauseMs.longest, pauseMs.shortest * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
+                if (Date.now() + pause > deadline) {
+                    const held = blockers.length === 0 ? "" : `\n  the lock is held by ${names(blockers)}`;
+                    throw new UserError(
+                        `${error.message}${held}\n  tried ${tries} times in ${Math.round(forMs / 1000)} s`,
+                        nextSteps(blockers),
+                    );
+                }
+                say(
+                    `attempt ${tries} gave way to traffic: ${error.message.split("\n")[0]}; again in ${Math.round(pause)} ms`,
+                );
+                const pids = blockers.map(({ pid }) => pid).join();
+                if (blockers.length > 0 && pids !== named) say(`the lock is held by ${names(blockers)}`);
+                named = pids;
+                watch.begin();
+                await new Promise(resolve => setTimeout(resolve, pause));
             }
-            say(
-                `attempt ${tries} gave way to traffic: ${error.message.split("\n")[0]}; again in ${Math.round(pause)} ms`,
-            );
-            await new Promise(resolve => setTimeout(resolve, pause));
         }
+    } finally {
+        await watch.end();
     }
+}
+
+function names(blockers: readonly Blocker[]): string {
+    const more = blockers.length - namedBlockers;
+    const first = blockers.slice(0, namedBlockers).map(({ who }) => who);
+    return [...first, ...(more > 0 ? [`${more} more`] : [])].join("; ");
+}
+
+function nextSteps(blockers: readonly Blocker[]): string[] {
+    const [first] = blockers;
+    const again = "run the same command again when that transaction has ended";
+    if (!first) {
+        return [
+            "see who holds the lock: select pid, usename, state, xact_start, query from pg_stat_activity order by xact_start",
+            again,
+        ];
+    }
+    if (first.autovacuum === null) {
+        return [...(first.pid === 0 ? [] : [`if it may be ended: select pg_terminate_backend(${first.pid})`]), again];
+    }
+    // What keeps the database from running out of transaction numbers is not ended for anybody.
+    if (/wraparound/.test(first.autovacuum)) return ["run the same command again when autovacuum is through"];
+    const longer = (Math.ceil(first.deadlockTimeoutMs / 1000) + 1) * 1000;
+    return [
+        `PostgreSQL ends autovacuum for whoever waits longer than ${first.deadlockTimeoutMs} ms: for one run, pulumi config set lockTimeoutMs ${longer} (from a shell: SIMULATION_DB_LOCK_TIMEOUT_MS=${longer}); others wait as long`,
+        "or run the same command again when it is through",
+    ];
 }

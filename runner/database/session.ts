@@ -11,6 +11,8 @@ export interface Session {
     readonly client: pg.Client;
     readonly identity: DatabaseIdentity;
     readonly settings: Settings;
+    /** Opens another connection to the same database, which the caller ends. */
+    readonly beside: (purpose: string) => Promise<pg.Client>;
 }
 
 /** The advisory lock's key, the same for all versions of this tool: the first bytes of sha256("simulation-db"). */
@@ -47,7 +49,8 @@ export async function withSession<T>(
         requireSameDatabase(expected, identity);
         await takeLock(client, settings, say);
         await ensureLedger(client);
-        return await work({ client, identity, settings });
+        const beside = (other: string) => connect(environment, other);
+        return await work({ client, identity, settings, beside });
     } finally {
         // Ending the connection frees the lock; a connection that is already gone has freed it.
         await client.end().catch(() => {});

@@ -53,10 +53,10 @@ export async function apply(
  */
 export async function applyNext(session: Session, migration: Migration, say: (line: string) => void): Promise<Outcome> {
     const started = performance.now();
-    const { client, settings } = session;
+    const { client } = session;
     const directives = readDirectives(migration.up, fileName(migration, "up"));
     if (directives.transactional) {
-        const again = <T>(work: () => Promise<T>) => withRetries(settings.retryForMs, say, work);
+        const again = <T>(work: () => Promise<T>) => withRetries(session, say, work);
         if (!(await again(() => takeSnapshotUnlessUnfinished(client)))) {
             await forgetUnfinished(session, migration);
             await again(() => takeSnapshot(client));
@@ -97,17 +97,18 @@ async function settle(
     say: (line: string) => void,
 ): Promise<void> {
     const record = () => recordUndo(session.client, migration.version);
-    const archived = hasUndo || (await withRetries(session.settings.retryForMs, say, record));
+    const archived = hasUndo || (await withRetries(session, say, record));
     if (archived) await restoreRows(session, migration, say);
 }
 
 async function applyInTransaction(
-    { client, settings }: Session,
+    session: Session,
     migration: Migration,
     directives: Directives,
     say: (line: string) => void,
 ): Promise<void> {
-    await withRetries(settings.retryForMs, say, async () => {
+    const { client, settings } = session;
+    await withRetries(session, say, async () => {
         const started = performance.now();
         await inTransaction(client, directives, settings, async () => {
             await runFile(client, migration.up, fileName(migration, "up"));

@@ -89,7 +89,7 @@ export async function finishUp(
     say: (line: string) => void = () => {},
 ): Promise<void> {
     const { client, settings } = session;
-    await withRetries(settings.retryForMs, say, () =>
+    await withRetries(session, say, () =>
         inTransaction(client, directives, settings, async () => {
             await runFile(client, migration.verify, fileName(migration, "verify"));
             await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, false);
@@ -107,13 +107,15 @@ export async function finishDown(
     say: (line: string) => void,
 ): Promise<void> {
     const { client, settings } = session;
-    await inTransaction(client, {}, settings, async () => {
-        // Nobody saw its up: what down did is taken for the opposite of it. Its statements touch indexes and constraints.
-        if (repaired) await writeUndo(client, migration.version, await readInverse(client, noTables));
-        await requireUndone(client, migration, false);
-        await removeFromLedger(client, migration, { durationMs, stack: settings.stack, say });
-        await client.query("delete from simulation_db.unfinished");
-    });
+    await withRetries(session, say, () =>
+        inTransaction(client, {}, settings, async () => {
+            // Nobody saw its up: what down did is taken for the opposite of it. Its statements touch indexes and constraints.
+            if (repaired) await writeUndo(client, migration.version, await readInverse(client, noTables));
+            await requireUndone(client, migration, false);
+            await removeFromLedger(client, migration, { durationMs, stack: settings.stack, say });
+            await client.query("delete from simulation_db.unfinished");
+        }),
+    );
 }
 
 /**
@@ -261,7 +263,7 @@ async function runStep(
     statement: Statement,
     say: (line: string) => void,
 ): Promise<void> {
-    await withRetries(session.settings.retryForMs, say, async () => {
+    await withRetries(session, say, async () => {
         try {
             await runStatement(session.client, statement, file);
         } catch (error) {

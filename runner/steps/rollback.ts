@@ -49,7 +49,7 @@ export async function rollBack(
 
     const directives = readDirectives(migration.up, fileName(migration, "up"));
     await requireWayBack(migration, directives);
-    const again = <T>(work: () => Promise<T>) => withRetries(session.settings.retryForMs, say, work);
+    const again = <T>(work: () => Promise<T>) => withRetries(session, say, work);
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
         await again(() => prepareComparison(session.client));

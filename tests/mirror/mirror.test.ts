@@ -245,6 +245,27 @@ for (const major of [15, 17] as const) {
             );
             assert.deepEqual(await mirrored(), ["0001 first", "0002 second"]);
         });
+
+        it("so it is at the end of a rollback without a transaction", async () => {
+            await project.write({
+                "0001_first": {},
+                "0002_index": {
+                    up: "-- transaction: none\ncreate index concurrently first_index on public.first (id);",
+                    down: "drop index concurrently public.first_index;",
+                    verify: "select 1;",
+                },
+            });
+            await project.client.query(cliTable);
+            await project.must("migrate up");
+            const other = await project.connect();
+            await other.query("begin; lock table supabase_migrations.schema_migrations in access exclusive mode");
+            const run = project.start("migrate down");
+            await until("it has given way", () => Promise.resolve(run.printed().includes("gave way")));
+            await other.query("commit");
+            const { code, stderr } = await run.outcome;
+            assert.equal(code, 0, stderr);
+            assert.deepEqual(await mirrored(), ["0001 first"]);
+        });
     });
 }
 

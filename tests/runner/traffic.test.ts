@@ -19,7 +19,10 @@ for (const major of [15, 17] as const) {
         let cluster: TestCluster;
         let project: SqlProject;
         before(async () => {
-            cluster = await testCluster({ major });
+            cluster = await testCluster({
+                major,
+                settings: { autovacuum_naptime: "1s", max_prepared_transactions: "1" },
+            });
         });
         after(() => cluster?.stop());
         beforeEach(async () => {
@@ -59,19 +62,69 @@ for (const major of [15, 17] as const) {
         // What follows does not depend on the version of the server.
         if (major === 17) return;
 
-        it("after the bound it gives up, with nothing changed and with what to look at", async () => {
-            const reader = await openReader(project);
-            const env = { SIMULATION_DB_RETRY_FOR_MS: "1000" };
-            const { code, stderr, tookMs } = await project.run("migrate up", { env });
+        it("after the bound it gives up, with nothing changed, and says who holds the lock and how to end that", async () => {
+            const reader = await openReader(project, "select 'a secret' as note from public.busy");
+            const { rows } = await reader.query<{ pid: number }>("select pg_backend_pid() as pid");
+            const env = { SIMULATION_DB_RETRY_FOR_MS: "2500" };
+            const run = project.start("migrate up", { env });
+            await until("it has given way", async () => /attempt 1/.test(run.printed()));
+            // Who only stands in the queue holds nothing.
+            const queued = await project.connect();
+            await queued.query("set lock_timeout = 0");
+            const waiting = queued.query("alter table public.busy add column other text").catch(() => {});
+            const { code, stderr, tookMs } = await run.outcome;
             assert.equal(code, 1);
             assert.match(stderr, /sql\/0001_column\/up\.sql:1: canceling statement due to lock timeout/);
-            assert.match(stderr, /tried \d+ times in 1 s/);
-            assert.match(stderr, /see who holds the lock: .*pg_stat_activity/);
+            assert.match(stderr, /tried \d+ times in 3 s/);
+            const holder = `the lock is held by server process ${rows[0]?.pid}: postgres, "reading", idle in transaction for \\d+ s\n`;
+            assert.match(stderr, new RegExp(`^${holder}`, "m"));
+            assert.match(stderr, new RegExp(`^ {2}${holder}`, "m"));
+            assert.match(stderr, new RegExp(`if it may be ended: select pg_terminate_backend\\(${rows[0]?.pid}\\)`));
             assert.match(stderr, /run the same command again/);
+            assert.doesNotMatch(stderr, /secret/);
             assert.ok(tookMs < 15_000, `it took ${tookMs} ms`);
             assert.deepEqual(await project.applied(), []);
-            await reader.query("commit");
+            await project.admin.query("select pg_terminate_backend($1)", [rows[0]?.pid]);
+            await waiting;
             await project.must("migrate up");
+        });
+
+        it("a prepared transaction that holds the lock is named as one", async () => {
+            const other = await project.connect();
+            await other.query("begin; select from public.busy; prepare transaction 'kept'");
+            try {
+                const { stderr } = await project.run("migrate up", { env: { SIMULATION_DB_RETRY_FOR_MS: "1500" } });
+                assert.match(stderr, /the lock is held by a prepared transaction: select \* from pg_prepared_xacts/);
+                assert.doesNotMatch(stderr, /pg_terminate_backend/);
+            } finally {
+                await other.query("rollback prepared 'kept'");
+            }
+        });
+
+        it("an autovacuum that holds it is named, and ends for a run that waits as long as the error says", async () => {
+            await project.client.query(
+                `alter table public.busy set (autovacuum_enabled = false);
+                 insert into public.busy select generate_series(101, 100000); delete from public.busy where id > 100;
+                 select pg_stat_force_next_flush()`,
+            );
+            await project.client.query(
+                "alter table public.busy set (autovacuum_enabled = true, autovacuum_vacuum_threshold = 1, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)",
+            );
+            await until("autovacuum is at it", async () => {
+                const { rows } = await project.admin.query(
+                    "select from pg_stat_activity where query like 'autovacuum: VACUUM%public.busy'",
+                );
+                return rows.length > 0;
+            });
+            const { code, stderr } = await project.run("migrate up", { env: { SIMULATION_DB_RETRY_FOR_MS: "1500" } });
+            assert.equal(code, 1, stderr);
+            assert.match(
+                stderr,
+                /the lock is held by server process \d+: autovacuum: VACUUM (ANALYZE )?public\.busy for \d+ s/,
+            );
+            const [, longer] = /SIMULATION_DB_LOCK_TIMEOUT_MS=(\d+)/.exec(stderr) ?? [];
+            await project.must("migrate up", { env: { SIMULATION_DB_LOCK_TIMEOUT_MS: longer } });
+            assert.match(await cluster.log(), /canceling autovacuum task/);
         });
 
         it("the lock timeout of the stack and of the migration are the ones that are used", async () => {
@@ -202,9 +255,9 @@ for (const major of [15, 17] as const) {
 }
 
 /** Somebody who has read public.busy and keeps the transaction open: no DDL passes. */
-async function openReader(project: SqlProject): Promise<pg.Client> {
+async function openReader(project: SqlProject, query = "select from public.busy"): Promise<pg.Client> {
     const client = await project.connect();
-    await client.query("begin; select from public.busy");
+    await client.query(`set application_name = 'reading'; begin; ${query}`);
     return client;
 }
 
