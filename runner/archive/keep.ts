@@ -5,12 +5,14 @@ import type { Settings } from "../database/settings.ts";
 import { SqlError } from "../database/sqlError.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
-import { type ArchivedPart, addToArchive, archiveTableName } from "./registry.ts";
+import { addToArchive, archiveTableName } from "./registry.ts";
+import { positionsOf, sequencesOf } from "./sequences.ts";
+import { ownRows, uniqueKey } from "./table.ts";
 
 /** A table or some columns of one, that up had made and that down would take away with what is in them. */
 interface Loss {
     readonly table: string;
-    /** The table, and only its own rows: see {@link rowsOf}. */
+    /** The table, and only its own rows: see {@link ownRows}. */
     readonly from: string;
     readonly kind: "table" | "columns";
     readonly columns: readonly KeptColumn[];
@@ -156,7 +158,8 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
     }
     const all = loss.kind === "table" || loss.filled || mayFill(migration);
     const where = all ? "" : `where ${loss.columns.map(({ name }) => `${name} is not null`).join(" or ")}`;
-    const sequences = await sequencesOf(client, loss);
+    const columns = loss.columns.map(({ name }) => name);
+    const sequences = await sequencesOf(client, loss.table, columns);
     const rows = await copy(
         client,
         loss.table,
@@ -164,7 +167,7 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
     );
     return await addToArchive(client, {
         ...loss,
-        columns: loss.columns.map(({ name }) => name),
+        columns,
         key: loss.key.map(({ name }) => name),
         version: migration.version,
         archive,
@@ -186,38 +189,6 @@ async function copy(client: pg.Client, table: string, create: string): Promise<n
         `lock table ${table} in share row exclusive mode; ${create}`,
     )) as unknown as pg.QueryResult[];
     return results[1]?.rowCount ?? 0;
-}
-
-/** A table's own rows: those of tables that inherit from it are theirs, those of partitions are its own. */
-export async function rowsOf(client: pg.Client, table: string): Promise<string> {
-    const { rows } = await client.query<{ from: string }>(
-        `select ${ownRows("relkind", "$1")} as from from pg_catalog.pg_class where oid = $1::text::regclass`,
-        [table],
-    );
-    return rows[0]?.from ?? table;
-}
-
-/** The same for a table with this kind and name, which are SQL as the result is. */
-function ownRows(kind: string, name: string): string {
-    return `case ${kind} when 'p' then ${name} else 'only ' || ${name} end`;
-}
-
-/**
- * The columns `key` of a table's primary key, or else of another unique one. SQL, a row or none.
- *
- * @param oid the table's, which is SQL as the result is
- * @param may what is asked of each column `x`, a condition
- */
-export function uniqueKey(oid: string, may: string): string {
-    return `
-        select (i.indkey::int2[])[0 : i.indnkeyatts - 1] as key
-        from pg_catalog.pg_index as i
-        where i.indrelid = ${oid} and i.indisunique and i.indpred is null and i.indexprs is null and i.indisvalid
-            and (
-                select bool_and(${may}) from pg_catalog.pg_attribute as x
-                where x.attrelid = i.indrelid and x.attnum = any (i.indkey::int2[])
-            )
-        order by i.indisprimary desc, i.indexrelid limit 1`;
 }
 
 /**
@@ -280,43 +251,3 @@ async function takeOut(
         sequences: [],
     });
 }
-
-interface ColumnSequence {
-    readonly column: string;
-    readonly sequence: string;
-}
-
-/** The sequences that give these columns their values. */
-async function sequencesOf(client: pg.Client, { table, columns }: Loss): Promise<ColumnSequence[]> {
-    const { rows } = await client.query<ColumnSequence>(columnSequences, [table, columns.map(({ name }) => name)]);
-    return rows;
-}
-
-/** Where they stand. */
-async function positionsOf(
-    client: pg.Client,
-    sequences: readonly ColumnSequence[],
-): Promise<ArchivedPart["sequences"]> {
-    if (sequences.length === 0) return [];
-    const each = sequences.map(
-        ({ sequence }, index) =>
-            `select $${index + 1} as column, last_value::text as last, is_called as called from ${sequence}`,
-    );
-    const { rows } = await client.query<ArchivedPart["sequences"][number]>(
-        each.join(" union all "),
-        sequences.map(({ column }) => column),
-    );
-    return rows;
-}
-
-/** The sequences of a table's columns, by quoted name: their own ones, and those that their defaults ask. */
-export const columnSequences = `
-    select distinct quote_ident(a.attname) as column, s.oid::regclass::text as sequence, q.seqincrement > 0 as ascending
-    from pg_catalog.pg_attribute as a
-    left join pg_catalog.pg_attrdef as f on f.adrelid = a.attrelid and f.adnum = a.attnum
-    inner join pg_catalog.pg_depend as d
-        on d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid and d.refobjsubid = a.attnum and d.deptype in ('a', 'i')
-        or d.classid = 'pg_attrdef'::regclass and d.objid = f.oid and d.refclassid = 'pg_class'::regclass
-    inner join pg_catalog.pg_class as s on s.relkind = 'S' and s.oid = case when d.classid = 'pg_class'::regclass then d.objid else d.refobjid end
-    inner join pg_catalog.pg_sequence as q on q.seqrelid = s.oid
-    where a.attrelid = $1::regclass and quote_ident(a.attname) = any ($2)`;
