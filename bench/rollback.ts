@@ -1,7 +1,7 @@
 import pg from "pg";
 import { migrationFolder } from "./runner/folder.ts";
 import { keptRows, type RowCase, rowCases } from "./rollback/cases.ts";
-import { longestWait } from "./rollback/reader.ts";
+import { longestRead, longestWrite } from "./rollback/waits.ts";
 import type { Benchmark } from "./support/benchmark.ts";
 import { type Environment, projectCopies } from "./support/copies.ts";
 import { addTables, clientConfig } from "./support/database.ts";
@@ -27,6 +27,11 @@ const down = (what: string) => `down, rows archived: ${what}`;
 const written = (what: string) => `plain insert or update of the rows: ${what}`;
 const up = (what: string) => `up again, rows put back: ${what}`;
 const waiting = (tables: number) => `longest wait of a reader of the table that down changes, ${tables} more tables`;
+
+const writing = (what: string) => `longest wait of a writer while they come back: ${what}`;
+
+/** What somebody may write to meanwhile. */
+const columnCases = rowCases.filter(({ before }) => before !== "select");
 
 export const benchmark: Benchmark = {
     about: "A rollback with a million rows to keep, the way back, and who waits meanwhile.",
@@ -55,8 +60,18 @@ export const benchmark: Benchmark = {
                         () =>
                             copies.onCopy(async environment => {
                                 await addTables(environment, more);
-                                return await longestWait(environment);
+                                return await longestRead(environment);
                             }),
+                    ]),
+                ),
+                say,
+            );
+            const writes = await inRounds(
+                quick ? 1 : 3,
+                new Map(
+                    columnCases.map(one => [
+                        writing(one.what),
+                        () => copies.onCopy(environment => longestWrite(one, count, environment)),
                     ]),
                 ),
                 say,
@@ -74,6 +89,9 @@ export const benchmark: Benchmark = {
                             row(written(what), "ms", samples("written"), { against }),
                         ];
                     }),
+                    ...columnCases.map(({ what }) =>
+                        row(writing(what), "ms", writes.get(writing(what)) ?? [], { aim: atMost(lockTimeoutMs, "ms") }),
+                    ),
                     ...tables.map(more =>
                         row(waiting(more), "ms", waits.get(waiting(more)) ?? [], { aim: atMost(lockTimeoutMs, "ms") }),
                     ),

@@ -81,7 +81,7 @@ async function forgetPresent(
  * Runs a statement that writes much of a table, and reads what it has written: all processors do that, and sooner than
  * one takes the rows that the statement itself returns. Others may write to the table as well.
  */
-export async function write(client: pg.Client, { from, sumOf }: Place, statement: string): Promise<Sum> {
+async function write(client: pg.Client, { from, sumOf }: Place, statement: string): Promise<Sum> {
     await client.query(statement);
     return await sum(
         client,

@@ -4,15 +4,15 @@ import { withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { inTransaction } from "../database/transaction.ts";
 import { Mismatch, readPlace } from "./place.ts";
-import { putColumns } from "./putColumns.ts";
+import { batchesOf, putColumns } from "./putColumns.ts";
 import { putRows } from "./putRows.ts";
 import { dropPart, type ListedPart, listArchive } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
 import { withoutTriggers } from "./triggers.ts";
 
 /**
- * Puts back what an earlier rollback of this migration had kept, each part in a transaction of its own after the
- * migration's, so that no lock of the migration is held meanwhile. What cannot go back (its owner is gone, its row is
+ * Puts back what an earlier rollback of this migration had kept, in transactions after the migration's own, so that no
+ * lock of the migration is held meanwhile. What cannot go back (its owner is gone, its row is
  * gone, another row has its key, the table is another one now) stays in the archive and is counted.
  *
  * @throws when a lock cannot be had in time or the connection breaks; the next run goes on there
@@ -22,7 +22,7 @@ export async function restoreRows(
     migration: Pick<Migration, "version" | "slug">,
     say: (line: string) => void,
 ): Promise<void> {
-    const parts = await listArchive(session.client, migration.version);
+    const parts = await withRetries(session, say, () => listArchive(session.client, migration.version));
     const left = new Map(parts.map(part => [part.id, part.rows]));
     const reasons = new Map<string, string>();
     // A row may refer to one of a later part: what could not go back is tried again while others do.
@@ -40,7 +40,9 @@ export async function restoreRows(
 
     for (const part of parts) {
         const remaining = left.get(part.id) ?? 0;
-        const why = reasons.get(part.id) ?? "their owner or row is gone, or another row has their key";
+        const why =
+            reasons.get(part.id) ??
+            "their owner or row is gone, another row has their key, or somebody has written there since";
         const kept = remaining === 0 ? "" : `; ${remaining} could not (${why}): archive list shows where they are`;
         say(
             `${label(migration)}: ${part.rows - remaining} of ${part.rows} archived rows are back in ${part.table}${kept}`,
@@ -59,20 +61,29 @@ async function tryPart(
     say: (line: string) => void,
 ): Promise<{ remaining: number; reason?: string }> {
     const { client, settings } = session;
-    const attempt = (mayMeet: boolean) =>
-        withRetries(session, say, () => inTransaction(client, {}, settings, () => restorePart(client, part, mayMeet)));
+    let remaining = part.rows;
+    const attempt = (batch: string, mayMeet: boolean) =>
+        withRetries(session, say, () =>
+            inTransaction(client, {}, settings, () =>
+                restoreBatch(client, { ...part, rows: remaining }, batch, mayMeet),
+            ),
+        );
     try {
-        // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
-        const remaining = await attempt(false).catch((error: unknown) => {
-            if (!meetsAnother(error)) throw error;
-            return attempt(true);
-        });
+        for (const batch of await withRetries(session, say, () => batchesOf(client, part))) {
+            // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
+            remaining = await attempt(batch, false).catch((error: unknown) => {
+                if (!meetsAnother(error)) throw error;
+                return attempt(batch, true);
+            });
+            // Its table is gone then.
+            if (remaining === 0) break;
+        }
         return { remaining };
     } catch (error) {
         const { code = "", message } = error as pg.DatabaseError;
         // The rows do not fit the table of today: classes 22 (data), 23 (constraints), 42 (names and types), and ours.
         if (!(error instanceof Mismatch) && !/^(22|23|42)/.test(code)) throw error;
-        return { remaining: part.rows, reason: message };
+        return { remaining, reason: message };
     }
 }
 
@@ -82,18 +93,19 @@ function meetsAnother(error: unknown): boolean {
 }
 
 /**
+ * @param batch what of it, see {@link batchesOf}
  * @param mayMeet rows whose key another one has stay in the archive; otherwise they are an error
  * @returns how many rows stay in the archive
  */
-async function restorePart(client: pg.Client, part: ListedPart, mayMeet: boolean): Promise<number> {
+async function restoreBatch(client: pg.Client, part: ListedPart, batch: string, mayMeet: boolean): Promise<number> {
     await client.query("set local row_security = off");
     // So many rows are joined and sorted as for a new index.
     await client.query("select set_config('work_mem', current_setting('maintenance_work_mem'), true)");
     const place = await readPlace(client, part);
-    const back = await withoutTriggers(client, part, () =>
-        part.kind === "columns" ? putColumns(client, part, place) : putRows(client, part, place, mayMeet),
-    );
     await setSequences(client, part);
+    const back = await withoutTriggers(client, part, () =>
+        part.kind === "columns" ? putColumns(client, part, place, batch) : putRows(client, part, place, mayMeet),
+    );
     const remaining = part.rows - back;
     if (remaining === 0) await dropPart(client, part);
     else await client.query("update simulation_db.archive set rows = $2 where id = $1", [part.id, remaining]);

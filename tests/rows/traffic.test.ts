@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { listArchive } from "../../runner/archive/registry.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type Run, type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
 import { Stage } from "./play.ts";
 
 const run = promisify(execFile);
@@ -63,6 +64,101 @@ for (const major of [15, 17] as const) {
                     assert.deepEqual(await play.rows("public.items"), ["(1,early)", "(2,late)"]);
                 }));
         }
+    });
+
+    describe(`columns that come back while others write (PostgreSQL ${major})`, function () {
+        this.timeout(60_000);
+        let cluster: TestCluster;
+        let project: SqlProject;
+        before(async () => {
+            cluster = await testCluster({ major });
+        });
+        after(() => cluster?.stop());
+        afterEach(() => project?.remove());
+
+        /** Rows 1 to so many, that had a name before the rollback. */
+        async function rolledBack(rows: number): Promise<void> {
+            project = await sqlProject(cluster, {
+                "0001_name": {
+                    up: "alter table public.items add column name text, add column size integer;",
+                    down: "alter table public.items drop column name, drop column size;",
+                    verify: "select 1;",
+                },
+            });
+            await project.client.query(
+                "create table public.items (id integer primary key, at timestamptz default 'epoch')",
+            );
+            await project.client.query("insert into public.items select generate_series(1, $1::integer)", [rows]);
+            await project.must("migrate up");
+            await project.client.query("update public.items set name = 'old ' || id, size = id");
+            await project.must("migrate down");
+        }
+
+        /** Starts an up whose migration is through, and that cannot write to the archive yet. */
+        async function upToTheWayBack(): Promise<{ run: Run; goOn: () => Promise<void> }> {
+            const [part] = await listArchive(project.admin);
+            const holder = await project.connect();
+            await holder.query(`begin; lock table simulation_db_archive.${part?.archive} in share mode`);
+            const run = project.start("migrate up");
+            await until("it waits with the rows", async () => /attempt 1 gave way/.test(run.printed()));
+            return { run, goOn: async () => void (await holder.query("commit")) };
+        }
+
+        const named = async (name: string) =>
+            (await project.client.query("select from public.items where name like $1", [name])).rows.length;
+
+        it("what somebody writes between the migration and the way back stays, and what was kept of it stays kept", async () => {
+            await rolledBack(5);
+            const { run, goOn } = await upToTheWayBack();
+            await project.client.query("update public.items set name = 'new 1' where id = 1");
+            await project.client.query("update public.items set at = now() where id = 2");
+            // Whoever has begun to write gets the same.
+            const writer = await project.connect();
+            await writer.query("begin; update public.items set size = 30 where id = 3");
+            await goOn();
+            await until("it waits for the row", async () => (await project.waiting()) > 0);
+            await writer.query("commit");
+            const { code, stderr } = await run.outcome;
+            assert.equal(code, 0, stderr);
+            assert.match(stderr, /3 of 5 archived rows are back in public\.items; 2 could not/);
+            const { rows } = await project.client.query("select id, name, size from public.items order by id");
+            assert.deepEqual(rows, [
+                { id: 1, name: "new 1", size: null },
+                { id: 2, name: "old 2", size: 2 },
+                { id: 3, name: null, size: 30 },
+                { id: 4, name: "old 4", size: 4 },
+                { id: 5, name: "old 5", size: 5 },
+            ]);
+            const [part] = await listArchive(project.admin);
+            const { rows: left } = await project.admin.query(
+                `select id, name, size from simulation_db_archive.${part?.archive} order by id`,
+            );
+            assert.deepEqual(left, [
+                { id: 1, name: "old 1", size: 1 },
+                { id: 3, name: "old 3", size: 3 },
+            ]);
+        });
+
+        it("they come a few thousand at a time: who writes one waits for no others, and a killed run is gone on with", async () => {
+            await rolledBack(30_000);
+            const { run, goOn } = await upToTheWayBack();
+            const holder = await project.connect();
+            await holder.query("begin; select from public.items where id = 29000 for update");
+            await goOn();
+            await until("it waits for the last ones", async () => (await project.waiting()) > 0);
+            const back = await named("old %");
+            assert.ok(back > 5000 && back < 29_000, `${back} rows are back`);
+            await project.client.query("set lock_timeout = '1s'");
+            await project.client.query("update public.items set name = 'new' where id = 1");
+            await run.kill9();
+            const { stdout } = await project.must("archive list");
+            assert.match(stdout, new RegExp(`\\b${(30_000 - back).toLocaleString("en")}\\b`));
+            await holder.query("commit");
+            const { stderr } = await project.must("migrate up");
+            assert.match(stderr, new RegExp(`${30_000 - back} of ${30_000 - back} archived rows are back`));
+            assert.equal(await named("old %"), 29_999);
+            assert.equal(await named("new"), 1);
+        });
     });
 
     describe(`few rows and a table of many (PostgreSQL ${major})`, function () {

@@ -1,0 +1,90 @@
+import pg from "pg";
+import type { Migration } from "../../runner/migration/migration.ts";
+import { migrationFolder } from "../runner/folder.ts";
+import type { Environment } from "../support/copies.ts";
+import { clientConfig } from "../support/database.ts";
+import { runNode, runnerMain } from "../support/node.ts";
+import { timed } from "../support/timed.ts";
+import type { RowCase } from "./cases.ts";
+
+/** Changes a table of {@link addTables} and makes one of its own. */
+const migration = {
+    version: "0001",
+    slug: "license",
+    up: `-- Gives a table a license.
+alter table public.other_1 add column license text;
+create policy other_1_read on public.other_1 for select using (license is not null);
+create table public.licenses (name text primary key);
+grant select on public.licenses to anon;
+`,
+    down: `-- The licenses are lost.
+drop table public.licenses;
+drop policy other_1_read on public.other_1;
+alter table public.other_1 drop column license;
+`,
+    verify: "select 1;\n",
+};
+
+/**
+ * A reader looks at a table again and again while what changed it is rolled back.
+ *
+ * @returns its longest look, in milliseconds
+ */
+export async function longestRead(environment: Environment): Promise<number> {
+    return await inFolder(migration, environment, async (migrate, client) => {
+        await migrate("up");
+        return await longestDuring(migrate("down"), () => client.query("select from public.other_1 limit 1"));
+    });
+}
+
+/**
+ * A writer changes rows here and there while columns of all of them come back.
+ *
+ * @param one rows of a table that stays
+ * @param count so many
+ * @returns its longest change, in milliseconds
+ */
+export async function longestWrite(one: RowCase, count: number, environment: Environment): Promise<number> {
+    return await inFolder(one.migration, environment, async (migrate, client) => {
+        await client.query(one.before);
+        await migrate("up");
+        await client.query(one.fill, [count]);
+        await client.query("vacuum analyze");
+        await migrate("down");
+        return await longestDuring(migrate("up"), () =>
+            client.query("update public.samples set run = run where id = $1", [1 + Math.floor(Math.random() * count)]),
+        );
+    });
+}
+
+async function inFolder(
+    migration: Migration,
+    environment: Environment,
+    work: (migrate: (direction: string) => Promise<unknown>, client: pg.Client) => Promise<number>,
+): Promise<number> {
+    const folder = await migrationFolder([migration]);
+    const client = new pg.Client(clientConfig(environment));
+    await client.connect();
+    try {
+        return await work(
+            direction => runNode([runnerMain, "migrate", direction], { cwd: folder.folder, env: environment }),
+            client,
+        );
+    } finally {
+        await client.end();
+        await folder.remove();
+    }
+}
+
+/** Asks again and again until the other is over. @returns the longest of all, in milliseconds */
+async function longestDuring(other: Promise<unknown>, ask: () => Promise<unknown>): Promise<number> {
+    let longest = 0;
+    let over = false;
+    const ended = other.finally(() => {
+        over = true;
+    });
+    // Set meanwhile, by the other's end.
+    while (!(over as boolean)) longest = Math.max(longest, await timed(ask));
+    await ended;
+    return longest;
+}
