@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { pair, type Place, requireSame, type Sum } from "./place.ts";
 import type { ListedPart } from "./registry.ts";
+import { uniqueKey } from "./table.ts";
 
 /**
  * Pages of the archive that are put back in one transaction: some thousands of rows, and tens of milliseconds for which
@@ -8,16 +9,21 @@ import type { ListedPart } from "./registry.ts";
  */
 const batchPages = 40;
 
+/** What is put back of a part in one transaction, as a condition on `a`, the archive; undefined for all of it. */
+export type Batch = string | undefined;
+
 /**
- * What is put back of a part in one transaction each, as conditions on `a`, the archive. Rows of a table that is in use
- * come back a few at a time; where equal rows are told apart by their number, all are needed to count them.
+ * Parts a part. Rows of a table that is in use come back a few at a time, found by the key's index; where there is none,
+ * or equal rows are told apart by their number, the table is read once for all of them.
  */
-export async function batchesOf(client: pg.Client, { archive, kind, keyIsUnique }: ListedPart): Promise<string[]> {
-    if (kind !== "columns" || !keyIsUnique) return ["true"];
+export async function batchesOf(client: pg.Client, part: ListedPart): Promise<Batch[]> {
+    if (part.kind !== "columns" || !part.keyIsUnique) return [undefined];
     const { rows } = await client.query<{ from: number }>(
-        `select generate_series(0, pg_relation_size($1::regclass) / current_setting('block_size')::integer, $2)::integer as from`,
-        [`simulation_db_archive.${client.escapeIdentifier(archive)}`, batchPages],
+        `select generate_series(0, pg_relation_size($1::regclass) / current_setting('block_size')::integer, $2)::integer as from
+         where exists (${uniqueKey("$3::regclass", "quote_ident(x.attname) = any ($4)")})`,
+        [`simulation_db_archive.${client.escapeIdentifier(part.archive)}`, batchPages, part.table, part.key],
     );
+    if (rows.length === 0) return [undefined];
     return rows.map(({ from }) => `a.ctid >= '(${from},0)' and a.ctid < '(${from + batchPages},0)'`);
 }
 
@@ -28,11 +34,11 @@ export async function batchesOf(client: pg.Client, { archive, kind, keyIsUnique 
  * @param batch one of {@link batchesOf}
  * @returns how many rows have them back
  */
-export async function putColumns(client: pg.Client, part: ListedPart, place: Place, batch: string): Promise<number> {
+export async function putColumns(client: pg.Client, part: ListedPart, place: Place, batch: Batch): Promise<number> {
     const { archive, from, values, fitting } = place;
     const { key, keyIsUnique, columns, table } = part;
     // A batch finds its rows by the key's index; reading the table once for each would take longer than all of it.
-    if (keyIsUnique) await client.query("set local enable_hashjoin = off; set local enable_mergejoin = off");
+    if (batch) await client.query("set local enable_hashjoin = off; set local enable_mergejoin = off");
     // Where equal rows are told apart by their number, they are first found by their place.
     const nth = `row_number() over (partition by (${key.join(", ")})::text) as simulation_db_nth`;
     const keyValues = key.map(name => values.get(name)).join(", ");
@@ -51,7 +57,7 @@ export async function putColumns(client: pg.Client, part: ListedPart, place: Pla
         `with put as (
              update ${target} set ${columns.map(name => `${name} = ${values.get(name)}`).join(", ")}
              from ${archive} as a ${found}
-             where ${batch} and ${fitting} and ${sameRow} and not (${isWrittenSince} and (${hasValue}))
+             where ${batch ?? "true"} and ${fitting} and ${sameRow} and not (${isWrittenSince} and (${hasValue}))
              returning a.ctid as simulation_db_place, ${pair(columns, "t")}
          ),
          gone as (

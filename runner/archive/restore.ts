@@ -4,7 +4,7 @@ import { withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { inTransaction } from "../database/transaction.ts";
 import { Mismatch, readPlace } from "./place.ts";
-import { batchesOf, putColumns } from "./putColumns.ts";
+import { type Batch, batchesOf, putColumns } from "./putColumns.ts";
 import { putRows } from "./putRows.ts";
 import { dropPart, type ListedPart, listArchive } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
@@ -62,7 +62,7 @@ async function tryPart(
 ): Promise<{ remaining: number; reason?: string }> {
     const { client, settings } = session;
     let remaining = part.rows;
-    const attempt = (batch: string, mayMeet: boolean) =>
+    const attempt = (batch: Batch, mayMeet: boolean) =>
         withRetries(session, say, () =>
             inTransaction(client, {}, settings, () =>
                 restoreBatch(client, { ...part, rows: remaining }, batch, mayMeet),
@@ -97,7 +97,7 @@ function meetsAnother(error: unknown): boolean {
  * @param mayMeet rows whose key another one has stay in the archive; otherwise they are an error
  * @returns how many rows stay in the archive
  */
-async function restoreBatch(client: pg.Client, part: ListedPart, batch: string, mayMeet: boolean): Promise<number> {
+async function restoreBatch(client: pg.Client, part: ListedPart, batch: Batch, mayMeet: boolean): Promise<number> {
     await client.query("set local row_security = off");
     // So many rows are joined and sorted as for a new index.
     await client.query("select set_config('work_mem', current_setting('maintenance_work_mem'), true)");
