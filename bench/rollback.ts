@@ -28,10 +28,16 @@ const written = (what: string) => `plain insert or update of the rows: ${what}`;
 const up = (what: string) => `up again, rows put back: ${what}`;
 const waiting = (tables: number) => `longest wait of a reader of the table that down changes, ${tables} more tables`;
 
-const writing = (what: string) => `longest wait of a writer while they come back: ${what}`;
-
-/** What somebody may write to meanwhile. */
-const columnCases = rowCases.filter(({ before }) => before !== "select");
+/** Who writes, to what is there, while columns of it come back. */
+const writers = rowCases
+    .filter(({ before }) => before !== "select")
+    .flatMap(one =>
+        [false, true].map(hasTrigger => ({
+            one,
+            hasTrigger,
+            name: `longest wait of a writer while they come back: ${one.what}${hasTrigger ? ", with a trigger" : ""}`,
+        })),
+    );
 
 export const benchmark: Benchmark = {
     about: "A rollback with a million rows to keep, the way back, and who waits meanwhile.",
@@ -69,9 +75,9 @@ export const benchmark: Benchmark = {
             const writes = await inRounds(
                 quick ? 1 : 3,
                 new Map(
-                    columnCases.map(one => [
-                        writing(one.what),
-                        () => copies.onCopy(environment => longestWrite(one, count, environment)),
+                    writers.map(({ one, hasTrigger, name }) => [
+                        name,
+                        () => copies.onCopy(environment => longestWrite(one, count, hasTrigger, environment)),
                     ]),
                 ),
                 say,
@@ -89,8 +95,8 @@ export const benchmark: Benchmark = {
                             row(written(what), "ms", samples("written"), { against }),
                         ];
                     }),
-                    ...columnCases.map(({ what }) =>
-                        row(writing(what), "ms", writes.get(writing(what)) ?? [], { aim: atMost(lockTimeoutMs, "ms") }),
+                    ...writers.map(({ name }) =>
+                        row(name, "ms", writes.get(name) ?? [], { aim: atMost(lockTimeoutMs, "ms") }),
                     ),
                     ...tables.map(more =>
                         row(waiting(more), "ms", waits.get(waiting(more)) ?? [], { aim: atMost(lockTimeoutMs, "ms") }),

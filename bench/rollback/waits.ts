@@ -37,16 +37,27 @@ export async function longestRead(environment: Environment): Promise<number> {
     });
 }
 
+const trigger = `
+    create function public.touch() returns trigger language plpgsql as $$ begin return new; end $$;
+    create trigger touch before update on public.samples for each row execute function public.touch()`;
+
 /**
  * A writer changes rows here and there while columns of all of them come back.
  *
  * @param one rows of a table that stays
  * @param count so many
+ * @param hasTrigger whether the table has one, which must not fire for what comes back
  * @returns its longest change, in milliseconds
  */
-export async function longestWrite(one: RowCase, count: number, environment: Environment): Promise<number> {
+export async function longestWrite(
+    one: RowCase,
+    count: number,
+    hasTrigger: boolean,
+    environment: Environment,
+): Promise<number> {
     return await inFolder(one.migration, environment, async (migrate, client) => {
         await client.query(one.before);
+        if (hasTrigger) await client.query(trigger);
         await migrate("up");
         await client.query(one.fill, [count]);
         await client.query("vacuum analyze");
@@ -84,6 +95,7 @@ async function longestDuring(other: Promise<unknown>, ask: () => Promise<unknown
         over = true;
     });
     // Set meanwhile, by the other's end.
+    ended.catch(() => {});
     while (!(over as boolean)) longest = Math.max(longest, await timed(ask));
     await ended;
     return longest;

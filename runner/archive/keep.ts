@@ -157,7 +157,8 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
         kept.push(`row_number() over (partition by (${key})::text) as simulation_db_nth`);
     }
     const all = loss.kind === "table" || loss.filled || mayFill(migration);
-    const where = all ? "" : `where ${loss.columns.map(({ name }) => `${name} is not null`).join(" or ")}`;
+    // A composite value with a null in it is neither null nor not null to `is not null`.
+    const where = all ? "" : `where ${loss.columns.map(({ name }) => `${name} is distinct from null`).join(" or ")}`;
     const columns = loss.columns.map(({ name }) => name);
     const sequences = await sequencesOf(client, loss.table, columns);
     const rows = await copy(

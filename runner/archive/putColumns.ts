@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { pair, type Place, requireSame, type Sum } from "./place.ts";
+import { line, pair, type Place, requireSame, type Sum } from "./place.ts";
 import type { ListedPart } from "./registry.ts";
 import { uniqueKey } from "./table.ts";
 
@@ -29,7 +29,8 @@ export async function batchesOf(client: pg.Client, part: ListedPart): Promise<Ba
 
 /**
  * Puts columns of rows back that are still there. What somebody has written since up stays, and what was kept of it stays
- * in the archive. (A transaction that was under way before up and writes the row after it is not told apart.)
+ * in the archive. Two are not told apart by the numbers of transactions: one that was under way before up and writes the
+ * row after it is overwritten; and what up itself fills in inside an exception block counts as somebody's.
  *
  * @param batch one of {@link batchesOf}
  * @returns how many rows have them back
@@ -48,16 +49,14 @@ export async function putColumns(client: pg.Client, part: ListedPart, place: Pla
               `${table} as t`,
               `, (select tableoid as simulation_db_table, ctid as simulation_db_row, ${key.join(", ")}, ${nth} from ${from}) as n`,
               `t.tableoid = n.simulation_db_table and t.ctid = n.simulation_db_row
-               and (${pair(key, "n")})::text = (${pair(key, "a")})::text and a.simulation_db_nth = n.simulation_db_nth`,
+               and ${line(key, "n")} = ${line(key, "a")} and a.simulation_db_nth = n.simulation_db_nth`,
           ];
-    const up = await transactionOfUp(client, part);
-    const isWrittenSince = `t.xmin <> '${up}'::xid and age(t.xmin) <= age('${up}'::xid)`;
-    const hasValue = columns.map(name => `t.${name} is not null`).join(" or ");
+    const isNewer = await newerCondition(client, part);
     const { rows } = await client.query<Sum & { which: "put" | "gone" }>(
         `with put as (
              update ${target} set ${columns.map(name => `${name} = ${values.get(name)}`).join(", ")}
              from ${archive} as a ${found}
-             where ${batch ?? "true"} and ${fitting} and ${sameRow} and not (${isWrittenSince} and (${hasValue}))
+             where ${batch ?? "true"} and ${fitting} and ${sameRow} and not (${isNewer})
              returning a.ctid as simulation_db_place, ${pair(columns, "t")}
          ),
          gone as (
@@ -73,13 +72,30 @@ export async function putColumns(client: pg.Client, part: ListedPart, place: Pla
     return put.rows;
 }
 
-/** The transaction of the newest up. The history's row is of that transaction, and never written again. */
-async function transactionOfUp(client: pg.Client, { version }: ListedPart): Promise<string> {
-    const { rows } = await client.query<{ xmin: string }>(
-        "select xmin::text from simulation_db.history where version = $1 order by id desc limit 1",
+/**
+ * Condition on `t`, a row of the table, and `a`, what was kept of it: somebody has written the row after up, and in one of
+ * the columns is neither nothing, nor what up gave to all rows as a default, nor what was kept.
+ */
+async function newerCondition(client: pg.Client, { version, table, columns }: ListedPart): Promise<string> {
+    // The history's row is of the transaction that it tells of, and never written again.
+    const { rows: history } = await client.query<{ xmin: string }>(
+        `select xmin::text from simulation_db.history
+         where version = $1 and action in ('up', 'adopt', 'repair applied') order by id desc limit 1`,
         [version],
     );
-    const [row] = rows;
-    if (!row) throw new Error(`the history has no up of ${version}`);
-    return row.xmin;
+    const [up] = history;
+    if (!up) return "false";
+    const { rows: defaults } = await client.query<{ name: string; value: string }>(
+        `select quote_ident(a.attname) as name, min((a.attmissingval::text::text[])[1]) as value
+         from (select $1::regclass union select relid from pg_partition_tree($1::regclass)) as r (oid)
+         inner join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.atthasmissing group by a.attname`,
+        [table],
+    );
+    const givenToAll = new Map(defaults.map(({ name, value }) => [name, client.escapeLiteral(value)]));
+    // Any value can be compared as text.
+    const isOther = columns.map(name => {
+        const [now, kept] = [`(t.${name})::text collate "C"`, `(a.${name})::text collate "C"`];
+        return `t.${name} is distinct from null and ${now} is distinct from ${kept} and ${now} is distinct from ${givenToAll.get(name) ?? "null"}`;
+    });
+    return `t.xmin <> '${up.xmin}'::xid and age(t.xmin) <= age('${up.xmin}'::xid) and (${isOther.join(" or ")})`;
 }

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { pair, type Place, requireSame, type Sum, sum } from "./place.ts";
+import { line, pair, type Place, requireSame, type Sum, sum } from "./place.ts";
 import type { ListedPart } from "./registry.ts";
 import { uniqueKey } from "./table.ts";
 
@@ -28,7 +28,7 @@ export async function putRows(client: pg.Client, part: ListedPart, place: Place,
         if (there + put.rows < part.rows) await client.query(`delete from ${archive} as a where ${fitting}`);
     } else {
         // Some met another row with their key: those that did not are found by all that is in them.
-        const sameRow = `(${pair(part.columns, "a")})::text = (${pair(part.columns, "t")})::text`;
+        const sameRow = `${line(part.columns, "a")} = ${line(part.columns, "t")}`;
         const found = `delete from ${archive} as a using ${from} as t where ${fitting} and ${sameRow} returning ${pair(part.columns, "a")}`;
         requireSame(part, put, await sum(client, `with back as (${found}) select ${place.sumOf("back")} from back`));
     }
@@ -53,26 +53,25 @@ async function forgetPresent(
         [table, columns],
     );
     const key = rows.map(({ name }) => name);
-    // The server takes a table that it has not looked at yet for one of thousands of rows.
-    await client.query(`analyze ${archive}`);
-    const line = (of: string) => `(${pair(columns, of)})::text`;
+    const [lineThere, lineKept] = [line(columns, "t"), line(columns, "a")];
     const keyThere = pair(key, "t");
     const keyKept = key.map(name => values.get(name)).join(", ");
     const [ofThere, ofKept] =
         key.length === 0
-            ? ["true", `${line("a")} in (select line from present)`]
+            ? ["true", `${lineKept} in (select line from present)`]
             : // Either side may be the large one.
               [
                   `(${keyThere}) in (select ${keyKept} from ${archive} as a)`,
                   `(${keyKept}) in (select ${keyThere} from ${from} as t)`,
               ];
     const { rowCount } = await client.query(
-        `with present as (select ${line("t")} as line, count(*) as times from ${from} as t where ${ofThere} group by 1),
+        `with present as (select ${lineThere} as line, count(*) as times from ${from} as t where ${ofThere} group by 1),
          numbered as (
-             select a.ctid as place, ${line("a")} as line, row_number() over (partition by ${line("a")}) as nth
+             select a.ctid as place, ${lineKept} as line, row_number() over (partition by ${lineKept}) as nth
              from ${archive} as a where ${ofKept}
          )
-         delete from ${archive} as a using numbered inner join present using (line) where a.ctid = place and nth <= times`,
+         delete from ${archive} as a using numbered inner join present using (line)
+         where a.ctid = numbered.place and numbered.nth <= present.times`,
     );
     return rowCount ?? 0;
 }

@@ -25,8 +25,11 @@ export async function restoreRows(
     const parts = await withRetries(session, say, () => listArchive(session.client, migration.version));
     const left = new Map(parts.map(part => [part.id, part.rows]));
     const reasons = new Map<string, string>();
+    // Columns after the rows that may have come with them, and the newest first: they stay.
+    const columns = parts.filter(({ kind }) => kind === "columns").toReversed();
+    const inOrder = [...parts.filter(({ kind }) => kind !== "columns"), ...columns];
     // A row may refer to one of a later part: what could not go back is tried again while others do.
-    for (let waiting = [...parts], moved = true; moved && waiting.length > 0;) {
+    for (let waiting = inOrder, moved = true; moved && waiting.length > 0;) {
         moved = false;
         for (const part of waiting) {
             const rows = left.get(part.id) ?? 0;
@@ -62,6 +65,7 @@ async function tryPart(
 ): Promise<{ remaining: number; reason?: string }> {
     const { client, settings } = session;
     let remaining = part.rows;
+    let reason: string | undefined;
     const attempt = (batch: Batch, mayMeet: boolean) =>
         withRetries(session, say, () =>
             inTransaction(client, {}, settings, () =>
@@ -70,21 +74,34 @@ async function tryPart(
         );
     try {
         for (const batch of await withRetries(session, say, () => batchesOf(client, part))) {
-            // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
-            remaining = await attempt(batch, false).catch((error: unknown) => {
-                if (!meetsAnother(error)) throw error;
-                return attempt(batch, true);
-            });
+            try {
+                // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
+                remaining = await attempt(batch, false).catch((error: unknown) => {
+                    if (part.kind === "columns" || !meetsAnother(error)) throw error;
+                    return attempt(batch, true);
+                });
+            } catch (error) {
+                // Other rows may fit all the same.
+                if (!doesNotFit(error, "22|23")) throw error;
+                reason = (error as Error).message;
+            }
             // Its table is gone then.
             if (remaining === 0) break;
         }
-        return { remaining };
     } catch (error) {
-        const { code = "", message } = error as pg.DatabaseError;
-        // The rows do not fit the table of today: classes 22 (data), 23 (constraints), 42 (names and types), and ours.
-        if (!(error instanceof Mismatch) && !/^(22|23|42)/.test(code)) throw error;
-        return { remaining, reason: message };
+        if (!doesNotFit(error, "42")) throw error;
+        reason = (error as Error).message;
     }
+    return { remaining, ...(reason === undefined ? {} : { reason }) };
+}
+
+/**
+ * Whether the rows do not fit the table of today.
+ *
+ * @param classes of SQLSTATE: 22 (data), 23 (constraints), 42 (names and types)
+ */
+function doesNotFit(error: unknown, classes: string): boolean {
+    return error instanceof Mismatch || new RegExp(`^(${classes})`).test((error as pg.DatabaseError).code ?? "");
 }
 
 /** A unique (23505) or exclusion (23P01) constraint has another row in the place of this one. */
@@ -101,6 +118,9 @@ async function restoreBatch(client: pg.Client, part: ListedPart, batch: Batch, m
     await client.query("set local row_security = off");
     // So many rows are joined and sorted as for a new index.
     await client.query("select set_config('work_mem', current_setting('maintenance_work_mem'), true)");
+    // The server takes a table that it has not looked at yet for one of thousands of rows, and few leave a table that stays.
+    if (part.kind === "rows")
+        await client.query(`analyze simulation_db_archive.${client.escapeIdentifier(part.archive)}`);
     const place = await readPlace(client, part);
     await setSequences(client, part);
     const back = await withoutTriggers(client, part, () =>

@@ -26,8 +26,10 @@ export function uniqueKey(oid: string, may: string): string {
         from pg_catalog.pg_index as i
         where i.indrelid = ${oid} and i.indisunique and i.indpred is null and i.indexprs is null and i.indisvalid
             and (
-                select bool_and(${may}) from pg_catalog.pg_attribute as x
-                where x.attrelid = i.indrelid and x.attnum = any (i.indkey::int2[])
+                -- Which values are the same, the index and the column agree on.
+                select bool_and(${may} and (x.attcollation = 0 or x.attcollation = any (i.indcollation::oid[])))
+                from pg_catalog.pg_attribute as x
+                where x.attrelid = i.indrelid and x.attnum = any ((i.indkey::int2[])[0 : i.indnkeyatts - 1])
             )
         order by i.indisprimary desc, i.indexrelid limit 1`;
 }

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type pg from "pg";
 import type { Session } from "./session.ts";
 
@@ -13,6 +14,8 @@ export interface Blocker {
     readonly pid: number;
     /** In words. */
     readonly who: string;
+    /** Null for a process of the server's own, of which not every login is told more. */
+    readonly user: string | null;
     /** What autovacuum does there; null for anybody else. */
     readonly autovacuum: string | null;
     /** After how long PostgreSQL ends an autovacuum that somebody waits for, in milliseconds. */
@@ -22,9 +25,10 @@ export interface Blocker {
 /** Looks from a connection beside a session at who has the locks that it waits for: afterwards nobody can tell. */
 export class BlockerWatch {
     readonly #session: Pick<Session, "client" | "beside">;
+    readonly #ended = new AbortController();
     #seen: Blocker[] = [];
-    #looking: Promise<void> | undefined;
-    #ending = false;
+    #client: pg.Client | undefined;
+    #looks = false;
 
     constructor(session: Pick<Session, "client" | "beside">) {
         this.#session = session;
@@ -32,7 +36,9 @@ export class BlockerWatch {
 
     /** Begins to look, unless it does already. Without a connection for it nobody is seen, and that is all. */
     begin(): void {
-        this.#looking ??= this.#look().catch(() => {});
+        if (this.#looks) return;
+        this.#looks = true;
+        this.#look().catch(() => {});
     }
 
     /** Those that were in the way last, since it was asked last. */
@@ -42,22 +48,21 @@ export class BlockerWatch {
         return seen;
     }
 
+    /** Lets go of its connection, and waits neither for one that is not there yet nor for an answer. */
     async end(): Promise<void> {
-        this.#ending = true;
-        await this.#looking;
+        this.#ended.abort();
+        await this.#client?.end().catch(() => {});
     }
 
     async #look(): Promise<void> {
         const { rows } = await this.#session.client.query<{ pid: number }>("select pg_backend_pid() as pid");
         const client = await this.#session.beside("watch");
-        try {
-            while (!this.#ending) {
-                const blockers = await readBlockers(client, rows[0]?.pid);
-                if (blockers.length > 0) this.#seen = blockers;
-                await new Promise(resolve => setTimeout(resolve, askEveryMs));
-            }
-        } finally {
-            await client.end().catch(() => {});
+        this.#client = client;
+        if (this.#ended.signal.aborted) return await client.end();
+        for (;;) {
+            const blockers = await readBlockers(client, rows[0]?.pid);
+            if (blockers.length > 0) this.#seen = blockers;
+            await setTimeout(askEveryMs, undefined, { signal: this.#ended.signal });
         }
     }
 }
@@ -75,11 +80,11 @@ async function readBlockers(client: pg.Client, waiting: number | undefined): Pro
                 case
                     when pid = 0 then 'a prepared transaction: select * from pg_prepared_xacts'
                     else format('server process %s', pid) || concat(
-                        ': ' || coalesce(autovacuum, concat_ws(', ', usename, format('"%s"', nullif(application_name, '')), state)),
-                        format(' for %s s', ceil(extract(epoch from clock_timestamp() - xact_start)))
+                        ': ' || nullif(coalesce(autovacuum, concat_ws(', ', usename, '"' || nullif(application_name, '') || '"', state)), ''),
+                        ' for ' || ceil(extract(epoch from clock_timestamp() - xact_start)) || ' s'
                     )
                 end as who,
-                autovacuum,
+                autovacuum, usename as user,
                 (select setting::integer from pg_catalog.pg_settings where name = 'deadlock_timeout') as "deadlockTimeoutMs"
          from ahead
          left join pg_catalog.pg_stat_activity using (pid)

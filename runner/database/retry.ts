@@ -66,14 +66,14 @@ function names(blockers: readonly Blocker[]): string {
 function nextSteps(blockers: readonly Blocker[]): string[] {
     const [first] = blockers;
     const again = "run the same command again when that transaction has ended";
-    if (!first) {
+    if (!first || (first.user ?? first.autovacuum) === null) {
         return [
             "see who holds the lock: select pid, usename, state, xact_start, query from pg_stat_activity order by xact_start",
             again,
         ];
     }
     if (first.autovacuum === null) {
-        return [...(first.pid === 0 ? [] : [`if it may be ended: select pg_terminate_backend(${first.pid})`]), again];
+        return [`if it may be ended: select pg_terminate_backend(${first.pid})`, again];
     }
     // What keeps the database from running out of transaction numbers is not ended for anybody.
     if (/wraparound/.test(first.autovacuum)) return ["run the same command again when autovacuum is through"];

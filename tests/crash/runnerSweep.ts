@@ -21,7 +21,7 @@ const steps: readonly RegExp[] = [
     /^commit; *\s*reset role/,
     /^update simulation_db\.migration set undo = simulation_db\.changes/,
     /^insert into public\.notes .* overriding system value/,
-    /^update only public\.items as t set/,
+    /^with put as \(\s+update only public\.items as t set/,
     /^select count\(\*\)::float8 as rows, sum\(hash_record_extended\(row\(a\./,
     /^select count\(\*\)::float8 as rows, sum\(hash_record_extended\(row\(t\./,
     /^select setval/,

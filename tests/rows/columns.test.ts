@@ -48,6 +48,22 @@ for (const major of [15, 17] as const) {
                      number = case when id & 4 > 0 then 'NaN'::numeric end, at = case when id & 8 > 0 then 'infinity'::timestamptz end`,
             ));
 
+        it("a composite value is a value, with a null in it as well", () =>
+            comeBack(
+                "create type public.pair as (a integer, b text); create table public.items (id integer primary key); insert into public.items values (1), (2), (3)",
+                "alter table public.items add column pair public.pair;",
+                "alter table public.items drop column pair;",
+                "update public.items set pair = row(1, null) where id = 1; update public.items set pair = row(null, null) where id = 2",
+            ));
+
+        it("of rows that leave the table with them", () =>
+            comeBack(
+                "create table public.items (id integer primary key, owner integer not null); insert into public.items values (1, 1)",
+                "alter table public.items alter owner drop not null, add column name text;",
+                "-- archive-rows: public.items where owner is null\nalter table public.items alter owner set not null, drop column name;",
+                "insert into public.items values (2, null, 'b'), (3, null, null); update public.items set name = 'a' where id = 1",
+            ));
+
         it("a null stays null where up fills the column by its default or by an update", () =>
             comeBack(
                 "create table public.items (id integer primary key); insert into public.items select generate_series(1, 4)",

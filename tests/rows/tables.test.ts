@@ -88,6 +88,22 @@ for (const major of [15, 17] as const) {
                 [`public."Odd ""Table"" é"`],
             ));
 
+        it("nor do they where up writes rows itself", () =>
+            comeBack(
+                "create table public.items (place integer, times integer, nth integer, line text, present text); insert into public.items values (1, 2, 3, 'a', null);",
+                "drop table public.items;",
+                "insert into public.items values (1, 2, 3, 'a', null), (4, 5, 6, 'b', 'c')",
+                ["public.items"],
+            ));
+
+        it("a table of one column, with nulls in it that up writes itself", () =>
+            comeBack(
+                "create table public.items (name text); insert into public.items values (null), ('a');",
+                "drop table public.items;",
+                "insert into public.items values (null), ('b')",
+                ["public.items"],
+            ));
+
         it("a composite primary key, a generated column and defaults do not matter", () =>
             comeBack(
                 `create table public.items (
@@ -322,6 +338,29 @@ for (const major of [15, 17] as const) {
                     );
                     const left = `select id from simulation_db_archive.${parts[0]?.archive} order by id`;
                     assert.deepEqual((await client.query(left)).rows, [{ id: 3 }, { id: 4 }, { id: 5 }]);
+                },
+            ));
+
+        it("rows whose owner is gone, and those that refer to them, stay where a column has a type without equality", () =>
+            stage.play(
+                {
+                    before: "create table public.owners (id integer primary key); insert into public.owners values (1), (2)",
+                    acts: [
+                        {
+                            up: "create table public.items (id integer primary key, parent integer references public.items, owner integer references public.owners, extra json);",
+                            down: "drop table public.items;",
+                        },
+                    ],
+                },
+                async play => {
+                    await play.client.query(
+                        "insert into public.items values (1, null, 1, '{}'), (2, 1, null, '{}'), (3, 2, null, null), (4, null, 2, '[]')",
+                    );
+                    await play.down();
+                    await play.client.query("delete from public.owners where id = 1");
+                    await play.up();
+                    assert.deepEqual(await play.rows("public.items"), ["(4,,2,[])"]);
+                    assert.match(play.said.at(-1) ?? "", /1 of 4 archived rows are back/);
                 },
             ));
 

@@ -76,15 +76,15 @@ for (const major of [15, 17] as const) {
         after(() => cluster?.stop());
         afterEach(() => project?.remove());
 
-        /** Rows 1 to so many, that had a name before the rollback. */
-        async function rolledBack(rows: number): Promise<void> {
-            project = await sqlProject(cluster, {
-                "0001_name": {
-                    up: "alter table public.items add column name text, add column size integer;",
-                    down: "alter table public.items drop column name, drop column size;",
-                    verify: "select 1;",
-                },
-            });
+        const migration = {
+            up: "alter table public.items add column name text, add column size integer;",
+            down: "alter table public.items drop column name, drop column size;",
+            verify: "select 1;",
+        };
+
+        /** Rows 1 to so many, that had a name and a size before the rollback. */
+        async function rolledBack(rows: number, up = migration.up): Promise<void> {
+            project = await sqlProject(cluster, { "0001_name": { ...migration, up } });
             await project.client.query(
                 "create table public.items (id integer primary key, at timestamptz default 'epoch')",
             );
@@ -137,6 +137,51 @@ for (const major of [15, 17] as const) {
                 { id: 1, name: "old 1", size: 1 },
                 { id: 3, name: "old 3", size: 3 },
             ]);
+        });
+
+        it("a default that up gives to all rows is nobody's writing", async () => {
+            await rolledBack(
+                2,
+                "alter table public.items add column name text default 'none', add column size integer;",
+            );
+            const { run, goOn } = await upToTheWayBack();
+            await project.client.query("update public.items set at = now() where id = 1");
+            await goOn();
+            const { code, stderr } = await run.outcome;
+            assert.equal(code, 0, stderr);
+            assert.match(stderr, /2 of 2 archived rows are back/);
+            assert.equal(await named("old %"), 2);
+        });
+
+        it("what was written before a run goes on that was killed is newer, whatever is recorded and rolled back meanwhile", async () => {
+            await rolledBack(5);
+            const { run, goOn } = await upToTheWayBack();
+            await run.kill9();
+            await goOn();
+            await project.client.query("update public.items set name = 'new 1' where id = 1");
+            await project.write({ "0001_name": { ...migration, down: `-- Mended.\n${migration.down}` } });
+            await project.must("migrate record --stdin", { stdin: project.stdin("0001") });
+            // What the first rollback kept is older than what this one keeps.
+            await project.must("migrate down");
+            await project.must("migrate up");
+            const { rows } = await project.client.query("select id, name from public.items order by id");
+            assert.deepEqual(
+                rows.map(({ name }) => name),
+                ["new 1", "old 2", "old 3", "old 4", "old 5"],
+            );
+        });
+
+        it("rows that do not fit keep those of other batches from nothing", async () => {
+            await rolledBack(30_000);
+            await project.write({
+                "0001_name": { ...migration, up: `${migration.up.slice(0, -1)}, add check (name <> 'old 15000');` },
+            });
+            const { stderr } = await project.must("migrate up");
+            assert.match(stderr, /archived rows are back in public\.items; \d+ could not \(new row .* violates check/);
+            const back = await named("old %");
+            assert.ok(back > 15_000 && back < 30_000, `${back} rows are back`);
+            assert.equal(await named("old 1"), 1);
+            assert.equal(await named("old 30000"), 1);
         });
 
         it("they come a few thousand at a time: who writes one waits for no others, and a killed run is gone on with", async () => {
