@@ -41,7 +41,7 @@ export async function archivePurge(options: PurgeOptions): Promise<void> {
         });
     }
     const gone = await withSession(environment, "archive purge", expectedIdentity(environment), session =>
-        purge(session, old, `purge --older-than ${options.olderThan}`),
+        purge(session, old, `purge --older-than ${options.olderThan}`, say),
     );
     for (const part of gone) print(`deleted: ${part.rows} rows of ${part.table}, from the rollback of ${part.version}`);
     print(`${gone.length} of ${old.length} parts deleted`);

@@ -3,8 +3,7 @@ import { type DownDirectives, readDirectives, readDownDirectives } from "../migr
 import type { LedgerRow } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import type { Session } from "../database/session.ts";
-import { withRetries } from "../database/retry.ts";
-import { inTransaction } from "../database/transaction.ts";
+import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 
 /** How the names of all guards begin; the catalog as this tool knows it (catalog/objects.sql) leaves them out. */
 const prefix = "simulation_db_leaving_";
@@ -54,7 +53,8 @@ export async function raiseGuards(
     const guarded: (RowsThatLeave & { readonly column: string })[] = [];
     for (const rows of archiveRows) {
         const column = requiredAgain(rows, migration.down, found);
-        if (column !== undefined && (await isLarge(client, rows.table))) guarded.push({ ...rows, column });
+        if (column === undefined) continue;
+        if (await withRetries(session, say, () => isLarge(client, rows.table))) guarded.push({ ...rows, column });
     }
     if (guarded.length === 0) return [];
     const raise = guarded.map(({ table, where, column }, index) => {
@@ -66,9 +66,7 @@ export async function raiseGuards(
     });
     const directives = readDirectives(migration.up, fileName(migration, "up"));
     try {
-        await withRetries(session, say, () =>
-            inTransaction(client, directives, settings, () => client.query(raise.join(""))),
-        );
+        await inRetriedTransaction(session, directives, say, () => client.query(raise.join("")));
     } catch (error) {
         // No such column, or not our table: keepRows says so.
         if (/^42/.test((error as pg.DatabaseError).code ?? "")) return [];
@@ -96,8 +94,8 @@ export async function lowerGuards(client: pg.Client): Promise<void> {
 
 /** The same after a down that failed, outside its transaction. */
 export async function takeGuardsAway(session: Session, say: (line: string) => void): Promise<void> {
-    const { client, settings } = session;
-    await withRetries(session, say, () => inTransaction(client, {}, settings, () => lowerGuards(client)));
+    const { client } = session;
+    await inRetriedTransaction(session, {}, say, () => lowerGuards(client));
 }
 
 /** The same after a run that was killed. @param applied the ledger, which says whether one has left any */

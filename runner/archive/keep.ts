@@ -20,6 +20,8 @@ interface Loss {
     readonly key: readonly KeptColumn[];
     /** False when the key may name several rows: they are then told apart by their number among equals. */
     readonly keyIsUnique: boolean;
+    /** How many columns the table has. */
+    readonly width: number;
     /** Whether PostgreSQL itself has filled such a column in the rows that were there. */
     readonly filled: boolean;
 }
@@ -136,6 +138,7 @@ async function losses(client: pg.Client, version: string): Promise<Loss[]> {
                     jsonb_agg(${keptColumn} order by a.attnum) filter (where not is_lost)
                 ) end as key,
                 l.kind = 'table' or bool_or(u.key is not null) as "keyIsUnique",
+                count(*)::integer as width,
                 bool_or(is_lost and (a.atthasmissing or a.attidentity <> '')) as filled
          from lost as l
          inner join pg_catalog.pg_attribute as a on a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
@@ -163,7 +166,7 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
     const sequences = await sequencesOf(client, loss.table, columns);
     const rows = await copy(
         client,
-        loss.table,
+        loss,
         `create table simulation_db_archive.${archive} as select ${kept.join(", ")} from ${loss.from} as kept ${where}`,
     );
     return await addToArchive(client, {
@@ -181,14 +184,25 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
  * Copies rows of a table that nobody may write to from here on: a row that is written meanwhile, or that a transaction
  * has not committed yet, would be lost. In one round trip, and as few as possible come after it.
  *
+ * @param width how many columns the table had when the statement was made
  * @param create the statement
  * @returns how many
+ * @throws SqlError that another attempt may pass, when somebody has given the table a column until the lock was had
  */
-async function copy(client: pg.Client, table: string, create: string): Promise<number> {
+async function copy(
+    client: pg.Client,
+    { table, width }: Pick<Loss, "table" | "width">,
+    create: string,
+): Promise<number> {
     // Several statements have several results, which the types of pg do not know.
     const results = (await client.query(
-        `lock table ${table} in share row exclusive mode; ${create}`,
+        `lock table ${table} in share row exclusive mode; ${create};
+         select from pg_catalog.pg_attribute
+         where attrelid = ${client.escapeLiteral(table)}::regclass and attnum > 0 and not attisdropped`,
     )) as unknown as pg.QueryResult[];
+    if (results[2]?.rowCount !== width) {
+        throw new SqlError(`somebody has changed the columns of ${table} meanwhile`, "40001", []);
+    }
     return results[1]?.rowCount ?? 0;
 }
 
@@ -226,20 +240,27 @@ async function takeOut(
             ["move or mend these rows by hand, then run the same command again"],
         );
     }
-    const { rows: columns } = await client.query<{ column: KeptColumn }>(
-        `select ${keptColumn} as column from pg_catalog.pg_attribute as a
-         where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum`,
+    const { rows: all } = await client.query<{ column: KeptColumn; isGenerated: boolean }>(
+        `select ${keptColumn} as column, attgenerated <> '' as "isGenerated" from pg_catalog.pg_attribute as a
+         where attrelid = $1::regclass and attnum > 0 and not attisdropped order by attnum`,
         [table],
     );
+    const columns = all.filter(({ isGenerated }) => !isGenerated);
     const archive = archiveTableName(version);
     const values = columns.map(({ column: { name, value } }) => `${value} as ${name}`).join(", ");
     const create = `create table simulation_db_archive.${archive} as select ${values} from ${table} where ${where}`;
     // Nobody can make one of the rows another one between the copy and the end of it.
     const rows = isGuarded
         ? ((await client.query(`${create} for update`)).rowCount ?? 0)
-        : await copy(client, table, create);
+        : await copy(client, { table, width: all.length }, create);
     // Each look at the table is one more under the lock.
-    if (rows !== 0) await client.query(`delete from ${table} where ${where}`);
+    const gone = rows === 0 ? 0 : (await client.query(`delete from ${table} where ${where}`)).rowCount;
+    if (gone !== rows) {
+        throw new UserError(
+            `${rows} rows of ${table} (${where}) have to leave it, and ${gone} did: a trigger or rule of the table keeps the others.`,
+            ["move or mend these rows by hand, then run the same command again"],
+        );
+    }
     return await addToArchive(client, {
         version,
         archive,

@@ -153,9 +153,9 @@ async function ownersThere(client: pg.Client, { table, columns, kind }: ListedPa
     return "a.ctid not in (select place from simulation_db_orphan)";
 }
 
-/** All of them in one text, which is the same where all values are written alike. */
+/** All of them in one text, the same for a value and for its text, which is kept of types that may be dropped. */
 export function line(names: readonly string[], of: string): string {
-    return `row(${pair(names, of)})::text`;
+    return `row(${names.map(name => `${of}.${name}::text`).join(", ")})::text`;
 }
 
 /** Columns of a table with this alias, with commas between them. */

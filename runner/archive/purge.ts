@@ -1,6 +1,6 @@
+import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { addEvent } from "../ledger/ledger.ts";
-import { inTransaction } from "../database/transaction.ts";
 import { dropPart, type ListedPart, listArchive } from "./registry.ts";
 
 /** The parts of the archive that are at least so many days old, oldest first. */
@@ -16,14 +16,18 @@ export function olderThan(parts: readonly ListedPart[], days: number): ListedPar
  * @returns what was deleted
  */
 export async function purge(
-    { client, settings }: Session,
+    session: Session,
     parts: readonly ListedPart[],
     reason: string,
+    say: (line: string) => void,
 ): Promise<ListedPart[]> {
-    const there = new Set((await listArchive(client)).map(({ id }) => id));
+    const { client, settings } = session;
+    const listed = await withRetries(session, say, () => listArchive(client));
+    const there = new Set(listed.map(({ id }) => id));
     const chosen = parts.filter(({ id }) => there.has(id));
     for (const part of chosen) {
-        await inTransaction(client, {}, settings, async () => {
+        // A dump that is under way reads it.
+        await inRetriedTransaction(session, {}, say, async () => {
             await dropPart(client, part);
             await addEvent(client, "purge", {
                 version: part.version,

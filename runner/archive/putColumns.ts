@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { LedgerAction } from "../ledger/ledger.ts";
 import { line, pair, type Place, requireSame, type Sum } from "./place.ts";
 import type { ListedPart } from "./registry.ts";
 import { uniqueKey } from "./table.ts";
@@ -78,24 +79,31 @@ export async function putColumns(client: pg.Client, part: ListedPart, place: Pla
  */
 async function newerCondition(client: pg.Client, { version, table, columns }: ListedPart): Promise<string> {
     // The history's row is of the transaction that it tells of, and never written again.
-    const { rows: history } = await client.query<{ xmin: string }>(
-        `select xmin::text from simulation_db.history
+    const { rows: history } = await client.query<{ xmin: string; action: LedgerAction }>(
+        `select xmin::text, action from simulation_db.history
          where version = $1 and action in ('up', 'adopt', 'repair applied') order by id desc limit 1`,
         [version],
     );
     const [up] = history;
-    if (!up) return "false";
-    const { rows: defaults } = await client.query<{ name: string; value: string }>(
-        `select quote_ident(a.attname) as name, min((a.attmissingval::text::text[])[1]) as value
+    const { rows: defaults } = await client.query<{ name: string; type: string; value: string }>(
+        `select distinct on (a.attname) quote_ident(a.attname) as name, format_type(a.atttypid, a.atttypmod) as type,
+                (a.attmissingval::text::text[])[1] as value
          from (select $1::regclass union select relid from pg_partition_tree($1::regclass)) as r (oid)
-         inner join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.atthasmissing group by a.attname`,
+         inner join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.atthasmissing
+         inner join pg_catalog.pg_type as t on t.oid = a.atttypid and t.typdelim = ','
+         order by a.attname`,
         [table],
     );
-    const givenToAll = new Map(defaults.map(({ name, value }) => [name, client.escapeLiteral(value)]));
+    const givenToAll = new Map(
+        defaults.map(({ name, type, value }) => [name, `(${client.escapeLiteral(value)}::${type})::text collate "C"`]),
+    );
     // Any value can be compared as text.
     const isOther = columns.map(name => {
         const [now, kept] = [`(t.${name})::text collate "C"`, `(a.${name})::text collate "C"`];
         return `t.${name} is distinct from null and ${now} is distinct from ${kept} and ${now} is distinct from ${givenToAll.get(name) ?? "null"}`;
     });
-    return `t.xmin <> '${up.xmin}'::xid and age(t.xmin) <= age('${up.xmin}'::xid) and (${isOther.join(" or ")})`;
+    // When somebody ran up by hand, nobody knows.
+    const isLater =
+        up?.action === "up" ? `t.xmin <> '${up.xmin}'::xid and age(t.xmin) <= age('${up.xmin}'::xid)` : "true";
+    return `${isLater} and (${isOther.join(" or ")})`;
 }

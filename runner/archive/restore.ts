@@ -1,8 +1,7 @@
 import type pg from "pg";
 import { label, type Migration } from "../migration/migration.ts";
-import { withRetries } from "../database/retry.ts";
+import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
-import { inTransaction } from "../database/transaction.ts";
 import { Mismatch, readPlace } from "./place.ts";
 import { type Batch, batchesOf, putColumns } from "./putColumns.ts";
 import { putRows } from "./putRows.ts";
@@ -25,9 +24,11 @@ export async function restoreRows(
     const parts = await withRetries(session, say, () => listArchive(session.client, migration.version));
     const left = new Map(parts.map(part => [part.id, part.rows]));
     const reasons = new Map<string, string>();
-    // Columns after the rows that may have come with them, and the newest first: they stay.
-    const columns = parts.filter(({ kind }) => kind === "columns").toReversed();
-    const inOrder = [...parts.filter(({ kind }) => kind !== "columns"), ...columns];
+    // Columns after the rows that may have come with them.
+    const inOrder = [
+        ...parts.filter(({ kind }) => kind !== "columns"),
+        ...parts.filter(({ kind }) => kind === "columns"),
+    ];
     // A row may refer to one of a later part: what could not go back is tried again while others do.
     for (let waiting = inOrder, moved = true; moved && waiting.length > 0;) {
         moved = false;
@@ -36,9 +37,10 @@ export async function restoreRows(
             const { remaining, reason } = await tryPart(session, { ...part, rows }, say);
             left.set(part.id, remaining);
             if (reason) reasons.set(part.id, reason);
+            else reasons.delete(part.id);
             moved ||= remaining < rows;
         }
-        waiting = waiting.filter(({ id }) => (left.get(id) ?? 0) > 0 && !reasons.has(id));
+        waiting = waiting.filter(({ id }) => (left.get(id) ?? 0) > 0);
     }
 
     for (const part of parts) {
@@ -57,20 +59,18 @@ export async function restoreRows(
     }
 }
 
-/** @returns how many rows stay, and why, when it is for a reason that another attempt does not change */
+/** @returns how many rows stay, and why, where PostgreSQL had something to say */
 async function tryPart(
     session: Session,
     part: ListedPart,
     say: (line: string) => void,
 ): Promise<{ remaining: number; reason?: string }> {
-    const { client, settings } = session;
+    const { client } = session;
     let remaining = part.rows;
     let reason: string | undefined;
     const attempt = (batch: Batch, mayMeet: boolean) =>
-        withRetries(session, say, () =>
-            inTransaction(client, {}, settings, () =>
-                restoreBatch(client, { ...part, rows: remaining }, batch, mayMeet),
-            ),
+        inRetriedTransaction(session, {}, say, () =>
+            restoreBatch(client, { ...part, rows: remaining }, batch, mayMeet),
         );
     try {
         for (const batch of await withRetries(session, say, () => batchesOf(client, part))) {
@@ -82,7 +82,7 @@ async function tryPart(
                 });
             } catch (error) {
                 // Other rows may fit all the same.
-                if (!doesNotFit(error, "22|23")) throw error;
+                if (!doesNotFit(error, "22|23|54|P0|0A")) throw error;
                 reason = (error as Error).message;
             }
             // Its table is gone then.
@@ -98,7 +98,8 @@ async function tryPart(
 /**
  * Whether the rows do not fit the table of today.
  *
- * @param classes of SQLSTATE: 22 (data), 23 (constraints), 42 (names and types)
+ * @param classes of SQLSTATE: 22 (data), 23 (constraints), 54 (too large, as for an index), P0 (what a function of a
+ *     constraint raises), 0A (not supported), 42 (names and types)
  */
 function doesNotFit(error: unknown, classes: string): boolean {
     return error instanceof Mismatch || new RegExp(`^(${classes})`).test((error as pg.DatabaseError).code ?? "");

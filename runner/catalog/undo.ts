@@ -17,11 +17,16 @@ export async function takeSnapshot(client: pg.Client, changed: readonly string[]
 /**
  * The same before a down in a transaction. What it is compared with afterwards is planned as well, so that no lock of
  * the migration is held for that.
+ *
+ * @returns whether the archive has rows of this migration still that its up was to put back
  */
-export async function prepareComparison(client: pg.Client): Promise<void> {
-    await client.query(`
+export async function prepareComparison(client: pg.Client, version: string): Promise<boolean> {
+    // Several statements have several results, which the types of pg do not know.
+    const results = (await client.query(`
         select from simulation_db.changes(true);
-        select from simulation_db.catalog_of('{}', '{}')`);
+        select from simulation_db.catalog_of('{}', '{}');
+        select from simulation_db.archive where version = ${client.escapeLiteral(version)} and restored_at is null`)) as unknown as pg.QueryResult[];
+    return results[2]?.rowCount !== 0;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { type Blocker, BlockerWatch } from "./blockers.ts";
 import type { Session } from "./session.ts";
+import type { Directives } from "../migration/directives.ts";
 import { inWords, isPassing } from "./sqlError.ts";
+import { inTransaction } from "./transaction.ts";
 import { UserError } from "../userError.ts";
 
 /** Between two attempts, in milliseconds: long enough for the traffic that queued up to pass. */
@@ -57,6 +59,20 @@ export async function withRetries<T>(
     }
 }
 
+/**
+ * Does the work in one transaction ({@link inTransaction}), and all of it again while it fails for a reason that passes.
+ *
+ * @param directives timeouts of the migration; the stack's where it has none
+ */
+export async function inRetriedTransaction<T>(
+    session: Pick<Session, "client" | "settings" | "beside">,
+    directives: Pick<Directives, "lockTimeoutMs" | "statementTimeoutMs">,
+    say: (line: string) => void,
+    work: () => Promise<T>,
+): Promise<T> {
+    return await withRetries(session, say, () => inTransaction(session.client, directives, session.settings, work));
+}
+
 function names(blockers: readonly Blocker[]): string {
     const more = blockers.length - namedBlockers;
     const first = blockers.slice(0, namedBlockers).map(({ who }) => who);
@@ -66,6 +82,8 @@ function names(blockers: readonly Blocker[]): string {
 function nextSteps(blockers: readonly Blocker[]): string[] {
     const [first] = blockers;
     const again = "run the same command again when that transaction has ended";
+    // A prepared transaction is no process: the error says where it is found.
+    if (first?.pid === 0) return [again];
     if (!first || (first.user ?? first.autovacuum) === null) {
         return [
             "see who holds the lock: select pid, usename, state, xact_start, query from pg_stat_activity order by xact_start",

@@ -10,7 +10,7 @@ const idleMs = 60_000;
 
 /**
  * Runs the work in one transaction with the timeouts of the migration, or else of the stack. They are `set local`, so
- * nothing of them outlives the transaction. It leaves the session as a session begins: with the role and the settings of
+ * nothing of them outlives the transaction; so is the isolation: what others commit while it waits for a lock is seen. It leaves the session as a session begins: with the role and the settings of
  * the login and without temporary tables, whatever the work left.
  *
  * @throws what the work throws, after rolling back
@@ -22,7 +22,7 @@ export async function inTransaction<T>(
     work: () => Promise<T>,
 ): Promise<T> {
     await client.query(
-        `begin; set local lock_timeout = ${lockTimeoutMs ?? settings.lockTimeoutMs};
+        `begin isolation level read committed; set local lock_timeout = ${lockTimeoutMs ?? settings.lockTimeoutMs};
          set local statement_timeout = ${statementTimeoutMs ?? settings.statementTimeoutMs};
          set local idle_in_transaction_session_timeout = ${idleMs};
          set local client_connection_check_interval = ${noticeGoneMs}`,

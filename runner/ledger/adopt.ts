@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { adoptIntoLedger, readApplied } from "./ledger.ts";
 import { hashOf, label, type Migration } from "../migration/migration.ts";
+import { inRetriedTransaction } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
 
@@ -76,17 +77,17 @@ export async function adopt(
     const { count, differences } = nearest;
     if (differences.length === 0) {
         const taken = migrations.slice(applied, count);
-        await client.query("begin");
-        for (const migration of taken) {
-            const entry = known.find(({ version }) => version === migration.version);
-            await adoptIntoLedger(client, migration, {
-                found: entry?.found,
-                undo: entry?.undo,
-                stack: settings.stack,
-                say,
-            });
-        }
-        await client.query("commit");
+        await inRetriedTransaction(session, {}, say, async () => {
+            for (const migration of taken) {
+                const entry = known.find(({ version }) => version === migration.version);
+                await adoptIntoLedger(client, migration, {
+                    found: entry?.found,
+                    undo: entry?.undo,
+                    stack: settings.stack,
+                    say,
+                });
+            }
+        });
         return taken;
     }
     const upTo = migrations[count - 1];

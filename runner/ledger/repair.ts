@@ -3,8 +3,8 @@ import { compareChain } from "./chain.ts";
 import { addRepairToLedger, type LedgerRow, readApplied, removeRepairFromLedger } from "./ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { readUnfinished } from "../steps/resumable.ts";
+import { inRetriedTransaction } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
-import { inTransaction } from "../database/transaction.ts";
 import { UserError } from "../userError.ts";
 
 /** Why and how a migration is marked. */
@@ -39,7 +39,7 @@ export async function markApplied(
             : new UserError(`${label(migration)} is applied already: there is nothing to repair.`);
     }
     await requireNothingElseUnfinished(session, migration);
-    await inTransaction(session.client, {}, session.settings, async () => {
+    await inRetriedTransaction(session, {}, say, async () => {
         await session.client.query("select set_config('simulation_db.found', $1, true)", [
             requireFound(migration, found),
         ]);
@@ -76,7 +76,7 @@ export async function markReverted(
         ]);
     }
     await requireNothingElseUnfinished(session, row);
-    await inTransaction(session.client, {}, session.settings, async () => {
+    await inRetriedTransaction(session, {}, say, async () => {
         await removeRepairFromLedger(session.client, row, { stack: session.settings.stack, detail: reason, say });
         await session.client.query("delete from simulation_db.unfinished");
         await lowerGuards(session.client);

@@ -7,10 +7,9 @@ import { addToLedger, type LedgerRow, readApplied, recordInLedger } from "../led
 import { fileName, type Migration } from "../migration/migration.ts";
 import { endInterruptedRollBack } from "./rollback.ts";
 import { finishUp, forgetUnfinished, runStatements } from "./resumable.ts";
-import { withRetries } from "../database/retry.ts";
+import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
-import { inTransaction } from "../database/transaction.ts";
 
 /** What became of one step, for its one line of output. */
 export interface Outcome {
@@ -108,13 +107,11 @@ async function applyInTransaction(
     say: (line: string) => void,
 ): Promise<void> {
     const { client, settings } = session;
-    await withRetries(session, say, async () => {
+    await inRetriedTransaction(session, directives, say, async () => {
         const started = performance.now();
-        await inTransaction(client, directives, settings, async () => {
-            await runFile(client, migration.up, fileName(migration, "up"));
-            await runFile(client, migration.verify, fileName(migration, "verify"));
-            const durationMs = Math.round(performance.now() - started);
-            await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, true);
-        });
+        await runFile(client, migration.up, fileName(migration, "up"));
+        await runFile(client, migration.verify, fileName(migration, "verify"));
+        const durationMs = Math.round(performance.now() - started);
+        await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, true);
     });
 }

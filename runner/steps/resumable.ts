@@ -4,12 +4,11 @@ import type { Directives } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, hashOf, label, type Migration } from "../migration/migration.ts";
 import { noticeGoneMs } from "../database/fresh.ts";
-import { withRetries } from "../database/retry.ts";
+import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import { freshSession, type Session } from "../database/session.ts";
 import { runFile, runStatement, SqlError } from "../database/sqlError.ts";
 import { type Resumption, resumption } from "../migration/statementRules.ts";
 import { type Statement, splitStatements } from "../migration/statements.ts";
-import { inTransaction } from "../database/transaction.ts";
 import { UserError } from "../userError.ts";
 
 /** How long a run that fails tries to take its INVALID index with it, in milliseconds. */
@@ -54,7 +53,7 @@ export async function runStatements(
     const statements = await splitStatements(migration[direction], file);
     const keys = keysOf(statements);
     const indexes = await namesOf(session, statements);
-    const progress = await openProgress(session, migration, direction, keys, indexes);
+    const progress = await openProgress(session, migration, direction, keys, indexes, say);
 
     for (const [index, statement] of statements.entries()) {
         const key = keys[index] ?? "";
@@ -65,12 +64,15 @@ export async function runStatements(
 
         await setTimeouts(session, directives, step);
         if (!(await isDone(session, step, progress.running === key, where, say))) {
-            // Only from here on is an index of that name ours.
-            await setRunning(session, key);
             say(
                 `${label(migration)}: statement ${index + 1} of ${statements.length}: ${statement.text.split("\n")[0]}`,
             );
-            await runStep(session, file, step, statement, say);
+            await withRetries(session, say, async () => {
+                // An attempt before may have left others behind, and only from here on is an index of that name ours.
+                await setTimeouts(session, directives, step);
+                await setRunning(session, key);
+                await runStep(session, file, step, statement, say);
+            });
         }
         await session.client.query(
             "update simulation_db.unfinished set running = null, done = array_append(done, $1)",
@@ -89,13 +91,11 @@ export async function finishUp(
     say: (line: string) => void = () => {},
 ): Promise<void> {
     const { client, settings } = session;
-    await withRetries(session, say, () =>
-        inTransaction(client, directives, settings, async () => {
-            await runFile(client, migration.verify, fileName(migration, "verify"));
-            await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, false);
-            await client.query("delete from simulation_db.unfinished");
-        }),
-    );
+    await inRetriedTransaction(session, directives, say, async () => {
+        await runFile(client, migration.verify, fileName(migration, "verify"));
+        await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, false);
+        await client.query("delete from simulation_db.unfinished");
+    });
 }
 
 /** The ledger row goes in the same transaction as the progress. */
@@ -107,15 +107,13 @@ export async function finishDown(
     say: (line: string) => void,
 ): Promise<void> {
     const { client, settings } = session;
-    await withRetries(session, say, () =>
-        inTransaction(client, {}, settings, async () => {
-            // Nobody saw its up: what down did is taken for the opposite of it. Its statements touch indexes and constraints.
-            if (repaired) await writeUndo(client, migration.version, await readInverse(client, noTables));
-            await requireUndone(client, migration, false);
-            await removeFromLedger(client, migration, { durationMs, stack: settings.stack, say });
-            await client.query("delete from simulation_db.unfinished");
-        }),
-    );
+    await inRetriedTransaction(session, {}, say, async () => {
+        // Nobody saw its up: what down did is taken for the opposite of it. Its statements touch indexes and constraints.
+        if (repaired) await writeUndo(client, migration.version, await readInverse(client, noTables));
+        await requireUndone(client, migration, false);
+        await removeFromLedger(client, migration, { durationMs, stack: settings.stack, say });
+        await client.query("delete from simulation_db.unfinished");
+    });
 }
 
 /**
@@ -183,20 +181,23 @@ async function openProgress(
     direction: "up" | "down",
     keys: readonly string[],
     indexes: readonly string[],
+    say: (line: string) => void,
 ): Promise<Pick<Unfinished, "running" | "done">> {
     const fresh = { running: null, done: [] };
+    const snapshot = (changed?: readonly string[]) =>
+        withRetries(session, say, () => takeSnapshot(session.client, changed));
     const unfinished = await readUnfinished(session);
     if (unfinished) {
         const sameWay = unfinished.migration.version === migration.version && unfinished.direction === direction;
         const touched = [...unfinished.done, ...(unfinished.running ? [unfinished.running] : [])];
         if (sameWay && touched.every(key => keys.includes(key))) {
-            await takeSnapshot(session.client, indexes);
+            await snapshot(indexes);
             return unfinished;
         }
         // The way or the text changed since the interruption: what was begun is taken back first.
         await forgetUnfinished(session, migration);
     }
-    await takeSnapshot(session.client);
+    await snapshot();
     await session.client.query(
         `insert into simulation_db.unfinished (version, slug, direction, up_sql, down_sql, verify_sql)
          values ($1, $2, $3, $4, $5, $6)`,
@@ -263,14 +264,12 @@ async function runStep(
     statement: Statement,
     say: (line: string) => void,
 ): Promise<void> {
-    await withRetries(session, say, async () => {
-        try {
-            await runStatement(session.client, statement, file);
-        } catch (error) {
-            await cleanUp(session, step, error, say);
-            throw error;
-        }
-    });
+    try {
+        await runStatement(session.client, statement, file);
+    } catch (error) {
+        await cleanUp(session, step, error, say);
+        throw error;
+    }
 }
 
 /**

@@ -9,6 +9,7 @@ import {
     validateGuards,
 } from "../archive/guard.ts";
 import { keepRows } from "../archive/keep.ts";
+import { restoreRows } from "../archive/restore.ts";
 import { prepareComparison, recordUndo, requireUndone } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
 import { type Directives, readDirectives } from "../migration/directives.ts";
@@ -52,7 +53,12 @@ export async function rollBack(
     const again = <T>(work: () => Promise<T>) => withRetries(session, say, work);
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
-        await again(() => prepareComparison(session.client));
+        const prepare = () => again(() => prepareComparison(session.client, migration.version));
+        if (await prepare()) {
+            // A run was killed before they were back. Rows of two rollbacks could not be told apart by age.
+            await restoreRows(session, migration, say);
+            await prepare();
+        }
         // What nobody saw the up of is tried first, which takes the locks anyway.
         const guarded = row.repaired ? [] : await raiseGuards(session, migration, row.found, say);
         const attempt = (rows: typeof guarded) => rollBackInTransaction(session, migration, row, directives, rows, say);

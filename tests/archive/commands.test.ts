@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { listArchive } from "../../runner/archive/registry.ts";
 import { fences, readPage } from "../docs/pages.ts";
 import { assertPrinted, shownCommands } from "../docs/shown.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
 
 const longName = `a_table_whose_name_is_as_long_as_a_name_in_postgresql_may_be_long`.slice(0, 63);
 
@@ -143,6 +144,17 @@ for (const major of [15, 17] as const) {
             assert.match(stderr, /^nobody can be asked here, so nothing was deleted\.\n  → add --yes/m);
             assert.equal(stdout, "");
             assert.deepEqual(await partsLeft(), ["0003", "0002"]);
+        });
+
+        it("purge gives way to a dump that reads what it deletes", async () => {
+            const [part] = await listArchive(project.admin);
+            const dump = await project.connect();
+            await dump.query(`begin; lock table simulation_db_archive.${part?.archive} in access share mode`);
+            const run = project.start("archive purge --older-than 0d --yes");
+            await until("it has given way", async () => /attempt 1 gave way/.test(run.printed()));
+            await dump.query("commit");
+            assert.equal((await run.outcome).code, 0);
+            assert.deepEqual(await partsLeft(), []);
         });
 
         it("purge waits for another run, and gives up with its name", async () => {

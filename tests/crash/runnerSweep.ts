@@ -12,7 +12,7 @@ const steps: readonly RegExp[] = [
     /^select version, slug, up_hash/,
     /^select from simulation_db\.changes\(true, \$1\)/,
     /^select from simulation_db\.changes\(true\) where not exists/,
-    /^begin;/,
+    /^begin isolation/,
     /'up 0001'/,
     /^notice: logged/,
     /^notice: table made/,

@@ -101,6 +101,22 @@ for (const major of [15, 17] as const) {
                 "update public.items set name = 'n' || size where size > 0; update public.items set name = 'first' where ctid = (select min(ctid) from public.items)",
             ));
 
+        it("a table whose one column has nulls, and a type that has two ways to be written", () =>
+            comeBack(
+                "create domain public.flag as boolean; create table public.items (flag public.flag); insert into public.items values (true), (true), (false), (null), (null)",
+                "alter table public.items add column name text;",
+                "alter table public.items drop column name;",
+                "update public.items set name = coalesce(flag::text, 'none')",
+            ));
+
+        it("a primary key with a further column in its index", () =>
+            comeBack(
+                "create table public.items (id integer, extra integer, primary key (id) include (extra)); insert into public.items select n from generate_series(1, 5) as n",
+                "alter table public.items add column name text;",
+                "alter table public.items drop column name;",
+                "update public.items set name = 'n' || id",
+            ));
+
         it("a column that identifies is no key when up made it", () =>
             comeBack(
                 "create table public.items (name text); insert into public.items values ('a'), ('a'), ('b')",
@@ -350,6 +366,30 @@ for (const major of [15, 17] as const) {
                             message: `sql/0001_act/down.sql: "archive-rows: public.items where ownr is null" cannot be used: column "ownr" does not exist`,
                         });
                     }
+                },
+            ));
+
+        it("rows that a trigger keeps in the table stop the rollback, and nothing is changed", () =>
+            stage.play(
+                {
+                    before: `create table public.items (id integer primary key, owner integer not null); insert into public.items values (1, 1);
+                        create function public.keep() returns trigger language plpgsql as 'begin return null; end';
+                        create trigger items_keep before delete on public.items for each row when (old.id = 3) execute function public.keep()`,
+                    acts: [
+                        {
+                            up: "alter table public.items alter owner drop not null;",
+                            down: "-- archive-rows: public.items where owner is null\nalter table public.items alter owner set not null;",
+                        },
+                    ],
+                },
+                async play => {
+                    await play.client.query("insert into public.items values (2, null), (3, null)");
+                    await assert.rejects(
+                        play.down(),
+                        /2 rows of public\.items \(owner is null\) have to leave it, and 1 did: a trigger or rule/,
+                    );
+                    assert.deepEqual(await play.rows("public.items"), ["(1,1)", "(2,)", "(3,)"]);
+                    assert.deepEqual(await play.archive(), []);
                 },
             ));
 

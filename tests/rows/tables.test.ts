@@ -96,11 +96,11 @@ for (const major of [15, 17] as const) {
                 ["public.items"],
             ));
 
-        it("a table of one column, with nulls in it that up writes itself", () =>
+        it("a table of one column, with nulls and a type of its own, that up writes to itself", () =>
             comeBack(
-                "create table public.items (name text); insert into public.items values (null), ('a');",
-                "drop table public.items;",
-                "insert into public.items values (null), ('b')",
+                "create domain public.flag as boolean; create table public.items (name public.flag); insert into public.items values (null), (true);",
+                "drop table public.items; drop domain public.flag;",
+                "insert into public.items values (null), (true), (false)",
                 ["public.items"],
             ));
 
@@ -480,6 +480,14 @@ for (const major of [15, 17] as const) {
             [
                 "a check that they break",
                 "create table public.items (id integer primary key, name text check (name <> 'a'));",
+            ],
+            [
+                "a check whose function raises an error",
+                `create function public.fits(name text) returns boolean language plpgsql as $$
+                 begin
+                     raise exception '% does not fit', name;
+                 end $$;
+                 create table public.items (id integer primary key, name text check (public.fits(name)));`,
             ],
         ] as const) {
             it(`rows that fit no more, as the next up makes something else (${change}), stay in the archive, and up goes well`, () =>

@@ -66,6 +66,60 @@ for (const major of [15, 17] as const) {
         }
     });
 
+    describe(`a rollback that waits for others (PostgreSQL ${major})`, function () {
+        this.timeout(60_000);
+        let cluster: TestCluster;
+        let project: SqlProject;
+        before(async () => {
+            cluster = await testCluster({ major });
+        });
+        after(() => cluster?.stop());
+        afterEach(() => project?.remove());
+
+        for (const [what, isolation, write, rows] of [
+            [
+                "a row, where transactions see one moment only",
+                "repeatable read",
+                "insert into public.items values (2, 'late')",
+                ["(1,early)", "(2,late)"],
+            ],
+            [
+                "a column",
+                "read committed",
+                "alter table public.items add column note text default 'late'",
+                ["(1,early)"],
+            ],
+        ] as const) {
+            it(`loses nothing of what they commit meanwhile: ${what}`, async () => {
+                project = await sqlProject(cluster, {
+                    "0001_items": { up: "create table public.items (id integer primary key, name text);" },
+                });
+                await project.admin.query(
+                    `alter database ${project.database} set default_transaction_isolation = '${isolation}'`,
+                );
+                await project.must("migrate up");
+                await project.client.query("insert into public.items values (1, 'early')");
+                const other = await project.connect();
+                await other.query(`begin; ${write}`);
+                const run = project.start("migrate down");
+                await until("down waits for it", async () => (await project.waiting()) > 0);
+                await other.query("commit");
+                const { code, stderr } = await run.outcome;
+                assert.equal(code, 0, stderr);
+                const [part] = await listArchive(project.admin);
+                assert.deepEqual(part?.columns, what === "a column" ? ["id", "name", "note"] : ["id", "name"]);
+                const kept = `simulation_db_archive.${part?.archive}`;
+                const { rows: found } = await project.admin.query(
+                    `select row(id, name)::text as row from ${kept} order by id`,
+                );
+                assert.deepEqual(
+                    found.map(({ row }) => row),
+                    rows,
+                );
+            });
+        }
+    });
+
     describe(`columns that come back while others write (PostgreSQL ${major})`, function () {
         this.timeout(60_000);
         let cluster: TestCluster;
@@ -83,14 +137,14 @@ for (const major of [15, 17] as const) {
         };
 
         /** Rows 1 to so many, that had a name and a size before the rollback. */
-        async function rolledBack(rows: number, up = migration.up): Promise<void> {
-            project = await sqlProject(cluster, { "0001_name": { ...migration, up } });
+        async function rolledBack(rows: number, other: Partial<typeof migration> = {}, fill = ""): Promise<void> {
+            project = await sqlProject(cluster, { "0001_name": { ...migration, ...other } });
             await project.client.query(
                 "create table public.items (id integer primary key, at timestamptz default 'epoch')",
             );
             await project.client.query("insert into public.items select generate_series(1, $1::integer)", [rows]);
             await project.must("migrate up");
-            await project.client.query("update public.items set name = 'old ' || id, size = id");
+            await project.client.query(`update public.items set name = 'old ' || id, size = id; ${fill}`);
             await project.must("migrate down");
         }
 
@@ -140,10 +194,12 @@ for (const major of [15, 17] as const) {
         });
 
         it("a default that up gives to all rows is nobody's writing", async () => {
-            await rolledBack(
-                2,
-                "alter table public.items add column name text default 'none', add column size integer;",
-            );
+            const defaults = {
+                up: `alter table public.items add column name text default 'none', add column size integer,
+                         add column active boolean not null default true, add column code char(4) default 'a';`,
+                down: `${migration.down.slice(0, -1)}, drop column active, drop column code;`,
+            };
+            await rolledBack(2, defaults, "update public.items set active = false, code = 'b'");
             const { run, goOn } = await upToTheWayBack();
             await project.client.query("update public.items set at = now() where id = 1");
             await goOn();
@@ -153,22 +209,44 @@ for (const major of [15, 17] as const) {
             assert.equal(await named("old %"), 2);
         });
 
-        it("what was written before a run goes on that was killed is newer, whatever is recorded and rolled back meanwhile", async () => {
-            await rolledBack(5);
+        it("what was written before a run goes on that was killed is newer, whatever is recorded meanwhile", async () => {
+            await rolledBack(3);
             const { run, goOn } = await upToTheWayBack();
             await run.kill9();
             await goOn();
-            await project.client.query("update public.items set name = 'new 1' where id = 1");
+            await project.client.query("update public.items set name = 'new' where id = 1");
             await project.write({ "0001_name": { ...migration, down: `-- Mended.\n${migration.down}` } });
             await project.must("migrate record --stdin", { stdin: project.stdin("0001") });
-            // What the first rollback kept is older than what this one keeps.
-            await project.must("migrate down");
             await project.must("migrate up");
-            const { rows } = await project.client.query("select id, name from public.items order by id");
-            assert.deepEqual(
-                rows.map(({ name }) => name),
-                ["new 1", "old 2", "old 3", "old 4", "old 5"],
-            );
+            assert.equal(await named("new"), 1);
+            assert.equal(await named("old %"), 2);
+        });
+
+        it("a rollback after a run that was killed ends that one first: what up has filled in is newer than nothing", async () => {
+            const filled = { up: `${migration.up}\nupdate public.items set size = 0;` };
+            await rolledBack(3, filled);
+            const { run, goOn } = await upToTheWayBack();
+            await run.kill9();
+            await goOn();
+            await project.client.query("update public.items set name = 'new' where id = 1");
+            const { stderr } = await project.must("migrate down");
+            assert.match(stderr, /2 of 3 archived rows are back in public\.items; 1 could not/);
+            await project.must("migrate up");
+            const { rows } = await project.client.query("select id, name, size from public.items order by id");
+            assert.deepEqual(rows, [
+                { id: 1, name: "new", size: 0 },
+                { id: 2, name: "old 2", size: 2 },
+                { id: 3, name: "old 3", size: 3 },
+            ]);
+        });
+
+        it("after an up by hand any value that is there stays", async () => {
+            await rolledBack(2);
+            await project.client.query(`${migration.up} update public.items set name = 'by hand' where id = 1`);
+            await project.must("repair applied 0001 --reason test");
+            await project.must("migrate up");
+            assert.equal(await named("by hand"), 1);
+            assert.equal(await named("old 2"), 1);
         });
 
         it("rows that do not fit keep those of other batches from nothing", async () => {

@@ -405,6 +405,39 @@ for (const major of [15, 17] as const) {
             assert.equal((await run.outcome).code, 0);
         });
 
+        it("an index whose building a deadlock ended is built again with all the time it had", async () => {
+            // What is built reports how long it may take, and waits at the gate.
+            await project.client.query(`
+                create function public.reporting(integer) returns integer language plpgsql immutable as $$
+                begin
+                    if $1 = 1 then
+                        raise log 'it may take %', current_setting('statement_timeout');
+                    end if;
+                    return public.gated($1);
+                end $$`);
+            await project.write({
+                "0001_indexes": {
+                    up: "-- transaction: none\n-- statement-timeout: 7min\ncreate index concurrently items_size on public.items (public.reporting(size));",
+                    down: "drop index concurrently public.items_size;",
+                    verify: "select 1;",
+                },
+            });
+            const { admin } = project;
+            await admin.query("set deadlock_timeout = '1min'");
+            await admin.query("select pg_advisory_lock($1)", [gate]);
+            const run = project.start("migrate up");
+            await underWay(project, "items_size");
+            await admin.query("begin; lock table public.items in share row exclusive mode");
+            await admin.query("rollback");
+            await admin.query("select pg_advisory_unlock($1)", [gate]);
+            const { code, stderr } = await run.outcome;
+            assert.equal(code, 0, stderr);
+            assert.match(stderr, /attempt 1 gave way to traffic: .*deadlock detected/);
+            const reports = (await cluster.log()).match(/it may take \w+/g) ?? [];
+            assert.ok(reports.length >= 2, `${reports.length} attempts`);
+            assert.deepEqual([...new Set(reports)], ["it may take 7min"]);
+        });
+
         it("progress is told per statement", async () => {
             const { stderr } = await project.must("migrate up");
             assert.match(stderr, /0001_indexes: statement 1 of 2: create index concurrently items_kind/);
