@@ -164,7 +164,7 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
     const where = all ? "" : `where ${loss.columns.map(({ name }) => `${name} is distinct from null`).join(" or ")}`;
     const columns = loss.columns.map(({ name }) => name);
     const sequences = await sequencesOf(client, loss.table, columns);
-    const rows = await copy(
+    const rows = await copyLocked(
         client,
         loss,
         `create table simulation_db_archive.${archive} as select ${kept.join(", ")} from ${loss.from} as kept ${where}`,
@@ -180,30 +180,37 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
     });
 }
 
+/** Rows of a table, and how many columns it had when the statement was made that copies them. */
+type Read = Pick<Loss, "table" | "width">;
+
 /**
  * Copies rows of a table that nobody may write to from here on: a row that is written meanwhile, or that a transaction
- * has not committed yet, would be lost. In one round trip, and as few as possible come after it.
- *
- * @param width how many columns the table had when the statement was made
- * @param create the statement
- * @returns how many
- * @throws SqlError that another attempt may pass, when somebody has given the table a column until the lock was had
+ * has not committed yet, would be lost.
  */
-async function copy(
-    client: pg.Client,
-    { table, width }: Pick<Loss, "table" | "width">,
-    create: string,
-): Promise<number> {
-    // Several statements have several results, which the types of pg do not know.
+async function copyLocked(client: pg.Client, read: Read, create: string): Promise<number> {
+    return await copy(client, read, create, `lock table ${read.table} in share row exclusive mode;`);
+}
+
+/**
+ * Copies rows, in one round trip: as few as possible come after it.
+ *
+ * @param create the statement
+ * @param before SQL that goes before it
+ * @returns how many
+ * @throws SqlError that another attempt may pass, when somebody has given the table a column until it could be read
+ */
+async function copy(client: pg.Client, { table, width }: Read, create: string, before = ""): Promise<number> {
+    // Several statements have several results, which the types of pg do not know. A condition may end in a comment.
     const results = (await client.query(
-        `lock table ${table} in share row exclusive mode; ${create};
-         select from pg_catalog.pg_attribute
+        `${before} ${create}
+         ; select from pg_catalog.pg_attribute
          where attrelid = ${client.escapeLiteral(table)}::regclass and attnum > 0 and not attisdropped`,
     )) as unknown as pg.QueryResult[];
-    if (results[2]?.rowCount !== width) {
+    const [created, columns] = results.slice(-2);
+    if (columns?.rowCount !== width) {
         throw new SqlError(`somebody has changed the columns of ${table} meanwhile`, "40001", []);
     }
-    return results[1]?.rowCount ?? 0;
+    return created?.rowCount ?? 0;
 }
 
 /**
@@ -250,9 +257,8 @@ async function takeOut(
     const values = columns.map(({ column: { name, value } }) => `${value} as ${name}`).join(", ");
     const create = `create table simulation_db_archive.${archive} as select ${values} from ${table} where ${where}`;
     // Nobody can make one of the rows another one between the copy and the end of it.
-    const rows = isGuarded
-        ? ((await client.query(`${create} for update`)).rowCount ?? 0)
-        : await copy(client, { table, width: all.length }, create);
+    const read = { table, width: all.length };
+    const rows = isGuarded ? await copy(client, read, `${create} for update`) : await copyLocked(client, read, create);
     // Each look at the table is one more under the lock.
     const gone = rows === 0 ? 0 : (await client.query(`delete from ${table} where ${where}`)).rowCount;
     if (gone !== rows) {

@@ -2,6 +2,7 @@ import type pg from "pg";
 import { label, type Migration } from "../migration/migration.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
+import { connectionLost } from "../database/sqlError.ts";
 import { Mismatch, readPlace } from "./place.ts";
 import { type Batch, batchesOf, putColumns } from "./putColumns.ts";
 import { putRows } from "./putRows.ts";
@@ -24,11 +25,9 @@ export async function restoreRows(
     const parts = await withRetries(session, say, () => listArchive(session.client, migration.version));
     const left = new Map(parts.map(part => [part.id, part.rows]));
     const reasons = new Map<string, string>();
-    // Columns after the rows that may have come with them.
-    const inOrder = [
-        ...parts.filter(({ kind }) => kind !== "columns"),
-        ...parts.filter(({ kind }) => kind === "columns"),
-    ];
+    // Columns after the rows that may have come with them; of two rollbacks the newer one first, as it stays.
+    const columns = parts.filter(({ kind }) => kind === "columns").toReversed();
+    const inOrder = [...parts.filter(({ kind }) => kind !== "columns"), ...columns];
     // A row may refer to one of a later part: what could not go back is tried again while others do.
     for (let waiting = inOrder, moved = true; moved && waiting.length > 0;) {
         moved = false;
@@ -81,33 +80,36 @@ async function tryPart(
                     return attempt(batch, true);
                 });
             } catch (error) {
-                // Other rows may fit all the same.
-                if (!doesNotFit(error, "22|23|54|P0|0A")) throw error;
+                // Other rows may fit all the same, but not where names and types are others.
+                if (!isRefused(error) || codeOf(error).startsWith("42")) throw error;
                 reason = (error as Error).message;
             }
             // Its table is gone then.
             if (remaining === 0) break;
         }
     } catch (error) {
-        if (!doesNotFit(error, "42")) throw error;
+        if (!isRefused(error)) throw error;
         reason = (error as Error).message;
     }
     return { remaining, ...(reason === undefined ? {} : { reason }) };
 }
 
 /**
- * Whether the rows do not fit the table of today.
- *
- * @param classes of SQLSTATE: 22 (data), 23 (constraints), 54 (too large, as for an index), P0 (what a function of a
- *     constraint raises), 0A (not supported), 42 (names and types)
+ * Whether the rows do not fit the table of today: all that PostgreSQL, or a function of the table, says of them. Not what
+ * is wrong with the connection (class 08), the transaction (25, 40) or the server (53, 55, 57, 58, XX).
  */
-function doesNotFit(error: unknown, classes: string): boolean {
-    return error instanceof Mismatch || new RegExp(`^(${classes})`).test((error as pg.DatabaseError).code ?? "");
+function isRefused(error: unknown): boolean {
+    if (error instanceof Mismatch) return true;
+    return !connectionLost(error) && /^(?!08|25|40|53|55|57|58|XX)[0-9A-Z]{5}$/.test(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+    return (error as Partial<pg.DatabaseError>).code ?? "";
 }
 
 /** A unique (23505) or exclusion (23P01) constraint has another row in the place of this one. */
 function meetsAnother(error: unknown): boolean {
-    return ["23505", "23P01"].includes((error as pg.DatabaseError).code ?? "");
+    return ["23505", "23P01"].includes(codeOf(error));
 }
 
 /**

@@ -62,18 +62,18 @@ export async function runStatements(
         const step = resumption(statement);
         if (!step) throw new UserError(`${where}: this statement needs a transaction.`);
 
-        await setTimeouts(session, directives, step);
-        if (!(await isDone(session, step, progress.running === key, where, say))) {
-            say(
-                `${label(migration)}: statement ${index + 1} of ${statements.length}: ${statement.text.split("\n")[0]}`,
-            );
-            await withRetries(session, say, async () => {
-                // An attempt before may have left others behind, and only from here on is an index of that name ours.
-                await setTimeouts(session, directives, step);
-                await setRunning(session, key);
-                await runStep(session, file, step, statement, say);
-            });
-        }
+        const told = `${label(migration)}: statement ${index + 1} of ${statements.length}: ${statement.text.split("\n")[0]}`;
+        let begun = progress.running === key;
+        // An attempt leaves what an interrupted run does: other timeouts, perhaps an INVALID index.
+        await withRetries(session, say, async () => {
+            await setTimeouts(session, directives, step);
+            if (await isDone(session, step, begun, where, say)) return;
+            if (!begun) say(told);
+            // Only from here on is an index of that name ours.
+            await setRunning(session, key);
+            begun = true;
+            await runStep(session, file, step, statement, say);
+        });
         await session.client.query(
             "update simulation_db.unfinished set running = null, done = array_append(done, $1)",
             [key],

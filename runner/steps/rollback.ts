@@ -12,7 +12,7 @@ import { keepRows } from "../archive/keep.ts";
 import { restoreRows } from "../archive/restore.ts";
 import { prepareComparison, recordUndo, requireUndone } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
-import { type Directives, readDirectives } from "../migration/directives.ts";
+import { type Directives, readDirectives, readDownDirectives } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
@@ -54,7 +54,7 @@ export async function rollBack(
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
         const prepare = () => again(() => prepareComparison(session.client, migration.version));
-        if (await prepare()) {
+        if ((await prepare()) && keepsAll(session, migration)) {
             // A run was killed before they were back. Rows of two rollbacks could not be told apart by age.
             await restoreRows(session, migration, say);
             await prepare();
@@ -70,6 +70,11 @@ export async function rollBack(
         await finishDown(session, migration, row, Math.round(performance.now() - started), say);
     }
     return outcome("rolled back");
+}
+
+/** Whether a rollback archives all that it takes away: where not, what the archive has is safe there and nowhere else. */
+function keepsAll({ settings }: Session, migration: Migration): boolean {
+    return settings.archive && readDownDirectives(migration.down, fileName(migration, "down")).notArchived.length === 0;
 }
 
 /**

@@ -481,14 +481,17 @@ for (const major of [15, 17] as const) {
                 "a check that they break",
                 "create table public.items (id integer primary key, name text check (name <> 'a'));",
             ],
-            [
-                "a check whose function raises an error",
-                `create function public.fits(name text) returns boolean language plpgsql as $$
-                 begin
-                     raise exception '% does not fit', name;
-                 end $$;
-                 create table public.items (id integer primary key, name text check (public.fits(name)));`,
-            ],
+            ...["", " using errcode = 'PT409'"].map(
+                code =>
+                    [
+                        `a check whose function raises an error${code}`,
+                        `create function public.fits(name text) returns boolean language plpgsql as $$
+                         begin
+                             raise exception '% does not fit', name${code};
+                         end $$;
+                         create table public.items (id integer primary key, name text check (public.fits(name)));`,
+                    ] as const,
+            ),
         ] as const) {
             it(`rows that fit no more, as the next up makes something else (${change}), stay in the archive, and up goes well`, () =>
                 staysArchived(

@@ -240,6 +240,23 @@ for (const major of [15, 17] as const) {
             ]);
         });
 
+        for (const [what, mended, env] of [
+            ["an archive", migration.down, { SIMULATION_DB_ARCHIVE: "off" }],
+            ["one for the table", `-- not-archived: public.items\n${migration.down}`, {}],
+        ] as const) {
+            it(`a rollback without ${what} takes nothing out of it that is not back`, async () => {
+                await rolledBack(3);
+                const { run, goOn } = await upToTheWayBack();
+                await run.kill9();
+                await goOn();
+                await project.write({ "0001_name": { ...migration, down: mended } });
+                await project.must("migrate record --stdin", { stdin: project.stdin("0001") });
+                await project.must("migrate down", { env });
+                await project.must("migrate up");
+                assert.equal(await named("old %"), 3);
+            });
+        }
+
         it("after an up by hand any value that is there stays", async () => {
             await rolledBack(2);
             await project.client.query(`${migration.up} update public.items set name = 'by hand' where id = 1`);

@@ -428,11 +428,14 @@ for (const major of [15, 17] as const) {
             const run = project.start("migrate up");
             await underWay(project, "items_size");
             await admin.query("begin; lock table public.items in share row exclusive mode");
+            // The lock is held until the run has given up to take the INVALID index away.
+            await until("it stays", async () => run.printed().includes("items_size stays INVALID for now"));
             await admin.query("rollback");
             await admin.query("select pg_advisory_unlock($1)", [gate]);
             const { code, stderr } = await run.outcome;
             assert.equal(code, 0, stderr);
             assert.match(stderr, /attempt 1 gave way to traffic: .*deadlock detected/);
+            assert.deepEqual(await indexesOf(project), { items_size: "valid" });
             const reports = (await cluster.log()).match(/it may take \w+/g) ?? [];
             assert.ok(reports.length >= 2, `${reports.length} attempts`);
             assert.deepEqual([...new Set(reports)], ["it may take 7min"]);
