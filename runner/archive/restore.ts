@@ -96,11 +96,11 @@ async function tryPart(
 
 /**
  * Whether the rows do not fit the table of today: all that PostgreSQL, or a function of the table, says of them. Not what
- * is wrong with the connection (class 08), the transaction (25, 40) or the server (53, 55, 57, 58, XX).
+ * is wrong with the connection (class 08), the transaction (25, 40), a lock (55P) or the server (53, 57, 58, XX).
  */
 function isRefused(error: unknown): boolean {
     if (error instanceof Mismatch) return true;
-    return !connectionLost(error) && /^(?!08|25|40|53|55|57|58|XX)[0-9A-Z]{5}$/.test(codeOf(error));
+    return !connectionLost(error) && /^(?!08|25|40|53|55P|57|58|XX)[0-9A-Z]{5}$/.test(codeOf(error));
 }
 
 function codeOf(error: unknown): string {

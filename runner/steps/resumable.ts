@@ -62,17 +62,23 @@ export async function runStatements(
         const step = resumption(statement);
         if (!step) throw new UserError(`${where}: this statement needs a transaction.`);
 
-        const told = `${label(migration)}: statement ${index + 1} of ${statements.length}: ${statement.text.split("\n")[0]}`;
-        let begun = progress.running === key;
+        let [isOurs, isTold] = [progress.running === key, false];
         // An attempt leaves what an interrupted run does: other timeouts, perhaps an INVALID index.
         await withRetries(session, say, async () => {
             await setTimeouts(session, directives, step);
-            if (await isDone(session, step, begun, where, say)) return;
-            if (!begun) say(told);
+            if (await isDone(session, step, isOurs, where, say)) return;
+            const [first] = statement.text.split("\n");
+            if (!isTold) say(`${label(migration)}: statement ${index + 1} of ${statements.length}: ${first}`);
+            isTold = true;
             // Only from here on is an index of that name ours.
             await setRunning(session, key);
-            begun = true;
-            await runStep(session, file, step, statement, say);
+            isOurs = true;
+            try {
+                await runStatement(session.client, statement, file);
+            } catch (error) {
+                isOurs = !(await cleanUp(session, step, error, say));
+                throw error;
+            }
         });
         await session.client.query(
             "update simulation_db.unfinished set running = null, done = array_append(done, $1)",
@@ -257,28 +263,20 @@ async function setTimeouts({ client, settings }: Session, directives: Directives
     );
 }
 
-async function runStep(
-    session: Session,
-    file: string,
-    step: Resumption,
-    statement: Statement,
-    say: (line: string) => void,
-): Promise<void> {
-    try {
-        await runStatement(session.client, statement, file);
-    } catch (error) {
-        await cleanUp(session, step, error, say);
-        throw error;
-    }
-}
-
 /**
  * After a statement that PostgreSQL refused: the INVALID index that it left costs every write, so it goes at once. When
- * the connection is gone as well, or old transactions keep it, the next run sees to it.
+ * the connection is gone as well, or old transactions keep it, the next attempt or run sees to it.
+ *
+ * @returns whether nothing is left of it
  */
-async function cleanUp(session: Session, step: Resumption, error: unknown, say: (line: string) => void): Promise<void> {
+async function cleanUp(
+    session: Session,
+    step: Resumption,
+    error: unknown,
+    say: (line: string) => void,
+): Promise<boolean> {
     const { client } = session;
-    if (!(error instanceof SqlError) || error.code === undefined) return;
+    if (!(error instanceof SqlError) || error.code === undefined) return false;
     try {
         if (step.kind === "create index" && !isDuplicate(error) && (await indexState(session, step)) === "invalid") {
             await client.query(`set statement_timeout = ${cleanUpMs}`);
@@ -286,12 +284,14 @@ async function cleanUp(session: Session, step: Resumption, error: unknown, say: 
         }
         if (step.kind !== "drop index" || (await indexState(session, step)) !== "invalid") {
             await setRunning(session, null);
+            return true;
         }
     } catch {
         if (step.kind === "create index") {
             say(`the index ${step.schema}.${step.index} stays INVALID for now: the next run drops it`);
         }
     }
+    return false;
 }
 
 function sameIndex(one: Resumption | undefined, other: Resumption): boolean {

@@ -341,6 +341,27 @@ for (const major of [15, 17] as const) {
                 },
             ));
 
+        it("a row whose key another one has stays in the archive where the key is deferrable, and up goes well", () =>
+            stage.play(
+                {
+                    acts: [
+                        {
+                            up: "create table public.items (id integer primary key deferrable, name text);\ninsert into public.items values (1, 'first');",
+                            down: "drop table public.items;",
+                        },
+                    ],
+                },
+                async play => {
+                    await play.client.query("update public.items set name = 'changed'");
+                    await play.again();
+                    assert.deepEqual(await play.rows("public.items"), ["(1,first)"]);
+                    assert.match(play.said.at(-1) ?? "", /0 of 1 archived rows are back .* deferrable/);
+                    play.said.length = 0;
+                    await play.up();
+                    assert.deepEqual(play.said, []);
+                },
+            ));
+
         it("rows whose owner is gone, and those that refer to them, stay where a column has a type without equality", () =>
             stage.play(
                 {
