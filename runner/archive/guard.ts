@@ -94,8 +94,7 @@ export async function lowerGuards(client: pg.Client): Promise<void> {
 
 /** The same after a down that failed, outside its transaction. */
 export async function takeGuardsAway(session: Session, say: (line: string) => void): Promise<void> {
-    const { client } = session;
-    await inRetriedTransaction(session, {}, say, () => lowerGuards(client));
+    await inRetriedTransaction(session, {}, say, () => lowerGuards(session.client));
 }
 
 /** The same after a run that was killed. @param applied the ledger, which says whether one has left any */

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { readDownDirectives } from "../migration/directives.ts";
 import type { RowsThatLeave } from "./guard.ts";
+import { resultsOf } from "../database/results.ts";
 import type { Settings } from "../database/settings.ts";
 import { SqlError } from "../database/sqlError.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
@@ -200,12 +201,13 @@ async function copyLocked(client: pg.Client, read: Read, create: string): Promis
  * @throws SqlError that another attempt may pass, when somebody has given the table a column until it could be read
  */
 async function copy(client: pg.Client, { table, width }: Read, create: string, before = ""): Promise<number> {
-    // Several statements have several results, which the types of pg do not know. A condition may end in a comment.
-    const results = (await client.query(
+    // A condition may end in a comment.
+    const results = await resultsOf(
+        client,
         `${before} ${create}
          ; select from pg_catalog.pg_attribute
          where attrelid = ${client.escapeLiteral(table)}::regclass and attnum > 0 and not attisdropped`,
-    )) as unknown as pg.QueryResult[];
+    );
     const [created, columns] = results.slice(-2);
     if (columns?.rowCount !== width) {
         throw new SqlError(`somebody has changed the columns of ${table} meanwhile`, "40001", []);

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import type { ListedPart } from "./registry.ts";
+import { archivedIn, type ListedPart } from "./registry.ts";
 import { rowsOf } from "./table.ts";
 
 /** A part of the archive and the table that its rows go back to, as SQL. */
@@ -20,7 +20,7 @@ export interface Place {
  * @throws Error of PostgreSQL where there is no such table
  */
 export async function readPlace(client: pg.Client, part: ListedPart): Promise<Place> {
-    const archive = `simulation_db_archive.${client.escapeIdentifier(part.archive)}`;
+    const archive = archivedIn(part);
     return {
         archive,
         from: await rowsOf(client, part.table),

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import type { LedgerAction } from "../ledger/ledger.ts";
 import { line, pair, type Place, requireSame, type Sum } from "./place.ts";
-import type { ListedPart } from "./registry.ts";
+import { archivedIn, type ListedPart } from "./registry.ts";
 import { uniqueKey } from "./table.ts";
 
 /**
@@ -10,22 +10,33 @@ import { uniqueKey } from "./table.ts";
  */
 const batchPages = 40;
 
-/** What is put back of a part in one transaction, as a condition on `a`, the archive; undefined for all of it. */
-export type Batch = string | undefined;
+/** What is put back of a part in one transaction. */
+export interface Batch {
+    /** Condition on `t`, a row of the table, and `a`, what was kept of it. */
+    readonly where: string;
+    /** Whether its rows are found by the key's index. */
+    readonly byKey: boolean;
+}
 
 /**
- * Parts a part. Rows of a table that is in use come back a few at a time, found by the key's index; where there is none,
- * or equal rows are told apart by their number, the table is read once for all of them.
+ * Parts columns of a table; whole rows come back in one, undefined here. Rows of a table that is in use come back a few at a time, found by the key's index; where
+ * there is none, or equal rows are told apart by their number, the table is read once for all of them.
  */
-export async function batchesOf(client: pg.Client, part: ListedPart): Promise<Batch[]> {
-    if (part.kind !== "columns" || !part.keyIsUnique) return [undefined];
+export async function batchesOf(client: pg.Client, part: ListedPart): Promise<(Batch | undefined)[]> {
+    if (part.kind !== "columns") return [undefined];
+    const isNotNewer = `not (${await newerCondition(client, part)})`;
+    const whole = { where: isNotNewer, byKey: false };
+    if (!part.keyIsUnique) return [whole];
     const { rows } = await client.query<{ from: number }>(
         `select generate_series(0, pg_relation_size($1::regclass) / current_setting('block_size')::integer, $2)::integer as from
          where exists (${uniqueKey("$3::regclass", "quote_ident(x.attname) = any ($4)")})`,
-        [`simulation_db_archive.${client.escapeIdentifier(part.archive)}`, batchPages, part.table, part.key],
+        [archivedIn(part), batchPages, part.table, part.key],
     );
-    if (rows.length === 0) return [undefined];
-    return rows.map(({ from }) => `a.ctid >= '(${from},0)' and a.ctid < '(${from + batchPages},0)'`);
+    if (rows.length === 0) return [whole];
+    return rows.map(({ from }) => ({
+        where: `a.ctid >= '(${from},0)' and a.ctid < '(${from + batchPages},0)' and ${isNotNewer}`,
+        byKey: true,
+    }));
 }
 
 /**
@@ -40,7 +51,7 @@ export async function putColumns(client: pg.Client, part: ListedPart, place: Pla
     const { archive, from, values, fitting } = place;
     const { key, keyIsUnique, columns, table } = part;
     // A batch finds its rows by the key's index; reading the table once for each would take longer than all of it.
-    if (batch) await client.query("set local enable_hashjoin = off; set local enable_mergejoin = off");
+    if (batch.byKey) await client.query("set local enable_hashjoin = off; set local enable_mergejoin = off");
     // Where equal rows are told apart by their number, they are first found by their place.
     const nth = `row_number() over (partition by (${key.join(", ")})::text) as simulation_db_nth`;
     const keyValues = key.map(name => values.get(name)).join(", ");
@@ -52,12 +63,11 @@ export async function putColumns(client: pg.Client, part: ListedPart, place: Pla
               `t.tableoid = n.simulation_db_table and t.ctid = n.simulation_db_row
                and ${line(key, "n")} = ${line(key, "a")} and a.simulation_db_nth = n.simulation_db_nth`,
           ];
-    const isNewer = await newerCondition(client, part);
     const { rows } = await client.query<Sum & { which: "put" | "gone" }>(
         `with put as (
              update ${target} set ${columns.map(name => `${name} = ${values.get(name)}`).join(", ")}
              from ${archive} as a ${found}
-             where ${batch ?? "true"} and ${fitting} and ${sameRow} and not (${isNewer})
+             where ${batch.where} and ${fitting} and ${sameRow}
              returning a.ctid as simulation_db_place, ${pair(columns, "t")}
          ),
          gone as (

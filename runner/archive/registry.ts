@@ -1,4 +1,4 @@
-import type pg from "pg";
+import pg from "pg";
 
 /** One table of the archive and where its rows belong. */
 export interface ArchivedPart {
@@ -78,11 +78,15 @@ export function archiveTableName(version: string): string {
     return `v${version}_${new Date().toISOString().replaceAll(/[-:.TZ]/g, "")}_${made}`;
 }
 
+/** The table of a part, quoted. */
+export function archivedIn({ archive }: Pick<ArchivedPart, "archive">): string {
+    return `simulation_db_archive.${pg.escapeIdentifier(archive)}`;
+}
+
 /** Registers a part, or drops it again when it is empty. @returns its rows */
 export async function addToArchive(client: pg.Client, part: ArchivedPart): Promise<number> {
-    const owned = `simulation_db_archive.${part.archive}`;
     if (part.rows === 0 && part.sequences.every(({ called }) => !called)) {
-        await client.query(`drop table ${owned}`);
+        await client.query(`drop table ${archivedIn(part)}`);
         return 0;
     }
     await client.query(keepToOwner);
@@ -119,7 +123,7 @@ export async function listArchive(client: pg.Client, version?: string): Promise<
 }
 
 /** Drops a part and its registration. The caller has a transaction open. */
-export async function dropPart(client: pg.Client, { id, archive }: Pick<ListedPart, "id" | "archive">): Promise<void> {
-    await client.query(`drop table simulation_db_archive.${client.escapeIdentifier(archive)}`);
-    await client.query("delete from simulation_db.archive where id = $1", [id]);
+export async function dropPart(client: pg.Client, part: Pick<ListedPart, "id" | "archive">): Promise<void> {
+    await client.query(`drop table ${archivedIn(part)}`);
+    await client.query("delete from simulation_db.archive where id = $1", [part.id]);
 }

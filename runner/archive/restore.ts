@@ -6,14 +6,14 @@ import { connectionLost } from "../database/sqlError.ts";
 import { Mismatch, readPlace } from "./place.ts";
 import { type Batch, batchesOf, putColumns } from "./putColumns.ts";
 import { putRows } from "./putRows.ts";
-import { dropPart, type ListedPart, listArchive } from "./registry.ts";
+import { archivedIn, dropPart, type ListedPart, listArchive } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
 import { withoutTriggers } from "./triggers.ts";
 
 /**
  * Puts back what an earlier rollback of this migration had kept, in transactions after the migration's own, so that no
- * lock of the migration is held meanwhile. What cannot go back (its owner is gone, its row is
- * gone, another row has its key, the table is another one now) stays in the archive and is counted.
+ * lock of the migration is held meanwhile. What cannot go back (its owner is gone, its row is gone, another row has its
+ * key, the table is another one now) stays in the archive and is counted.
  *
  * @throws when a lock cannot be had in time or the connection breaks; the next run goes on there
  */
@@ -67,16 +67,17 @@ async function tryPart(
     const { client } = session;
     let remaining = part.rows;
     let reason: string | undefined;
-    const attempt = (batch: Batch, mayMeet: boolean) =>
+    const attempt = (batch: Batch | undefined, mayMeet: boolean) =>
         inRetriedTransaction(session, {}, say, () =>
             restoreBatch(client, { ...part, rows: remaining }, batch, mayMeet),
         );
     try {
+        await withRetries(session, say, () => setSequences(client, part));
         for (const batch of await withRetries(session, say, () => batchesOf(client, part))) {
             try {
                 // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
                 remaining = await attempt(batch, false).catch((error: unknown) => {
-                    if (part.kind === "columns" || !meetsAnother(error)) throw error;
+                    if (batch || !meetsAnother(error)) throw error;
                     return attempt(batch, true);
                 });
             } catch (error) {
@@ -117,17 +118,21 @@ function meetsAnother(error: unknown): boolean {
  * @param mayMeet rows whose key another one has stay in the archive; otherwise they are an error
  * @returns how many rows stay in the archive
  */
-async function restoreBatch(client: pg.Client, part: ListedPart, batch: Batch, mayMeet: boolean): Promise<number> {
-    await client.query("set local row_security = off");
+async function restoreBatch(
+    client: pg.Client,
+    part: ListedPart,
+    batch: Batch | undefined,
+    mayMeet: boolean,
+): Promise<number> {
     // So many rows are joined and sorted as for a new index.
-    await client.query("select set_config('work_mem', current_setting('maintenance_work_mem'), true)");
+    await client.query(
+        "set local row_security = off; select set_config('work_mem', current_setting('maintenance_work_mem'), true)",
+    );
     // The server takes a table that it has not looked at yet for one of thousands of rows, and few leave a table that stays.
-    if (part.kind === "rows")
-        await client.query(`analyze simulation_db_archive.${client.escapeIdentifier(part.archive)}`);
+    if (part.kind === "rows") await client.query(`analyze ${archivedIn(part)}`);
     const place = await readPlace(client, part);
-    await setSequences(client, part);
     const back = await withoutTriggers(client, part, () =>
-        part.kind === "columns" ? putColumns(client, part, place, batch) : putRows(client, part, place, mayMeet),
+        batch ? putColumns(client, part, place, batch) : putRows(client, part, place, mayMeet),
     );
     const remaining = part.rows - back;
     if (remaining === 0) await dropPart(client, part);

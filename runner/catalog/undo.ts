@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { resultsOf } from "../database/results.ts";
 import { readDownDirectives } from "../migration/directives.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
@@ -21,12 +22,13 @@ export async function takeSnapshot(client: pg.Client, changed: readonly string[]
  * @returns whether the archive has rows of this migration still that its up was to put back
  */
 export async function prepareComparison(client: pg.Client, version: string): Promise<boolean> {
-    // Several statements have several results, which the types of pg do not know.
-    const results = (await client.query(`
-        select from simulation_db.changes(true);
-        select from simulation_db.catalog_of('{}', '{}');
-        select from simulation_db.archive where version = ${client.escapeLiteral(version)} and restored_at is null`)) as unknown as pg.QueryResult[];
-    return results[2]?.rowCount !== 0;
+    const [, , awaited] = await resultsOf(
+        client,
+        `select from simulation_db.changes(true);
+         select from simulation_db.catalog_of('{}', '{}');
+         select from simulation_db.archive where version = ${client.escapeLiteral(version)} and restored_at is null`,
+    );
+    return awaited?.rowCount !== 0;
 }
 
 /**
