@@ -1,11 +1,9 @@
-import pg from "pg";
-import { migrationFolder } from "./runner/folder.ts";
 import { keptRows, type RowCase, rowCases } from "./rollback/cases.ts";
 import { longestRead, longestWrite } from "./rollback/waits.ts";
+import { withMigration } from "./rollback/withMigration.ts";
 import type { Benchmark } from "./support/benchmark.ts";
 import { type Environment, projectCopies } from "./support/copies.ts";
-import { addTables, clientConfig } from "./support/database.ts";
-import { runNode, runnerMain } from "./support/node.ts";
+import { addTables } from "./support/database.ts";
 import { inRounds } from "./support/rounds.ts";
 import { atMost, atMostTimes, row } from "./support/row.ts";
 import { timed } from "./support/timed.ts";
@@ -110,12 +108,7 @@ export const benchmark: Benchmark = {
 };
 
 async function thereAndBack(one: RowCase, count: number, environment: Environment): Promise<Times> {
-    const folder = await migrationFolder([one.migration]);
-    const migrate = (...args: string[]) =>
-        runNode([runnerMain, "migrate", ...args], { cwd: folder.folder, env: environment });
-    const admin = new pg.Client(clientConfig(environment));
-    await admin.connect();
-    try {
+    return await withMigration(one.migration, environment, async (migrate, admin) => {
         await admin.query(one.before);
         await migrate("up");
         await admin.query(one.fill, [count]);
@@ -132,8 +125,5 @@ async function thereAndBack(one: RowCase, count: number, environment: Environmen
         await admin.query(one.migration.down + one.migration.up);
         const writtenMs = await timed(() => admin.query(one.written));
         return { copied: copiedMs, written: writtenMs, down: downMs, up: upMs };
-    } finally {
-        await admin.end();
-        await folder.remove();
-    }
+    });
 }

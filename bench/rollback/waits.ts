@@ -1,11 +1,7 @@
-import pg from "pg";
-import type { Migration } from "../../runner/migration/migration.ts";
-import { migrationFolder } from "../runner/folder.ts";
 import type { Environment } from "../support/copies.ts";
-import { clientConfig } from "../support/database.ts";
-import { runNode, runnerMain } from "../support/node.ts";
 import { timed } from "../support/timed.ts";
 import type { RowCase } from "./cases.ts";
+import { withMigration } from "./withMigration.ts";
 
 /** Changes a table of {@link addTables} and makes one of its own. */
 const migration = {
@@ -31,7 +27,7 @@ alter table public.other_1 drop column license;
  * @returns its longest look, in milliseconds
  */
 export async function longestRead(environment: Environment): Promise<number> {
-    return await inFolder(migration, environment, async (migrate, client) => {
+    return await withMigration(migration, environment, async (migrate, client) => {
         await migrate("up");
         return await longestDuring(migrate("down"), () => client.query("select from public.other_1 limit 1"));
     });
@@ -55,7 +51,7 @@ export async function longestWrite(
     hasTrigger: boolean,
     environment: Environment,
 ): Promise<number> {
-    return await inFolder(one.migration, environment, async (migrate, client) => {
+    return await withMigration(one.migration, environment, async (migrate, client) => {
         await client.query(one.before);
         if (hasTrigger) await client.query(trigger);
         await migrate("up");
@@ -66,25 +62,6 @@ export async function longestWrite(
             client.query("update public.samples set run = run where id = $1", [1 + Math.floor(Math.random() * count)]),
         );
     });
-}
-
-async function inFolder(
-    migration: Migration,
-    environment: Environment,
-    work: (migrate: (direction: string) => Promise<unknown>, client: pg.Client) => Promise<number>,
-): Promise<number> {
-    const folder = await migrationFolder([migration]);
-    const client = new pg.Client(clientConfig(environment));
-    await client.connect();
-    try {
-        return await work(
-            direction => runNode([runnerMain, "migrate", direction], { cwd: folder.folder, env: environment }),
-            client,
-        );
-    } finally {
-        await client.end();
-        await folder.remove();
-    }
 }
 
 /** Asks again and again until the other is over. @returns the longest of all, in milliseconds */

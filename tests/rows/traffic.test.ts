@@ -66,7 +66,7 @@ for (const major of [15, 17] as const) {
         }
     });
 
-    describe(`a rollback that waits for others (PostgreSQL ${major})`, function () {
+    describe(`what others write meanwhile (PostgreSQL ${major})`, function () {
         this.timeout(60_000);
         let cluster: TestCluster;
         let project: SqlProject;
@@ -90,7 +90,7 @@ for (const major of [15, 17] as const) {
                 ["(1,early)"],
             ],
         ] as const) {
-            it(`loses nothing of what they commit meanwhile: ${what}`, async () => {
+            it(`a rollback loses nothing of what they commit while it waits: ${what}`, async () => {
                 project = await sqlProject(cluster, {
                     "0001_items": { up: "create table public.items (id integer primary key, name text);" },
                 });
@@ -118,17 +118,6 @@ for (const major of [15, 17] as const) {
                 );
             });
         }
-    });
-
-    describe(`columns that come back while others write (PostgreSQL ${major})`, function () {
-        this.timeout(60_000);
-        let cluster: TestCluster;
-        let project: SqlProject;
-        before(async () => {
-            cluster = await testCluster({ major });
-        });
-        after(() => cluster?.stop());
-        afterEach(() => project?.remove());
 
         const migration = {
             up: "alter table public.items add column name text, add column size integer;",
@@ -279,7 +268,7 @@ for (const major of [15, 17] as const) {
             assert.equal(await named("old 30000"), 1);
         });
 
-        it("they come a few thousand at a time: who writes one waits for no others, and a killed run is gone on with", async () => {
+        it("columns come back a few thousand rows at a time: who writes one waits for no others, and a killed run is gone on with", async () => {
             await rolledBack(30_000);
             const { run, goOn } = await upToTheWayBack();
             const holder = await project.connect();

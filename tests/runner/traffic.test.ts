@@ -89,6 +89,15 @@ for (const major of [15, 17] as const) {
             await project.must("migrate up");
         });
 
+        it("where nobody was seen, as after one attempt, it says how to look", async () => {
+            await openReader(project);
+            const { code, stderr } = await project.run("migrate up", { env: { SIMULATION_DB_RETRY_FOR_MS: "1" } });
+            assert.equal(code, 1);
+            assert.match(stderr, /tried 1 times in 0 s/);
+            assert.match(stderr, /see who holds the lock: .*pg_stat_activity/);
+            assert.match(stderr, /run the same command again/);
+        });
+
         it("a prepared transaction that holds the lock is named as one", async () => {
             const other = await project.connect();
             await other.query("begin; select from public.busy; prepare transaction 'kept'");
