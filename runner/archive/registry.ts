@@ -83,6 +83,15 @@ export function archivedIn({ archive }: Pick<ArchivedPart, "archive">): string {
     return `simulation_db_archive.${pg.escapeIdentifier(archive)}`;
 }
 
+/**
+ * Rows of the archive have no key. Where a publication has all tables, PostgreSQL deletes none of a table without one, unless
+ * it is told that all of a row tells which it is (its documentation, "Publication").
+ */
+export async function makeDeletable(client: pg.Client, part: Pick<ArchivedPart, "archive">): Promise<void> {
+    const { rowCount } = await client.query("select from pg_catalog.pg_publication where puballtables");
+    if (rowCount !== 0) await client.query(`alter table ${archivedIn(part)} replica identity full`);
+}
+
 /** Registers a part, or drops it again when it is empty. @returns its rows */
 export async function addToArchive(client: pg.Client, part: ArchivedPart): Promise<number> {
     if (part.rows === 0 && part.sequences.every(({ called }) => !called)) {

@@ -6,7 +6,7 @@ import { connectionLost } from "../database/sqlError.ts";
 import { Mismatch, readPlace } from "./place.ts";
 import { type Batch, batchesOf, putColumns } from "./putColumns.ts";
 import { putRows } from "./putRows.ts";
-import { archivedIn, dropPart, type ListedPart, listArchive } from "./registry.ts";
+import { archivedIn, dropPart, type ListedPart, listArchive, makeDeletable } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
 import { withoutTriggers } from "./triggers.ts";
 
@@ -73,6 +73,7 @@ async function tryPart(
         );
     try {
         await withRetries(session, say, () => setSequences(client, part));
+        await withRetries(session, say, () => makeDeletable(client, part));
         for (const batch of await withRetries(session, say, () => batchesOf(client, part))) {
             try {
                 // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
