@@ -37,18 +37,25 @@ const trigger = `
     create function public.touch() returns trigger language plpgsql as $$ begin return new; end $$;
     create trigger touch before update on public.samples for each row execute function public.touch()`;
 
+/** What a writer is beside. */
+export interface Disturbance {
+    /** Rows of a table that stays. */
+    readonly one: RowCase;
+    /** Whether the columns leave, or come back. */
+    readonly way: "down" | "up";
+    /** Whether the table has a trigger, which must not fire for what comes back. */
+    readonly hasTrigger: boolean;
+}
+
 /**
- * A writer changes rows here and there while columns of all of them come back.
+ * A writer changes rows here and there while columns of all of them leave or come back.
  *
- * @param one rows of a table that stays
- * @param count so many
- * @param hasTrigger whether the table has one, which must not fire for what comes back
+ * @param count so many rows
  * @returns its longest change, in milliseconds
  */
 export async function longestWrite(
-    one: RowCase,
+    { one, way, hasTrigger }: Disturbance,
     count: number,
-    hasTrigger: boolean,
     environment: Environment,
 ): Promise<number> {
     return await withMigration(one.migration, environment, async (migrate, client) => {
@@ -57,8 +64,8 @@ export async function longestWrite(
         await migrate("up");
         await client.query(one.fill, [count]);
         await client.query("vacuum analyze");
-        await migrate("down");
-        return await longestDuring(migrate("up"), () =>
+        if (way === "up") await migrate("down");
+        return await longestDuring(migrate(way), () =>
             client.query("update public.samples set run = run where id = $1", [1 + Math.floor(Math.random() * count)]),
         );
     });
