@@ -82,12 +82,12 @@ export function statusLines({
               ]
             : []),
         ...applied
-            .filter(({ guarded }) => guarded)
+            .filter(({ hasScaffold }) => hasScaffold)
             .map(entry =>
                 row(
                     "interrupted",
                     label(entry),
-                    "its rollback is under way or was killed; rows that it takes out are refused until the next up or down",
+                    "its rollback is under way or was killed; rows that it takes out are refused, and writes noted, until the next up or down",
                 ),
             ),
         ...foreign.map(({ version, name }) =>

@@ -7,7 +7,8 @@ import {
     type RangeVar,
     type Tree,
 } from "./act.ts";
-import { columnWithoutValue, largeTable } from "../../runner/archive/guard.ts";
+import { columnWithoutValue } from "../../runner/archive/guard.ts";
+import { largeTable } from "../../runner/archive/table.ts";
 import type { Scene } from "./scene.ts";
 
 /** Something that takes the longer the more rows a table has. */

@@ -1,8 +1,8 @@
 import type pg from "pg";
 import { type DownDirectives, readDirectives, readDownDirectives } from "../migration/directives.ts";
-import type { LedgerRow } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import type { Session } from "../database/session.ts";
+import { largeTable } from "./table.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 
 /** How the names of all guards begin; the catalog as this tool knows it (catalog/objects.sql) leaves them out. */
@@ -10,14 +10,6 @@ const prefix = "simulation_db_leaving_";
 
 /** What guards are called, with the version of the migration that is rolled back in brackets. A regular expression of PostgreSQL. */
 export const guardName = `^${prefix}(\\d{4})_\\d+$`;
-
-/** How the names of the guards of one migration begin. */
-export function guardPrefix({ version }: Pick<Migration, "version">): string {
-    return `${prefix}${version}`;
-}
-
-/** A smaller table is read so quickly that its writers may wait, in bytes. */
-export const largeTable = 64 * 2 ** 20;
 
 /** Rows that leave a table: one `archive-rows` of a down. */
 export type RowsThatLeave = DownDirectives["archiveRows"][number];
@@ -38,7 +30,7 @@ export function columnWithoutValue({ where }: Pick<RowsThatLeave, "where">): str
  * locked for as long as both take.
  *
  * @param found what up found already there, as JSON text
- * @returns the rows that have one; {@link lowerGuards} or {@link takeGuardsAway} is to follow
+ * @returns the rows that have one; {@link lowerGuards} is to follow
  * @throws UserError when a table is not to be had
  */
 export async function raiseGuards(
@@ -58,7 +50,7 @@ export async function raiseGuards(
     }
     if (guarded.length === 0) return [];
     const raise = guarded.map(({ table, where, column }, index) => {
-        const name = `${guardPrefix(migration)}_${index + 1}`;
+        const name = `${prefix}${migration.version}_${index + 1}`;
         const why = `${label(migration)} is being rolled back, and rows where ${where} leave. If no run of simulation-db is under way, the next one takes this check away.`;
         return `
             alter table ${table} drop constraint if exists ${name}, add constraint ${name} check (${column} is not null) not valid;
@@ -90,20 +82,6 @@ export async function lowerGuards(client: pg.Client): Promise<void> {
     for (const { table, name } of await readGuards(client)) {
         await client.query(`alter table ${table} drop constraint ${name}`);
     }
-}
-
-/** The same after a down that failed, outside its transaction. */
-export async function takeGuardsAway(session: Session, say: (line: string) => void): Promise<void> {
-    await inRetriedTransaction(session, {}, say, () => lowerGuards(session.client));
-}
-
-/** The same after a run that was killed. @param applied the ledger, which says whether one has left any */
-export async function lowerLeftGuards(
-    session: Session,
-    applied: readonly Pick<LedgerRow, "guarded">[],
-    say: (line: string) => void,
-): Promise<void> {
-    if (applied.some(({ guarded }) => guarded)) await takeGuardsAway(session, say);
 }
 
 /** Those of tables that inherit one go with it. */

@@ -50,7 +50,7 @@ export const createArchive = `
     comment on column simulation_db.archive.restored_at is 'When its rows were put back; what the archive still holds then could not be.';`;
 
 /** Default privileges of the project may have given the archive and what is in it away: takes it back from all but the owner. */
-const keepToOwner = `
+export const keepToOwner = `
     do $$
     declare
         given record;

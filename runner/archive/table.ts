@@ -1,5 +1,8 @@
 import type pg from "pg";
 
+/** A smaller table is read so quickly that its writers may wait, in bytes. */
+export const largeTable = 64 * 2 ** 20;
+
 /** A table's own rows: those of tables that inherit from it are theirs, those of partitions are its own. */
 export async function rowsOf(client: pg.Client, table: string): Promise<string> {
     const { rows } = await client.query<{ from: string }>(

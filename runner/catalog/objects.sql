@@ -115,7 +115,7 @@ remark as (
     ) as r
     cross join lateral pg_identify_object(r.classoid, r.objoid, r.objsubid) as i
     where (i.schema is null or i.schema in (select nspname from scope))
-        and not starts_with(i.identity, 'simulation_db_leaving_')
+        and i.identity !~ '^simulation_db_(leaving|capture)_'
         and i.identity !~ ' on (simulation_db|simulation_db_archive|supabase_migrations)\.'
         and not (i.type = 'schema' and i.identity in ('simulation_db', 'simulation_db_archive', 'supabase_migrations')) -- wanted: r.objoid
 ),
@@ -239,7 +239,10 @@ entry (key, definition, object) as (
     from relation as r inner join pg_catalog.pg_index as i on i.indexrelid = r.oid where true -- wanted: r.oid
     union all
     select format('trigger %I on %s', t.tgname, r.name), concat_ws(', ', pg_get_triggerdef(t.oid), 'enabled ' || t.tgenabled::text), t.oid
-    from pg_catalog.pg_trigger as t inner join relation as r on r.oid = t.tgrelid where not t.tgisinternal -- wanted: t.oid
+    from pg_catalog.pg_trigger as t inner join relation as r on r.oid = t.tgrelid
+    where not t.tgisinternal
+        -- Captures of a rollback (archive/capture.ts) are nobody's change either.
+        and not starts_with(t.tgname::text, 'simulation_db_capture_') -- wanted: t.oid
     union all
     -- Those that foreign keys work by, when somebody has switched them off.
     select format('triggers of constraint %I on %s', o.conname, r.name), string_agg(distinct 'enabled ' || t.tgenabled::text, ', '), o.oid

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { columnsOfLargeTables } from "../archive/losses.ts";
 import { resultsOf } from "../database/results.ts";
 import { readDownDirectives } from "../migration/directives.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
@@ -18,17 +19,25 @@ export async function takeSnapshot(client: pg.Client, changed: readonly string[]
 /**
  * The same before a down in a transaction. What it is compared with afterwards is planned as well, so that no lock of
  * the migration is held for that.
- *
- * @returns whether the archive has rows of this migration still that its up was to put back
  */
-export async function prepareComparison(client: pg.Client, version: string): Promise<boolean> {
-    const [, , awaited] = await resultsOf(
+export async function prepareComparison(client: pg.Client, version: string): Promise<Prepared> {
+    const literal = client.escapeLiteral(version);
+    const [, , awaited, large] = await resultsOf(
         client,
         `select from simulation_db.changes(true);
          select from simulation_db.catalog_of('{}', '{}');
-         select from simulation_db.archive where version = ${client.escapeLiteral(version)} and restored_at is null`,
+         select from simulation_db.archive where version = ${literal} and restored_at is null;
+         ${columnsOfLargeTables(literal)}`,
     );
-    return awaited?.rowCount !== 0;
+    return { awaitsRows: awaited?.rowCount !== 0, hasLargeTables: large?.rowCount !== 0 };
+}
+
+/** What a rollback has to see to before its transaction. */
+interface Prepared {
+    /** The archive has rows of this migration still that its up was to put back. */
+    readonly awaitsRows: boolean;
+    /** Its up has given large tables columns. */
+    readonly hasLargeTables: boolean;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { guardName } from "../archive/guard.ts";
+import { scaffoldVersions } from "../archive/scaffold.ts";
 import { createArchive } from "../archive/registry.ts";
 import { createSnapshot } from "../catalog/snapshot.ts";
 import { functionsVersion, installFunctions } from "./functions.ts";
@@ -29,8 +29,8 @@ export interface LedgerRow {
     readonly mirrored: boolean;
     /** Whether it is left to the one resource that the stack has for its oldest migrations, the squash. */
     readonly squashed: boolean;
-    /** Whether a rollback of it is under way, or was killed, that has raised a guard: archive/guard.ts. */
-    readonly guarded: boolean;
+    /** Whether a rollback of it is under way, or was killed, that has put something on tables: archive/scaffold.ts. */
+    readonly hasScaffold: boolean;
 }
 
 /** What a stack has said of the database that it manages. */
@@ -180,7 +180,7 @@ export async function readApplied(client: pg.Client): Promise<LedgerRow[]> {
                found::text as found, applied_at as "appliedAt", applied_by as "appliedBy",
                duration_ms as "durationMs", stack, undo is not null or repaired as "hasUndo", repaired, mirrored,
                coalesce(version <= (select to_jsonb(claim) ->> 'squashed_through' from simulation_db.claim), false) as squashed,
-               version in (select substring(conname from '${guardName}') from pg_catalog.pg_constraint where conname ~ '${guardName}') as guarded
+               version in (${scaffoldVersions}) as "hasScaffold"
         from simulation_db.migration order by version`);
     return rows;
 }

@@ -1,4 +1,4 @@
-import { lowerGuards } from "../archive/guard.ts";
+import { dropScaffold } from "../archive/scaffold.ts";
 import { compareChain } from "./chain.ts";
 import { addRepairToLedger, type LedgerRow, readApplied, removeRepairFromLedger } from "./ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
@@ -79,7 +79,7 @@ export async function markReverted(
     await inRetriedTransaction(session, {}, say, async () => {
         await removeRepairFromLedger(session.client, row, { stack: session.settings.stack, detail: reason, say });
         await session.client.query("delete from simulation_db.unfinished");
-        await lowerGuards(session.client);
+        await dropScaffold(session.client);
     });
     return row;
 }

@@ -1,4 +1,4 @@
-import { lowerLeftGuards } from "../archive/guard.ts";
+import { takeLeftScaffoldAway } from "../archive/scaffold.ts";
 import { restoreRows } from "../archive/restore.ts";
 import { recordUndo, takeSnapshot, takeSnapshotUnlessUnfinished } from "../catalog/undo.ts";
 import { isStored, requireNext } from "../ledger/chain.ts";
@@ -33,7 +33,7 @@ export async function apply(
     say: (line: string) => void,
 ): Promise<Outcome> {
     const started = performance.now();
-    await lowerLeftGuards(session, applied, say);
+    await takeLeftScaffoldAway(session, applied, say);
     let row = requireNext(migration, applied);
     if (row && (await endInterruptedRollBack(session, applied, say))) {
         row = requireNext(migration, await readApplied(session.client));
@@ -81,7 +81,7 @@ function outcome(did: Outcome["did"], started: number): Outcome {
  */
 export async function endInterrupted(session: Session, say: (line: string) => void): Promise<LedgerRow[]> {
     const applied = await readApplied(session.client);
-    await lowerLeftGuards(session, applied, say);
+    await takeLeftScaffoldAway(session, applied, say);
     if (await endInterruptedRollBack(session, applied, say)) return await readApplied(session.client);
     const last = applied.at(-1);
     if (last) await settle(session, last, last.hasUndo, say);

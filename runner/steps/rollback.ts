@@ -1,15 +1,15 @@
 import type { Outcome } from "./apply.ts";
-import {
-    guardPrefix,
-    lowerGuards,
-    lowerLeftGuards,
-    raiseGuards,
-    type RowsThatLeave,
-    takeGuardsAway,
-    validateGuards,
-} from "../archive/guard.ts";
+import { completeCopies, endCaptures } from "../archive/capture.ts";
+import { lowerGuards, validateGuards } from "../archive/guard.ts";
 import { keepRows } from "../archive/keep.ts";
 import { restoreRows } from "../archive/restore.ts";
+import {
+    noScaffold,
+    putScaffoldUp,
+    type Scaffold,
+    takeLeftScaffoldAway,
+    takeScaffoldAway,
+} from "../archive/scaffold.ts";
 import { prepareComparison, recordUndo, requireUndone } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
 import { type Directives, readDirectives, readDownDirectives } from "../migration/directives.ts";
@@ -40,7 +40,7 @@ export async function rollBack(
     const started = performance.now();
     const outcome = (did: Outcome["did"]): Outcome => ({ did, durationMs: Math.round(performance.now() - started) });
 
-    await lowerLeftGuards(session, applied, say);
+    await takeLeftScaffoldAway(session, applied, say);
     const unfinished = await readUnfinished(session);
     if (unfinished?.direction === "up") await undoUnfinished(session, unfinished.migration, say);
     const row = applied.find(({ version }) => version === migration.version);
@@ -54,16 +54,19 @@ export async function rollBack(
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
         const prepare = () => again(() => prepareComparison(session.client, migration.version));
-        if ((await prepare()) && keepsAll(session, migration)) {
+        let prepared = await prepare();
+        if (prepared.awaitsRows && keepsAll(session, migration)) {
             // A run was killed before they were back. Rows of two rollbacks could not be told apart by age.
             await restoreRows(session, migration, say);
-            await prepare();
+            prepared = await prepare();
         }
         // What nobody saw the up of is tried first, which takes the locks anyway.
-        const guarded = row.repaired ? [] : await raiseGuards(session, migration, row.found, say);
-        const attempt = (rows: typeof guarded) => rollBackInTransaction(session, migration, row, directives, rows, say);
-        if (guarded.length === 0 || !(await passesGuarded(session, migration, () => attempt(guarded), say))) {
-            await again(() => attempt([]));
+        const scaffold = row.repaired
+            ? noScaffold
+            : await putScaffoldUp(session, migration, { found: row.found, ...prepared }, say);
+        const attempt = (on: Scaffold) => rollBackInTransaction(session, migration, row, directives, on, say);
+        if (isEmpty(scaffold) || !(await passesOn(scaffold, session, migration, attempt, say))) {
+            await again(() => attempt(noScaffold));
         }
     } else {
         await runStatements(session, migration, "down", directives, say);
@@ -98,26 +101,32 @@ export async function endInterruptedRollBack(
     return true;
 }
 
+function isEmpty({ guarded, captures }: Scaffold): boolean {
+    return guarded.length + captures.length === 0;
+}
+
 /**
- * Under guards a rollback is attempted once: who waits for a row that leaves may stand in the way of its next lock, and
- * down may need the table without them. What failed for another reason fails again.
+ * Under guards a rollback is attempted once: who waits for a row that leaves may stand in the way of its next lock. Where
+ * it does not pass, down may need the table without what was put on it. What failed for another reason fails again.
  */
-async function passesGuarded(
+async function passesOn(
+    scaffold: Scaffold,
     session: Session,
     migration: Migration,
-    attempt: () => Promise<void>,
+    attempt: (on: Scaffold) => Promise<void>,
     say: (line: string) => void,
 ): Promise<boolean> {
     try {
-        await attempt();
+        if (scaffold.guarded.length > 0) await attempt(scaffold);
+        else await withRetries(session, say, () => attempt(scaffold));
         return true;
     } catch (error) {
         const [first] = (error as Error).message.split("\n");
         say(`${label(migration)}: not while others write (${first}); again, and they wait`);
         try {
-            await takeGuardsAway(session, say);
+            await takeScaffoldAway(session, say);
         } catch {
-            say(`${label(migration)}: its check ${guardPrefix(migration)} stays until the next run`);
+            say(`${label(migration)}: what it has put on the tables for that stays until the next run`);
             throw error;
         }
         return false;
@@ -125,21 +134,25 @@ async function passesGuarded(
 }
 
 async function rollBackInTransaction(
-    { client, settings }: Session,
+    session: Session,
     migration: Migration,
     row: LedgerRow,
     directives: Directives,
-    guarded: readonly RowsThatLeave[],
+    scaffold: Scaffold,
     say: (line: string) => void,
 ): Promise<void> {
+    const { client, settings } = session;
     const started = performance.now();
     await inTransaction(client, directives, settings, async () => {
         await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
         if (row.repaired) await learnUndo({ client, settings }, migration);
-        const kept = await keepRows(client, migration, settings, guarded);
-        if (guarded.length > 0) await validateGuards(client);
+        const { rows, copies, locksNothing } = await keepRows(client, migration, settings, scaffold);
+        const isGuarded = scaffold.guarded.length > 0;
+        if (isGuarded) await validateGuards(client);
+        const kept = rows + (await completeCopies(session, copies, locksNothing, say));
+        if (scaffold.captures.length > 0) await endCaptures(client);
         await runFile(client, migration.down, fileName(migration, "down"));
-        if (guarded.length > 0) await lowerGuards(client);
+        if (isGuarded) await lowerGuards(client);
         await requireUndone(client, migration);
         if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
         await removeFromLedger(client, migration, {

@@ -1,0 +1,117 @@
+import type pg from "pg";
+import { copy, copyLocked } from "./copy.ts";
+import type { RowsThatLeave } from "./guard.ts";
+import { type KeptColumn, keptColumn, keptList } from "./losses.ts";
+import { addToArchive, archiveTableName } from "./registry.ts";
+import type { Settings } from "../database/settings.ts";
+import { SqlError } from "../database/sqlError.ts";
+import { fileName, label, type Migration } from "../migration/migration.ts";
+import { UserError } from "../userError.ts";
+
+/**
+ * Takes the rows that a down declares (`archive-rows`) out of a table that stays, into the archive.
+ *
+ * @param isGuarded no more such rows come ({@link raiseGuards}): their table need not be locked
+ * @returns how many
+ * @throws UserError when there are some, and no archive, or others would change with them
+ * @throws SqlError when the directive is wrong
+ */
+export async function takeRowsOut(
+    client: pg.Client,
+    migration: Migration,
+    { archive }: Pick<Settings, "archive">,
+    { table, where }: RowsThatLeave,
+    isGuarded: boolean,
+): Promise<number> {
+    try {
+        if (archive) return await takeOut(client, migration.version, { table, where }, isGuarded);
+        await requireNone(client, migration, table, where);
+        return 0;
+    } catch (error) {
+        throw conditionError(error as pg.DatabaseError, migration, `archive-rows: ${table} where ${where}`);
+    }
+}
+
+/** A directive is the author's SQL: what PostgreSQL says of it (classes 22 and 42) is theirs to mend. */
+function conditionError(error: pg.DatabaseError, migration: Migration, directive: string): Error {
+    if (error instanceof UserError || !/^(22|42)/.test(error.code ?? "")) return error;
+    return new SqlError(`${fileName(migration, "down")}: "${directive}" cannot be used: ${error.message}`, error.code, [
+        "mend the directive: its new text is recorded by the next pulumi up, or migrate record, and then used",
+    ]);
+}
+
+/** Nothing may be kept, and a person's rows are not ours to delete. */
+async function requireNone(client: pg.Client, migration: Migration, table: string, where: string): Promise<void> {
+    const { rows: key } = await client.query<{ names: string }>(
+        `select string_agg(quote_ident(a.attname), ', ' order by a.attnum) as names
+         from pg_catalog.pg_index as i
+         inner join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey::int2[])
+         where i.indrelid = $1::regclass and i.indisprimary`,
+        [table],
+    );
+    const name = key[0]?.names ?? "ctid";
+    const { rows } = await client.query<{ found: number; first: string }>(
+        `select count(*)::float8 as found, (array_agg((${name})::text order by ${name}))[1] as first from ${table} where ${where}`,
+    );
+    const { found = 0, first = "" } = rows[0] ?? {};
+    if (found === 0) return;
+    throw new UserError(
+        `${label(migration)} cannot be rolled back while ${table} has rows where ${where}: ` +
+            `${found} of them, the first with ${name} = ${first}. They would have to leave the table, and this stack keeps no archive.`,
+        [
+            "move, mend or delete these rows by hand, then run the same command again",
+            "or let the archive keep them: pulumi config set archive true, then pulumi up (from a shell: unset SIMULATION_DB_ARCHIVE)",
+        ],
+    );
+}
+
+/** Rows that could not be there before up, whole; they leave the table. */
+async function takeOut(
+    client: pg.Client,
+    version: string,
+    { table, where }: RowsThatLeave,
+    isGuarded: boolean,
+): Promise<number> {
+    const { rows: dependants } = await client.query<{ name: string }>(
+        `select conrelid::regclass::text as name from pg_catalog.pg_constraint
+         where contype = 'f' and confrelid = $1::regclass and confdeltype <> 'a' and confdeltype <> 'r'`,
+        [table],
+    );
+    if (dependants.length > 0) {
+        throw new UserError(
+            `rows of ${table} (${where}) have to leave it, and ${dependants.map(({ name }) => name).join(", ")} would change with them.`,
+            ["move or mend these rows by hand, then run the same command again"],
+        );
+    }
+    const { rows: all } = await client.query<{ column: KeptColumn; isGenerated: boolean }>(
+        `select ${keptColumn} as column, attgenerated <> '' as "isGenerated" from pg_catalog.pg_attribute as a
+         where attrelid = $1::regclass and attnum > 0 and not attisdropped order by attnum`,
+        [table],
+    );
+    const columns = all.filter(({ isGenerated }) => !isGenerated);
+    const archive = archiveTableName(version);
+    const values = keptList(columns.map(({ column }) => column));
+    const create = `create table simulation_db_archive.${archive} as select ${values} from ${table} where ${where}`;
+    // Nobody can make one of the rows another one between the copy and the end of it.
+    const read = { table, width: all.length };
+    const rows = isGuarded ? await copy(client, read, `${create} for update`) : await copyLocked(client, read, create);
+    // Each look at the table is one more under the lock.
+    const gone = rows === 0 ? 0 : (await client.query(`delete from ${table} where ${where}`)).rowCount;
+    if (gone !== rows) {
+        throw new UserError(
+            `${rows} rows of ${table} (${where}) have to leave it, and ${gone} did: a trigger or rule of the table keeps the others.`,
+            ["move or mend these rows by hand, then run the same command again"],
+        );
+    }
+    return await addToArchive(client, {
+        version,
+        archive,
+        table,
+        kind: "rows",
+        columns: columns.map(({ column }) => column.name),
+        key: [],
+        keyIsUnique: true,
+        rows,
+        sequences: [],
+    });
+}

@@ -1,0 +1,293 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type Act, type Play, Stage } from "./play.ts";
+
+/** More than a table may have whose writers wait while it is read: 70 MB. */
+const large = `
+    create table public.items (id integer primary key, filler text);
+    alter table public.items alter filler set storage plain;
+    insert into public.items select n, repeat('x', 7900) from generate_series(1, 8600) as n`;
+
+const named: Act = {
+    up: "alter table public.items add column name text, add column size integer;",
+    down: "alter table public.items drop column name, drop column size;",
+};
+
+const filled = "update public.items set name = 'name ' || id, size = id where id % 2 = 0";
+
+/** What there is of captures anywhere. */
+async function captures({ admin }: SqlProject): Promise<string[]> {
+    const { rows } = await admin.query<{ what: string }>(`
+        select 'trigger' as what from pg_trigger where tgname like 'simulation_db_capture%'
+        union all select 'function' from pg_proc where proname like 'simulation_db_capture%'
+        union all select 'table' from pg_class where relname like 'simulation_db_capture%' order by 1`);
+    return rows.map(({ what }) => what);
+}
+
+const all = ["function", "table", "trigger"];
+
+/** A reader's open transaction keeps the rollback from its lock once the columns are copied; what others do meanwhile; and on. */
+async function during(
+    { project, said }: Pick<Play, "project" | "said">,
+    rollback: () => Promise<unknown>,
+    work: () => Promise<void>,
+): Promise<void> {
+    const reader = await project.connect();
+    await reader.query("begin; select from public.items limit 1");
+    const over = rollback();
+    over.catch(() => {});
+    await until("the rollback gives way", async () => said.some(line => /^attempt 1 gave way/.test(line)));
+    await work();
+    await reader.query("commit");
+    await over;
+}
+
+const values = "select id, name, size from public.items where id <= 6 or id > 8600 order by id";
+
+for (const major of [15, 17] as const) {
+    describe(`columns that leave a large table (PostgreSQL ${major})`, function () {
+        this.timeout(60_000);
+        let cluster: TestCluster;
+        let stage: Stage;
+        before(async () => {
+            cluster = await testCluster({ major });
+            stage = await Stage.open(cluster);
+        });
+        after(async () => {
+            await stage?.close();
+            await cluster?.stop();
+        });
+
+        it("others go on writing to it while they are copied, and nothing of it is lost", () =>
+            stage.play({ before: large, acts: [named] }, async play => {
+                const { client, project } = play;
+                await client.query(filled);
+                await during(
+                    play,
+                    () => play.down(),
+                    async () => {
+                        assert.deepEqual(await captures(project), all);
+                        await client.query("update public.items set name = 'late' where id = 1");
+                        await client.query("update public.items set size = 22 where id = 2");
+                        await client.query("update public.items set name = null, size = null where id = 4");
+                        await client.query("update public.items set id = 8606 where id = 6");
+                        await client.query(
+                            "insert into public.items values (6, null, 'another', 66), (8601, null, 'new', 1)",
+                        );
+                        await client.query("insert into public.items values (8602, null, 'new', 2)");
+                        await client.query("delete from public.items where id = 8602");
+                        await client.query("begin; update public.items set name = 'never'; rollback");
+                    },
+                );
+                assert.deepEqual(await captures(project), []);
+                const [part] = await play.archive();
+                assert.equal(part?.rows, 4302);
+                const kept = `select count(*)::integer as rows from simulation_db_archive.${part?.archive}`;
+                assert.deepEqual((await client.query(kept)).rows, [{ rows: 4302 }]);
+                await play.up();
+                assert.deepEqual((await client.query(values)).rows, [
+                    { id: 1, name: "late", size: null },
+                    { id: 2, name: "name 2", size: 22 },
+                    { id: 3, name: null, size: null },
+                    { id: 4, name: null, size: null },
+                    { id: 5, name: null, size: null },
+                    { id: 6, name: "another", size: 66 },
+                    { id: 8601, name: "new", size: 1 },
+                    { id: 8606, name: "name 6", size: 6 },
+                ]);
+                const rest =
+                    "select from public.items where id > 6 and id <= 8600 and name = 'name ' || id and size = id";
+                assert.equal((await client.query(rest)).rowCount, 4297);
+                // The proof of undo has seen nothing of it.
+                await play.again();
+            }));
+
+        it("the lock is tried for again without copying anew, for as long as anybody reads", () =>
+            stage.play({ before: large, acts: [named] }, async play => {
+                await play.client.query(filled);
+                let tables: unknown;
+                await during(
+                    play,
+                    () => play.down(),
+                    async () => {
+                        const made = () => play.project.admin.query("select pg_snapshot_xmin(pg_current_snapshot())");
+                        tables = (await made()).rows;
+                        await until("three attempts", async () => play.said.some(line => /^attempt 3 /.test(line)));
+                        // The transaction that has copied them is still the oldest.
+                        assert.deepEqual((await made()).rows, tables);
+                    },
+                );
+                assert.ok(play.said.some(line => /^the lock is held by server process \d+: postgres/.test(line)));
+            }));
+
+        it("it is the same for whoever may only write, and for a replica's session, for which other triggers do not fire", () =>
+            stage.play(
+                {
+                    before: `${large}; grant usage on schema public to authenticated; grant select, update on public.items to authenticated`,
+                    acts: [named],
+                },
+                async play => {
+                    await during(
+                        play,
+                        () => play.down(),
+                        async () => {
+                            await play.client.query(
+                                "set role authenticated; update public.items set size = 1 where id = 1; reset role",
+                            );
+                            await play.project.admin.query(
+                                "set session_replication_role = replica; update public.items set size = 2 where id = 2; reset session_replication_role",
+                            );
+                        },
+                    );
+                    await play.up();
+                    const { rows } = await play.client.query(
+                        "select id, size from public.items where size is not null order by id",
+                    );
+                    assert.deepEqual(rows, [
+                        { id: 1, size: 1 },
+                        { id: 2, size: 2 },
+                    ]);
+                },
+            ));
+
+        it("a key of several columns, of a project's own type and with names like the trigger's own finds them as well", () =>
+            stage.play(
+                {
+                    before: `
+                        create domain public.code as text collate "C";
+                        create table public.items ("old" public.code, tg_op integer, "New" numeric, filler text, primary key ("New", "old", tg_op));
+                        alter table public.items alter filler set storage plain;
+                        insert into public.items select 'c' || n, n, n, repeat('x', 7900) from generate_series(1, 8600) as n`,
+                    acts: [named],
+                },
+                async play => {
+                    await play.client.query("update public.items set name = 'before'");
+                    await during(
+                        play,
+                        () => play.down(),
+                        async () => {
+                            await play.client.query(
+                                `update public.items set "New" = 1.00, name = 'same' where tg_op = 1`,
+                            );
+                            await play.client.query(
+                                `update public.items set "old" = 'other', name = 'moved' where tg_op = 2`,
+                            );
+                            await play.client.query("delete from public.items where tg_op = 3");
+                        },
+                    );
+                    await play.up();
+                    const { rows } = await play.client.query(
+                        "select name, count(*)::integer from public.items group by 1 order by 1",
+                    );
+                    assert.deepEqual(rows, [
+                        { name: "before", count: 8597 },
+                        { name: "moved", count: 1 },
+                        { name: "same", count: 1 },
+                    ]);
+                },
+            ));
+
+        it("nothing of what many write at once is lost or comes back twice", () =>
+            stage.play({ before: large, acts: [named] }, async play => {
+                const written = new Map<number, string | undefined>();
+                let over = false;
+                const write = async (writer: number) => {
+                    const client = await play.project.connect();
+                    for (let turn = 0; !over; turn += 1) {
+                        const id = 1 + writer + 8 * Math.floor(Math.random() * 1000);
+                        const name = `${writer}/${turn}`;
+                        const [sql, after] =
+                            turn % 5 === 4
+                                ? ["update public.items set name = null where id = $1 and $2 <> ''", undefined]
+                                : ["update public.items set name = $2 where id = $1", name];
+                        try {
+                            await client.query(sql, [id, name]);
+                            written.set(id, after);
+                        } catch (error) {
+                            assert.equal((error as { code?: string }).code, "42703");
+                            return;
+                        }
+                    }
+                };
+                const writers = [0, 1, 2, 3].map(write);
+                await sleep(300);
+                await play.down();
+                over = true;
+                await Promise.all(writers);
+                await play.up();
+                const { rows } = await play.client.query<{ id: number; name: string }>(
+                    "select id, name from public.items where name is not null order by id",
+                );
+                const expected = [...written]
+                    .filter(([, name]) => name !== undefined)
+                    .toSorted(([one], [other]) => one - other);
+                assert.ok(expected.length > 100, `only ${expected.length} rows were written`);
+                assert.deepEqual(
+                    rows.map(({ id, name }) => [id, name]),
+                    expected,
+                );
+            }));
+
+        it("a down that fails leaves nothing on the table", () => {
+            const acts = [{ ...named, down: `${named.down}\nselect 1 / 0;` }];
+            return stage.play({ before: large, acts }, async play => {
+                await assert.rejects(play.down(), /division by zero/);
+                assert.deepEqual(await captures(play.project), []);
+                await play.client.query("update public.items set name = 'there' where id = 1");
+            });
+        });
+
+        it("partitions and tables whose rows nothing tells apart are copied behind a lock, as ever", async () => {
+            const partitioned = large
+                .replace(
+                    "filler text);",
+                    "filler text) partition by range (id); create table public.items_1 partition of public.items default;",
+                )
+                .replace("alter table public.items alter", "alter table public.items_1 alter");
+            for (const before of [large.replace(" primary key", ""), partitioned]) {
+                await stage.play({ before, acts: [named] }, async play => {
+                    await play.client.query(filled);
+                    await play.again();
+                    assert.equal((await play.client.query("select from public.items where size = id")).rowCount, 4300);
+                });
+            }
+        });
+
+        for (const next of ["migrate up", "migrate down --to 0000", "repair reverted 0001 --reason test"]) {
+            it(`after one that was killed, ${next} takes away what was on the table`, async () => {
+                const project = await sqlProject(cluster, { "0001_act": { ...named, verify: "select 1;" } });
+                try {
+                    await project.client.query(large);
+                    await project.must("migrate up");
+                    await project.client.query(filled);
+                    const run = project.start("migrate down --to 0000");
+                    const said = { some: (test: (line: string) => boolean) => run.printed().split("\n").some(test) };
+                    await during(
+                        { project, said: said as unknown as string[] },
+                        () => run.outcome,
+                        async () => {
+                            await run.kill9();
+                            assert.deepEqual(await captures(project), all);
+                            const told = /^interrupted +0001_act +its rollback is under way or was killed/m;
+                            assert.match((await project.must("status")).stdout, told);
+                            const { rows } = await project.admin.query(
+                                "select key from simulation_db.catalog() where key like '%capture%'",
+                            );
+                            assert.deepEqual(rows, []);
+                            await project.client.query("update public.items set size = 0 where id = 1");
+                        },
+                    );
+                    await project.must(next);
+                    assert.deepEqual(await captures(project), []);
+                    if (next.startsWith("migrate down")) await project.must("migrate up");
+                    const { rows } = await project.client.query("select from public.items where size is not null");
+                    assert.equal(rows.length, 4301);
+                } finally {
+                    await project.remove();
+                }
+            });
+        }
+    });
+}
