@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type Act, Stage } from "../rows/play.ts";
+
+const partitioned = `
+    create table public.runs (id integer primary key, size integer) partition by range (id);
+    create table public.runs_1 partition of public.runs for values from (0) to (10);
+    create table public.runs_2 partition of public.runs for values from (10) to (20);
+    create table public.owners (id integer primary key);
+    create function public.touch() returns trigger language plpgsql as $$ begin return new; end $$`;
+
+const much: Act = {
+    up: `
+        alter table public.runs add column name text default 'none', add column owner integer references public.owners;
+        alter table public.runs add constraint runs_name check (name <> ''), add constraint runs_key unique (id, name);
+        create index runs_owner on public.runs (owner);
+        create trigger touch before update on public.runs for each row execute function public.touch();`,
+    down: `
+        drop trigger touch on public.runs;
+        drop index public.runs_owner;
+        alter table public.runs drop constraint runs_key, drop constraint runs_name;
+        alter table public.runs drop column name, drop column owner;`,
+};
+
+const less: Act = {
+    up: "alter table public.runs drop column size;",
+    down: "-- not-restored: column order of public.runs_1\nalter table public.runs add column size integer;",
+};
+
+/** As tools that keep partitions by time do, while the migration is applied. */
+const meanwhile = `
+    create table public.runs_3 partition of public.runs for values from (20) to (30);
+    alter table public.runs_3 alter column name set default 'third';
+    comment on column public.runs_3.name is 'Of the third.';
+    grant select (name) on public.runs_3 to anon;
+    create table public.runs_4 (like public.runs including all);
+    alter table public.runs attach partition public.runs_4 for values from (30) to (40);
+    insert into public.runs (id, name) values (1, 'a'), (21, 'c'), (31, 'd');`;
+
+for (const major of [15, 17] as const) {
+    describe(`partitions that come and go while a migration is applied (PostgreSQL ${major})`, function () {
+        this.timeout(60_000);
+        let cluster: TestCluster;
+        let stage: Stage;
+        before(async () => {
+            cluster = await testCluster({ major });
+            stage = await Stage.open(cluster);
+        });
+        after(async () => {
+            await stage?.close();
+            await cluster?.stop();
+        });
+
+        it("its down takes from new ones what up gave their table, and up gives it to all of them", () =>
+            stage.play({ before: partitioned, acts: [much] }, async play => {
+                await play.client.query(meanwhile);
+                await play.again();
+                const names = "select id, name from public.runs order by id";
+                const rows = [
+                    { id: 1, name: "a" },
+                    { id: 21, name: "c" },
+                    { id: 31, name: "d" },
+                ];
+                assert.deepEqual((await play.client.query(names)).rows, rows);
+                await play.again();
+                assert.deepEqual((await play.client.query(names)).rows, rows);
+            }));
+
+        it("one that was detached keeps what it has, one that was dropped is not missed", () =>
+            stage.play({ before: partitioned, acts: [much] }, async play => {
+                await play.client.query(`
+                    insert into public.runs (id, name) values (11, 'b');
+                    alter table public.runs detach partition public.runs_2;
+                    drop table public.runs_1`);
+                await play.down();
+                assert.deepEqual((await play.client.query("select name from public.runs_2")).rows, [{ name: "b" }]);
+                await play.up();
+            }));
+
+        it("down may bring back to new ones what up took from their table", () =>
+            stage.play({ before: partitioned, acts: [less] }, async play => {
+                await play.client.query(
+                    "create table public.runs_3 partition of public.runs for values from (20) to (30)",
+                );
+                await play.again();
+            }));
+
+        it("what a heir has of its own, down must leave alone", () =>
+            stage.play(
+                {
+                    before: "create table public.runs (id integer primary key)",
+                    acts: [
+                        {
+                            up: "alter table public.runs add column name text;",
+                            down: "alter table public.runs drop column name;\nalter table public.special drop column size;",
+                        },
+                    ],
+                },
+                async play => {
+                    await play.client.query("create table public.special (size integer) inherits (public.runs)");
+                    await assert.rejects(play.down(), ({ message }: Error) => {
+                        assert.match(message, /gone: column public\.special\.size, which up did not make/);
+                        assert.doesNotMatch(message, /special\.name/);
+                        return true;
+                    });
+                },
+            ));
+    });
+}
