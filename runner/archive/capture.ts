@@ -1,11 +1,12 @@
 import pg from "pg";
 import { copy, keptRows } from "./copy.ts";
-import { keptList, type Loss, readLosses } from "./losses.ts";
+import { keptList, type Loss, partitionsOf, readLosses } from "./losses.ts";
 import { readDirectives } from "../migration/directives.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { addToArchive, archivedIn, archiveTableName, keepToOwner, makeDeletable } from "./registry.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
+import { SqlError } from "../database/sqlError.ts";
 import { positionsOf, sequencesOf } from "./sequences.ts";
 
 /** How the names of all captures begin; the catalog as this tool knows it (catalog/objects.sql) leaves them out. */
@@ -42,8 +43,7 @@ export interface Copy extends Capture {
  * short transaction. So others go on writing while the columns are copied ({@link copyBeside}), and only what they have
  * written meanwhile is copied again when they may not ({@link completeCopies}).
  *
- * Ordinary tables with a unique key only: a partition that is attached meanwhile brings rows that nobody has noted, and
- * equal rows are told apart by their number among all.
+ * Tables with a unique key only: equal rows are told apart by their number among all.
  *
  * @returns one for each of them; {@link endCaptures} is to follow
  * @throws UserError when a table is not to be had
@@ -156,6 +156,7 @@ export async function completeCopies(
         await lockAll(client, copies);
     };
     await (locksNothing ? withRetries(session, say, lock) : lock());
+    for (const { loss } of copies) await requireSamePartitions(client, loss);
     let rows = 0;
     for (const each of copies) {
         await catchUp(client, each);
@@ -220,6 +221,15 @@ async function lockAll(client: pg.Client, copies: readonly Copy[]): Promise<void
     await client.query("release savepoint before_locks");
 }
 
+/** One that was attached meanwhile has brought rows that nobody has noted. @throws SqlError that another attempt may pass */
+async function requireSamePartitions(client: pg.Client, { table, partitions }: Loss): Promise<void> {
+    if (partitions === null) return;
+    const { rows } = await client.query<{ now: string }>(`select ${partitionsOf("$1::regclass")} as now`, [table]);
+    if (rows[0]?.now !== partitions) {
+        throw new SqlError(`somebody has changed the partitions of ${table} meanwhile`, "40001", []);
+    }
+}
+
 async function register(client: pg.Client, { loss, ...part }: Copy): Promise<number> {
     await client.query(`drop index simulation_db_archive.${indexOf(part)}`);
     const columns = loss.columns.map(({ name }) => name);
@@ -237,7 +247,7 @@ async function register(client: pg.Client, { loss, ...part }: Copy): Promise<num
 export async function endCaptures(client: pg.Client): Promise<void> {
     const { rows } = await client.query<{ ending: string }>(
         `select 1 as nth, format('drop trigger %I on %s', tgname, tgrelid::regclass) as ending
-         from pg_catalog.pg_trigger where tgname ~ '${captureName}'
+         from pg_catalog.pg_trigger where tgname ~ '${captureName}' and tgparentid = 0
          union all
          select 2, format('drop function %s', oid::regprocedure)
          from pg_catalog.pg_proc where pronamespace = 'simulation_db_archive'::regnamespace and proname ~ '${captureName}'

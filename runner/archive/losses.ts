@@ -18,8 +18,10 @@ export interface Loss {
     readonly width: number;
     /** Whether PostgreSQL itself has filled such a column in the rows that were there. */
     readonly filled: boolean;
-    /** Whether it is an ordinary table of which all rows would keep its writers waiting while they are read. */
+    /** Whether to read all of its rows would keep its writers waiting. */
     readonly isLarge: boolean;
+    /** The numbers of it and its partitions; null for a table without any. */
+    readonly partitions: string | null;
 }
 
 /** A column, and what is kept of it. */
@@ -52,7 +54,17 @@ export function columnsOfLargeTables(version: string): string {
     return `
         select from simulation_db.migration cross join lateral jsonb_each(undo -> 'made') as each
         inner join pg_catalog.pg_class as c on c.oid = to_regclass(each.key)
-        where version = ${version} and each.value <> 'true' and c.relkind = 'r' and pg_relation_size(c.oid) >= ${largeTable}`;
+        where version = ${version} and each.value <> 'true' and ${isLarge("c.oid")}`;
+}
+
+/** Condition on a table, by its oid. SQL. */
+function isLarge(oid: string): string {
+    return `coalesce((select sum(pg_relation_size(relid)) from pg_partition_tree(${oid})), pg_relation_size(${oid})) >= ${largeTable}`;
+}
+
+/** {@link Loss.partitions} of a table, by its oid. SQL. */
+export function partitionsOf(oid: string): string {
+    return `(select string_agg(relid::oid::text, ',' order by relid::oid) from pg_partition_tree(${oid}))`;
 }
 
 /**
@@ -85,7 +97,7 @@ export async function readLosses(client: pg.Client, migration: Migration): Promi
                 l.kind = 'table' or bool_or(u.key is not null) as "keyIsUnique",
                 count(*)::integer as width,
                 bool_or(is_lost and (a.atthasmissing or a.attidentity <> '')) as filled,
-                l.relkind = 'r' and pg_relation_size(l.oid) >= $3 as "isLarge"
+                ${isLarge("l.oid")} as "isLarge", ${partitionsOf("l.oid")} as partitions
          from lost as l
          inner join pg_catalog.pg_attribute as a on a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
          cross join lateral (select l.kind = 'table' or l.columns ? quote_ident(a.attname) as is_lost) as n
@@ -94,7 +106,7 @@ export async function readLosses(client: pg.Client, migration: Migration): Promi
          group by l.oid, l.name, l.kind, l.relkind
          having bool_or(a.attgenerated = '' and is_lost) and (l.kind = 'table' or not bool_and(is_lost))
          order by l.oid`,
-        [migration.version, notArchived, largeTable],
+        [migration.version, notArchived],
     );
     return rows;
 }

@@ -64,7 +64,13 @@ export async function rollBack(
         const scaffold = row.repaired
             ? noScaffold
             : await putScaffoldUp(session, migration, { found: row.found, ...prepared }, say);
-        const attempt = (on: Scaffold) => rollBackInTransaction(session, migration, row, directives, on, say);
+        let isFirst = true;
+        const attempt = async (on: Scaffold) => {
+            // What somebody else has changed while the last one waited is not down's.
+            if (!isFirst) await prepareComparison(session.client, migration.version);
+            isFirst = false;
+            await rollBackInTransaction(session, migration, row, directives, on, say);
+        };
         if (isEmpty(scaffold) || !(await passesOn(scaffold, session, migration, attempt, say))) {
             await again(() => attempt(noScaffold));
         }

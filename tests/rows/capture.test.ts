@@ -239,20 +239,54 @@ for (const major of [15, 17] as const) {
             });
         });
 
-        it("partitions and tables whose rows nothing tells apart are copied behind a lock, as ever", async () => {
-            const partitioned = large
+        it("rows that nothing tells apart are copied behind a lock, as ever", () =>
+            stage.play({ before: large.replace(" primary key", ""), acts: [named] }, async play => {
+                await play.client.query(filled);
+                await play.again();
+                assert.equal((await play.client.query("select from public.items where size = id")).rowCount, 4300);
+            }));
+
+        it("those of partitions leave like that too, also when one is added meanwhile", () => {
+            const before = large
                 .replace(
                     "filler text);",
-                    "filler text) partition by range (id); create table public.items_1 partition of public.items default;",
+                    "filler text) partition by range (id); create table public.items_1 partition of public.items for values from (0) to (8601);",
                 )
                 .replace("alter table public.items alter", "alter table public.items_1 alter");
-            for (const before of [large.replace(" primary key", ""), partitioned]) {
-                await stage.play({ before, acts: [named] }, async play => {
-                    await play.client.query(filled);
-                    await play.again();
-                    assert.equal((await play.client.query("select from public.items where size = id")).rowCount, 4300);
-                });
-            }
+            return stage.play({ before, acts: [named] }, async play => {
+                const { client } = play;
+                await client.query(filled);
+                await during(
+                    play,
+                    () => play.down(),
+                    async () => {
+                        await client.query("update public.items set name = 'late' where id = 1");
+                        await client.query("delete from public.items where id = 2");
+                        await client.query(`
+                            create table public.items_2 (like public.items including all);
+                            insert into public.items_2 values (8601, null, 'attached', 1);
+                            alter table public.items attach partition public.items_2 for values from (8601) to (9000)`);
+                        await client.query("insert into public.items values (8602, null, 'there', 2)");
+                    },
+                );
+                assert.deepEqual(await captures(play.project), []);
+                assert.ok(
+                    play.said.some(line =>
+                        line.includes("somebody has changed the partitions of public.items meanwhile"),
+                    ),
+                );
+                await play.up();
+                assert.deepEqual((await client.query(values)).rows, [
+                    { id: 1, name: "late", size: null },
+                    { id: 3, name: null, size: null },
+                    { id: 4, name: "name 4", size: 4 },
+                    { id: 5, name: null, size: null },
+                    { id: 6, name: "name 6", size: 6 },
+                    { id: 8601, name: "attached", size: 1 },
+                    { id: 8602, name: "there", size: 2 },
+                ]);
+                await play.again();
+            });
         });
 
         for (const next of ["migrate up", "migrate down --to 0000", "repair reverted 0001 --reason test"]) {
