@@ -4,6 +4,7 @@ import { lowerGuards, validateGuards } from "../archive/guard.ts";
 import { keepRows } from "../archive/keep.ts";
 import { restoreRows } from "../archive/restore.ts";
 import {
+    dropScaffold,
     noScaffold,
     putScaffoldUp,
     type Scaffold,
@@ -16,7 +17,7 @@ import { type Directives, readDirectives, readDownDirectives } from "../migratio
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
-import { withRetries } from "../database/retry.ts";
+import { GaveUp, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
 import { splitStatements } from "../migration/statements.ts";
@@ -127,14 +128,19 @@ async function passesOn(
         else await withRetries(session, say, () => attempt(scaffold));
         return true;
     } catch (error) {
-        const [first] = (error as Error).message.split("\n");
-        say(`${label(migration)}: not while others write (${first}); again, and they wait`);
-        try {
-            await takeScaffoldAway(session, say);
-        } catch {
-            say(`${label(migration)}: what it has put on the tables for that stays until the next run`);
+        const stays = () => say(`${label(migration)}: what it has put on the tables for that stays until the next run`);
+        if (error instanceof GaveUp) {
+            // Whoever has the lock has it still.
+            const { client, settings } = session;
+            await inTransaction(client, {}, settings, () => dropScaffold(client)).catch(stays);
             throw error;
         }
+        const [first] = (error as Error).message.split("\n");
+        say(`${label(migration)}: not while others write (${first}); again, and they wait`);
+        await takeScaffoldAway(session, say).catch(() => {
+            stays();
+            throw error;
+        });
         return false;
     }
 }

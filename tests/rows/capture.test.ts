@@ -230,6 +230,30 @@ for (const major of [15, 17] as const) {
                 );
             }));
 
+        it("where the lock is not to be had, it ends after the time for it, and the next one begins anew", async () => {
+            const project = await sqlProject(cluster, { "0001_act": { ...named, verify: "select 1;" } });
+            try {
+                await project.client.query(large);
+                await project.must("migrate up");
+                await project.client.query(filled);
+                const reader = await project.connect();
+                await reader.query("begin; select from public.items limit 1");
+                const env = { SIMULATION_DB_RETRY_FOR_MS: "2000" };
+                const { code, stderr } = await project.run("migrate down", { env });
+                assert.equal(code, 1);
+                assert.match(stderr, /tried \d+ times in 2 s\n.*select pg_terminate_backend\(\d+\)/);
+                assert.match(stderr, /^0001_act: what it has put on the tables for that stays until the next run$/m);
+                assert.doesNotMatch(stderr, /again, and they wait/);
+                await reader.query("commit");
+                await project.must("migrate down");
+                assert.deepEqual(await captures(project), []);
+                await project.must("migrate up");
+                assert.equal((await project.client.query("select from public.items where size = id")).rowCount, 4300);
+            } finally {
+                await project.remove();
+            }
+        });
+
         it("a down that fails leaves nothing on the table", () => {
             const acts = [{ ...named, down: `${named.down}\nselect 1 / 0;` }];
             return stage.play({ before: large, acts }, async play => {
