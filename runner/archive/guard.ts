@@ -11,6 +11,16 @@ const prefix = "simulation_db_leaving_";
 /** What guards are called, with the version of the migration that is rolled back in brackets. A regular expression of PostgreSQL. */
 export const guardName = `^${prefix}(\\d{4})_\\d+$`;
 
+/**
+ * Condition on a constraint with this alias: somebody else's of that name is none, as what may not be taken away would stop
+ * every run. SQL.
+ */
+export function isGuard(constraint: string): string {
+    return `${constraint}.conname ~ '${guardName}' and exists (
+        select from pg_catalog.pg_class as r where r.oid = ${constraint}.conrelid and pg_has_role(r.relowner, 'usage')
+    )`;
+}
+
 /** Rows that leave a table: one `archive-rows` of a down. */
 export type RowsThatLeave = DownDirectives["archiveRows"][number];
 
@@ -91,8 +101,7 @@ async function readGuards(client: pg.Client): Promise<{ readonly table: string; 
          from pg_catalog.pg_constraint as k
          inner join pg_catalog.pg_class as c on c.oid = k.conrelid
          inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-         where k.contype = 'c' and k.coninhcount = 0 and k.conname ~ '${guardName}'
-         order by 1, 2`,
+         where k.contype = 'c' and k.coninhcount = 0 and ${isGuard("k")} order by 1, 2`,
     );
     return rows;
 }

@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { type Copy, copyBeside, isOf } from "./capture.ts";
+import { isOf } from "./capture.ts";
+import { type Copy, copyBeside } from "./catchUp.ts";
 import { copyLocked, keptRows } from "./copy.ts";
 import { takeRowsOut } from "./leave.ts";
 import { type Loss, readLosses } from "./losses.ts";

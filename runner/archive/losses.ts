@@ -20,8 +20,8 @@ export interface Loss {
     readonly filled: boolean;
     /** Whether to read all of its rows would keep its writers waiting. */
     readonly isLarge: boolean;
-    /** The numbers of it and its partitions; null for a table without any. */
-    readonly partitions: string | null;
+    /** Whether what makes two values of the key the same is PostgreSQL's own: an extension's may not be on a search path. */
+    readonly hasPlainKey: boolean;
 }
 
 /** A column, and what is kept of it. */
@@ -62,11 +62,6 @@ function isLarge(oid: string): string {
     return `coalesce((select sum(pg_relation_size(relid)) from pg_partition_tree(${oid})), pg_relation_size(${oid})) >= ${largeTable}`;
 }
 
-/** {@link Loss.partitions} of a table, by its oid. SQL. */
-export function partitionsOf(oid: string): string {
-    return `(select string_agg(relid::oid::text, ',' order by relid::oid) from pg_partition_tree(${oid}))`;
-}
-
 /**
  * Tables and columns that are there because of up, by the names that the proof of undo knows them by; without those that
  * down says need not be archived.
@@ -97,7 +92,7 @@ export async function readLosses(client: pg.Client, migration: Migration): Promi
                 l.kind = 'table' or bool_or(u.key is not null) as "keyIsUnique",
                 count(*)::integer as width,
                 bool_or(is_lost and (a.atthasmissing or a.attidentity <> '')) as filled,
-                ${isLarge("l.oid")} as "isLarge", ${partitionsOf("l.oid")} as partitions
+                ${isLarge("l.oid")} as "isLarge", coalesce(bool_and(u.is_plain), true) as "hasPlainKey"
          from lost as l
          inner join pg_catalog.pg_attribute as a on a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
          cross join lateral (select l.kind = 'table' or l.columns ? quote_ident(a.attname) as is_lost) as n

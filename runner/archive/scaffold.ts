@@ -1,6 +1,6 @@
 import type pg from "pg";
-import { beginCaptures, captureName, type Capture, endCaptures } from "./capture.ts";
-import { guardName, lowerGuards, raiseGuards, type RowsThatLeave } from "./guard.ts";
+import { beginCaptures, captureName, type Capture, endCaptures, isCapture } from "./capture.ts";
+import { guardName, isGuard, lowerGuards, raiseGuards, type RowsThatLeave } from "./guard.ts";
 import type { LedgerRow } from "../ledger/ledger.ts";
 import type { Migration } from "../migration/migration.ts";
 import { inRetriedTransaction } from "../database/retry.ts";
@@ -18,9 +18,9 @@ export const noScaffold: Scaffold = { guarded: [], captures: [] };
 
 /** Versions of the migrations whose rollback has put one up. SQL: a query. */
 export const scaffoldVersions = `
-    select substring(conname from '${guardName}') from pg_catalog.pg_constraint where conname ~ '${guardName}'
+    select substring(k.conname from '${guardName}') from pg_catalog.pg_constraint as k where ${isGuard("k")}
     union all
-    select substring(tgname from '${captureName}') from pg_catalog.pg_trigger where tgname ~ '${captureName}'`;
+    select substring(p.proname from '${captureName}') from pg_catalog.pg_proc as p where ${isCapture("p")}`;
 
 /**
  * @param found what up found already there, as JSON text

@@ -18,14 +18,15 @@ export function ownRows(kind: string, name: string): string {
 }
 
 /**
- * The columns `key` of a table's primary key, or else of another unique one. SQL, a row or none.
+ * The columns `key` of a table's primary key, or else of another unique one; `is_plain`: no extension says when two values of
+ * it are the same. SQL, a row or none.
  *
  * @param oid the table's, which is SQL as the result is
  * @param may what is asked of each column `x`, a condition
  */
 export function uniqueKey(oid: string, may: string): string {
     return `
-        select (i.indkey::int2[])[0 : i.indnkeyatts - 1] as key
+        select (i.indkey::int2[])[0 : i.indnkeyatts - 1] as key, 16384::oid > all (i.indclass::oid[]) as is_plain
         from pg_catalog.pg_index as i
         where i.indrelid = ${oid} and i.indisunique and i.indpred is null and i.indexprs is null and i.indisvalid
             and (

@@ -242,7 +242,7 @@ entry (key, definition, object) as (
     from pg_catalog.pg_trigger as t inner join relation as r on r.oid = t.tgrelid
     where not t.tgisinternal
         -- Captures of a rollback (archive/capture.ts) are nobody's change either.
-        and not starts_with(t.tgname::text, 'simulation_db_capture_') -- wanted: t.oid
+        and t.tgfoid <> all (array(select oid from pg_catalog.pg_proc where pronamespace = to_regnamespace('simulation_db_archive'))) -- wanted: t.oid
     union all
     -- Those that foreign keys work by, when somebody has switched them off.
     select format('triggers of constraint %I on %s', o.conname, r.name), string_agg(distinct 'enabled ' || t.tgenabled::text, ', '), o.oid

@@ -1,5 +1,6 @@
 import type { Outcome } from "./apply.ts";
-import { completeCopies, endCaptures } from "../archive/capture.ts";
+import { CaptureFailed, endCaptures } from "../archive/capture.ts";
+import { completeCopies } from "../archive/catchUp.ts";
 import { lowerGuards, validateGuards } from "../archive/guard.ts";
 import { keepRows } from "../archive/keep.ts";
 import { restoreRows } from "../archive/restore.ts";
@@ -114,7 +115,7 @@ function isEmpty({ guarded, captures }: Scaffold): boolean {
 
 /**
  * Under guards a rollback is attempted once: who waits for a row that leaves may stand in the way of its next lock. Where
- * it does not pass, down may need the table without what was put on it. What failed for another reason fails again.
+ * it does not pass, down may need the table without them, or a capture has failed, and it is to be attempted without.
  */
 async function passesOn(
     scaffold: Scaffold,
@@ -129,8 +130,9 @@ async function passesOn(
         return true;
     } catch (error) {
         const stays = () => say(`${label(migration)}: what it has put on the tables for that stays until the next run`);
-        if (error instanceof GaveUp) {
-            // Whoever has the lock has it still.
+        const isGuarded = scaffold.guarded.length > 0 && !(error instanceof GaveUp);
+        if (!isGuarded && !(error instanceof CaptureFailed)) {
+            // Whoever has the lock may have it still.
             const { client, settings } = session;
             await inTransaction(client, {}, settings, () => dropScaffold(client)).catch(stays);
             throw error;

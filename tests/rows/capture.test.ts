@@ -254,6 +254,152 @@ for (const major of [15, 17] as const) {
             }
         });
 
+        it("a key is the same however a writer's session writes it down", () =>
+            stage.play(
+                {
+                    before: `
+                        create domain public.moment as timestamptz;
+                        create collation public.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+                        create table public.items (at public.moment, name_key text collate public.any_case, filler text, primary key (at, name_key));
+                        alter table public.items alter filler set storage plain;
+                        insert into public.items select timestamptz '2024-01-01' + n * interval '1 day', 'Key' || n, repeat('x', 7900)
+                        from generate_series(1, 8600) as n`,
+                    acts: [named],
+                },
+                async play => {
+                    await play.client.query("update public.items set name = 'old'");
+                    await during(
+                        play,
+                        () => play.down(),
+                        async () => {
+                            const other = await play.project.connect();
+                            await other.query("set timezone = 'Asia/Tokyo'; set datestyle = 'SQL, DMY'");
+                            const first = "at < '2024-01-12 00:00+00'";
+                            await other.query(`update public.items set name = 'new' where ${first}`);
+                            await other.query(`update public.items set name_key = upper(name_key) where ${first}`);
+                            await other.query(`update public.items set size = 1 where ${first}`);
+                        },
+                    );
+                    const [part] = await play.archive();
+                    assert.equal(part?.rows, 8600);
+                    await play.up();
+                    const { rows } = await play.client.query(
+                        "select name, size, count(*)::integer from public.items group by 1, 2 order by 1",
+                    );
+                    assert.deepEqual(rows, [
+                        { name: "new", size: 1, count: 10 },
+                        { name: "old", size: null, count: 8590 },
+                    ]);
+                },
+            ));
+
+        it("where somebody has switched the table's triggers off meanwhile, the columns are copied behind a lock", () =>
+            stage.play({ before: large, acts: [named] }, async play => {
+                await play.client.query(filled);
+                await during(
+                    play,
+                    () => play.down(),
+                    async () =>
+                        void (await play.client.query(`
+                            begin;
+                            alter table public.items disable trigger user;
+                            update public.items set name = 'unnoted' where id = 2;
+                            insert into public.items values (8601, null, 'unnoted', 1);
+                            alter table public.items enable trigger user;
+                            commit`)),
+                );
+                assert.ok(
+                    play.said.some(line => /not while others write \(somebody has changed the triggers/.test(line)),
+                );
+                assert.deepEqual(await captures(play.project), []);
+                await play.up();
+                const { rows } = await play.client.query(
+                    "select id from public.items where name = 'unnoted' order by id",
+                );
+                assert.deepEqual(rows, [{ id: 2 }, { id: 8601 }]);
+            }));
+
+        it("of what one writes who changes thousands of rows again and again nothing is lost", () =>
+            stage.play({ before: large.replace("7900", "790").replace("8600", "86000"), acts: [named] }, async play => {
+                const writer = await play.project.connect();
+                let over = false;
+                let written = 0;
+                const writing = (async () => {
+                    for (let turn = 1; !over; turn += 1) {
+                        try {
+                            await writer.query("update public.items set size = $1 where id % 10 = 0", [turn]);
+                            written = turn;
+                        } catch (error) {
+                            assert.equal((error as { code?: string }).code, "42703");
+                            return;
+                        }
+                    }
+                })();
+                await until("it writes", async () => written > 1);
+                await play.down();
+                over = true;
+                await writing;
+                await play.up();
+                const { rows } = await play.client.query(
+                    "select size, count(*)::integer from public.items where size is not null group by 1",
+                );
+                assert.deepEqual(rows, [{ size: written, count: 8600 }]);
+            }));
+
+        it("a key that an extension compares is copied behind a lock, and its trigger is in nobody's way", () =>
+            stage.play(
+                {
+                    before: `create schema ext; create extension citext schema ext;
+                        ${large.replace("id integer primary key", "id integer not null, code ext.citext primary key").replace("select n,", "select n, 'code ' || n,")}`,
+                    acts: [named],
+                },
+                async play => {
+                    await play.client.query(filled);
+                    const reader = await play.project.connect();
+                    await reader.query("begin; select from public.items limit 1");
+                    const going = play.down();
+                    await until("the rollback gives way", async () =>
+                        play.said.some(line => line.startsWith("attempt 1")),
+                    );
+                    assert.deepEqual(await captures(play.project), []);
+                    await reader.query("commit");
+                    await going;
+                    await play.up();
+                    await play.project.admin.query("drop schema ext cascade");
+                },
+            ));
+
+        it("who forbids triggers has the columns copied behind a lock", () =>
+            stage.play({ before: large, acts: [named] }, async play => {
+                await play.client.query(filled);
+                await play.project.admin.query(`
+                    create function public.forbid() returns event_trigger language plpgsql as $$ begin raise exception 'no triggers here'; end $$;
+                    create event trigger forbid on ddl_command_start when tag in ('CREATE TRIGGER') execute function public.forbid()`);
+                try {
+                    await play.down();
+                } finally {
+                    await play.project.admin.query("drop event trigger forbid");
+                }
+                assert.ok(play.said.includes("0001_act: others wait while columns are archived (no triggers here)"));
+                await play.up();
+                assert.equal((await play.client.query("select from public.items where size = id")).rowCount, 4300);
+            }));
+
+        it("who looks at the notes keeps nothing but the lock from being had", () =>
+            stage.play({ before: large, acts: [named] }, async play => {
+                const { admin } = play.project;
+                await during(
+                    play,
+                    () => play.down(),
+                    async () => {
+                        await admin.query("begin; select from simulation_db_archive.simulation_db_capture_0001_1");
+                        await until("it has waited", async () => play.said.some(line => line.startsWith("attempt 3 ")));
+                        await admin.query("commit");
+                    },
+                );
+                assert.deepEqual(await captures(play.project), []);
+            }));
+
         it("a down that fails leaves nothing on the table", () => {
             const acts = [{ ...named, down: `${named.down}\nselect 1 / 0;` }];
             return stage.play({ before: large, acts }, async play => {
@@ -305,7 +451,7 @@ for (const major of [15, 17] as const) {
                     ]);
                 }));
 
-            it("are copied anew when one is added meanwhile, with rows that nobody has noted", () =>
+            it("are copied behind a lock when one was added meanwhile, with rows that nobody has noted", () =>
                 stage.play({ before: partitioned, acts: [named] }, async play => {
                     const { client } = play;
                     await during(
@@ -317,7 +463,7 @@ for (const major of [15, 17] as const) {
                                 insert into public.items_3 values (8701, null, 'attached', 1);
                                 alter table public.items attach partition public.items_3 for values from (8701) to (9000)`)),
                     );
-                    const told = "somebody has changed the partitions of public.items meanwhile";
+                    const told = "somebody has changed the triggers or partitions of public.items meanwhile";
                     assert.ok(play.said.some(line => line.includes(told)));
                     await play.up();
                     const { rows } = await client.query(
@@ -326,6 +472,76 @@ for (const major of [15, 17] as const) {
                     assert.deepEqual(rows, [{ id: 8701, name: "attached", size: 1 }]);
                     await play.again();
                 }));
+        });
+
+        /** A rollback that was killed once the columns were copied; what then. */
+        async function killed(work: (project: SqlProject) => Promise<void>): Promise<void> {
+            const project = await sqlProject(cluster, { "0001_act": { ...named, verify: "select 1;" } });
+            try {
+                await project.client.query(large);
+                await project.must("migrate up");
+                await project.client.query(filled);
+                const run = project.start("migrate down --to 0000");
+                const said = { some: (test: (line: string) => boolean) => run.printed().split("\n").some(test) };
+                await during(
+                    { project, said: said as unknown as string[] },
+                    () => run.outcome,
+                    async () => void (await run.kill9()),
+                );
+                await until("the server has noticed", async () => {
+                    const { rowCount } = await project.admin.query(
+                        "select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())",
+                    );
+                    return rowCount === 0;
+                });
+                assert.deepEqual(await captures(project), all);
+                await work(project);
+            } finally {
+                await project.remove();
+            }
+        }
+
+        it("what a killed one has left notes nothing, and stands in nobody's way who changes the table", () =>
+            killed(async project => {
+                const { client } = project;
+                const noted = "select from simulation_db_archive.simulation_db_capture_0001_1";
+                await client.query("update public.items set size = 0 where id = 1");
+                assert.equal((await client.query(noted)).rowCount, 0);
+                await client.query("alter table public.items alter id type bigint");
+                await client.query("insert into public.items (id) values (5000000000)");
+                await client.query(
+                    "alter table public.items rename id to key; update public.items set name = 'renamed' where key = 1",
+                );
+                await project.must("migrate up");
+                assert.deepEqual(await captures(project), []);
+            }));
+
+        it("what somebody has taken away of it in part, the next one takes away as a whole", () =>
+            killed(async project => {
+                await project.client.query("drop trigger simulation_db_capture_0001_1 on public.items");
+                await project.must("migrate down");
+                assert.deepEqual(await captures(project), []);
+            }));
+
+        it("a trigger or check of that name that is somebody else's is neither taken away nor hidden", async () => {
+            const project = await sqlProject(cluster, { "0001_act": { ...named, verify: "select 1;" } });
+            try {
+                await project.client.query("create table public.items (id integer primary key)");
+                await project.must("migrate up");
+                await project.admin.query(`
+                    create table public.theirs (id integer, constraint simulation_db_leaving_0001_1 check (id is not null) not valid);
+                    create function public.theirs() returns trigger language plpgsql as $$ begin return null; end $$;
+                    create trigger simulation_db_capture_0001_1 after insert on public.theirs for each row execute function public.theirs()`);
+                const { rows } = await project.admin.query(
+                    "select key from simulation_db.catalog() where key like 'trigger simulation_db_capture%'",
+                );
+                assert.equal(rows.length, 1);
+                await project.must("migrate down");
+                await project.must("migrate up");
+                assert.deepEqual(await captures(project), ["trigger"]);
+            } finally {
+                await project.remove();
+            }
         });
 
         for (const next of ["migrate up", "migrate down --to 0000", "repair reverted 0001 --reason test"]) {
