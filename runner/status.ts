@@ -87,7 +87,7 @@ export function statusLines({
                 row(
                     "interrupted",
                     label(entry),
-                    "its rollback is under way or was killed; rows that it takes out are refused, and writes noted, until the next up or down",
+                    "its rollback is under way or was killed; what it has put on its tables goes with the next up or down",
                 ),
             ),
         ...foreign.map(({ version, name }) =>

@@ -3,7 +3,7 @@ import { type Loss, readLosses } from "./losses.ts";
 import { readDirectives } from "../migration/directives.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { keepToOwner } from "./registry.ts";
-import { GaveUp, inRetriedTransaction, withRetries } from "../database/retry.ts";
+import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { connectionLost } from "../database/sqlError.ts";
 import { UserError } from "../userError.ts";
@@ -14,7 +14,7 @@ const prefix = "simulation_db_capture_";
 /** What captures are called, with the version of the migration that is rolled back in brackets. A regular expression of PostgreSQL. */
 export const captureName = `^${prefix}(\\d{4})_\\d+$`;
 
-/** The advisory lock of who reads the notes: the first bytes of sha256("simulation-db capture"). */
+/** The advisory lock of who reads the notes, held to the end of its session: the first bytes of sha256("simulation-db capture"). */
 const readerKey = "-3244781821062440828";
 
 /** A table that loses columns, and on which a trigger notes the key of each row that is written. */
@@ -32,7 +32,8 @@ export class CaptureFailed extends UserError {}
 /**
  * Before a down that takes columns of large tables away: has the tables note which rows are written from here on, in a
  * short transaction. So others go on writing while the columns are copied (catchUp.ts), and only what they have written
- * meanwhile is copied again when they may not.
+ * meanwhile is copied again when they may not. What this session writes itself is not noted: it takes out whole rows,
+ * which are kept as such.
  *
  * Tables with a unique key only: equal rows are told apart by their number among all.
  *
@@ -67,18 +68,20 @@ export async function beginCaptures(
             return captures;
         });
     } catch (error) {
-        if (error instanceof GaveUp || connectionLost(error)) throw error;
-        // Not our table, or somebody allows no trigger.
+        // Not our table, or somebody allows no trigger: what a statement was refused for.
+        const { code = "" } = error as pg.DatabaseError;
+        if (connectionLost(error) || !/^(?!53|57|XX)[0-9A-Z]{5}$/.test(code)) throw error;
         const [first] = (error as Error).message.split("\n");
         say(`${label(migration)}: others wait while columns are archived (${first})`);
         return [];
     }
 }
 
-/** Whether a capture notes the rows of this loss, by the key that it has now. */
-export function isOf(capture: Capture, { table, kind, key }: Loss): boolean {
-    const { loss } = capture;
-    return loss.table === table && loss.kind === kind && JSON.stringify(loss.key) === JSON.stringify(key);
+/** The loss that a capture is of, as it is now. @throws CaptureFailed when its rows have another key */
+export function nowOf({ loss }: Capture, losses: readonly Loss[]): Loss {
+    const now = losses.find(({ table, kind }) => table === loss.table && kind === loss.kind);
+    if (now && JSON.stringify(now.key) === JSON.stringify(loss.key)) return now;
+    throw new CaptureFailed(`somebody has changed the key of ${loss.table} meanwhile`);
 }
 
 /**
@@ -92,8 +95,7 @@ function begin(migration: Migration, { table, from, key }: Loss, name: string): 
     const text = `::text collate "C"`;
     const body = `
         begin
-            if pg_try_advisory_lock_shared(${readerKey}) then
-                perform pg_advisory_unlock_shared(${readerKey});
+            if pg_try_advisory_xact_lock_shared(${readerKey}) then
                 return null;
             end if;
             if tg_op = 'INSERT' then
@@ -124,6 +126,11 @@ function begin(migration: Migration, { table, from, key }: Loss, name: string): 
 /** The table of what one notes. */
 export function notesOf({ name }: Pick<Capture, "name">): string {
     return `simulation_db_archive.${name}`;
+}
+
+/** The index of what was copied, by key. */
+export function keyIndexOf({ name }: Pick<Capture, "name">): string {
+    return `${name}_key`;
 }
 
 async function readTriggers(client: pg.Client, name: string): Promise<string> {
@@ -161,8 +168,9 @@ export async function endCaptures(client: pg.Client): Promise<void> {
          union all
          select 2, format('drop function %s', p.oid::regprocedure) from pg_catalog.pg_proc as p where ${isCapture("p")}
          union all
-         select 3, format('drop table %s', oid::regclass)
-         from pg_catalog.pg_class where relnamespace = to_regnamespace('simulation_db_archive') and relname ~ '${captureName}'
+         select 3, format('drop %s %s', case relkind when 'i' then 'index' else 'table' end, oid::regclass)
+         from pg_catalog.pg_class
+         where relnamespace = to_regnamespace('simulation_db_archive') and regexp_replace(relname, '_key$', '') ~ '${captureName}'
          order by nth`,
     );
     // A function is not dropped while a trigger calls it.

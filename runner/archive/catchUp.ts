@@ -1,14 +1,16 @@
 import type pg from "pg";
-import { type Capture, CaptureFailed, notesOf, requireUntouched } from "./capture.ts";
-import { copy, keptRows } from "./copy.ts";
+import { type Capture, CaptureFailed, keyIndexOf, notesOf, requireUntouched } from "./capture.ts";
+import { addLossToArchive, copy, keptRows } from "./copy.ts";
 import { keptList } from "./losses.ts";
 import type { Migration } from "../migration/migration.ts";
-import { addToArchive, archivedIn, archiveTableName, makeDeletable } from "./registry.ts";
+import { archivedIn, archiveTableName, makeDeletable } from "./registry.ts";
+import { fresh } from "../database/fresh.ts";
 import { resultsOf } from "../database/results.ts";
 import { withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { connectionLost, SqlError } from "../database/sqlError.ts";
-import { positionsOf, sequencesOf } from "./sequences.ts";
+import { type ColumnSequence, sequencesOf } from "./sequences.ts";
+import { takeSnapshot } from "../catalog/undo.ts";
 
 /** So few notes are caught up with in some milliseconds. */
 const fewNotes = 500;
@@ -22,6 +24,7 @@ export interface Copy extends Capture {
     readonly archive: string;
     /** A query for what is kept of the table. */
     readonly kept: string;
+    readonly sequences: readonly ColumnSequence[];
     /** How many rows it has. */
     rows: number;
 }
@@ -32,35 +35,47 @@ export interface Copy extends Capture {
  * @throws CaptureFailed when that cannot be
  */
 export async function copyBeside(client: pg.Client, migration: Migration, capture: Capture): Promise<Copy> {
+    const { loss } = capture;
     const archive = archiveTableName(migration.version);
-    const kept = keptRows(migration, capture.loss);
-    const rows = await copy(client, capture.loss, `create table simulation_db_archive.${archive} as ${kept}`);
-    const each = { ...capture, version: migration.version, archive, kept, rows };
+    const kept = keptRows(migration, loss);
+    await requireUntouched(client, capture);
+    const rows = await copy(client, loss, `create table simulation_db_archive.${archive} as ${kept}`);
+    const columns = loss.columns.map(({ name }) => name);
+    const sequences = await sequencesOf(client, loss.table, columns);
+    const each = { ...capture, version: migration.version, archive, kept, sequences, rows };
     await orFail(async () => {
         await makeDeletable(client, each);
-        const key = capture.loss.key.map(({ name }) => name).join(", ");
-        await client.query(`create index ${indexOf(each)} on simulation_db_archive.${archive} (${key})`);
+        const key = loss.key.map(({ name }) => name).join(", ");
+        await client.query(`create index ${keyIndexOf(capture)} on simulation_db_archive.${archive} (${key})`);
         await chase(client, each);
     });
     return each;
 }
 
-function indexOf({ archive }: Pick<Copy, "archive">): string {
-    return `${archive}_key`;
-}
-
-/** What goes wrong here need not where others wait; only a connection that broke is no better there. */
+/** What goes wrong here need not where others wait; a server without room and a run that was stopped are no better there. */
 async function orFail(work: () => Promise<void>): Promise<void> {
     try {
         await work();
     } catch (error) {
-        if (error instanceof CaptureFailed || connectionLost(error)) throw error;
-        throw new CaptureFailed((error as Error).message);
+        const { code = "", message } = error as pg.DatabaseError;
+        if (error instanceof CaptureFailed || connectionLost(error) || /^(53|57)/.test(code)) throw error;
+        throw new CaptureFailed(message);
+    }
+}
+
+/** What others have changed in the catalog while columns were copied is not down's. Seen from outside, as it is committed. */
+async function takeNewSnapshot({ beside, settings }: Session): Promise<void> {
+    const client = await beside("snapshot");
+    try {
+        await client.query(fresh(settings));
+        await takeSnapshot(client);
+    } finally {
+        await client.end().catch(() => {});
     }
 }
 
 /**
- * Locks the tables as down will, adds what others have written to them since, and registers the copies. Where nothing
+ * Locks the tables as down will, adds what others have written to them since and registers the copies. Where nothing
  * else is locked, a lock that is not had in time is tried for again, as copying all anew would take longer; so nobody
  * waits for longer than the lock timeout and a moment.
  *
@@ -77,8 +92,8 @@ export async function completeCopies(
 ): Promise<number> {
     if (copies.length === 0) return 0;
     const { client } = session;
-    await client.query("set local row_security = off");
     const lock = async () => {
+        await takeNewSnapshot(session);
         await orFail(async () => {
             for (const each of copies) await chase(client, each);
         });
@@ -90,10 +105,9 @@ export async function completeCopies(
         for (const each of copies) {
             await requireUntouched(client, each);
             await catchUp(client, each);
-            rows += await register(client, each);
+            rows += await addLossToArchive(client, each.loss, each);
         }
     });
-    await client.query("reset row_security");
     return rows;
 }
 
@@ -166,17 +180,4 @@ async function lockAll(client: pg.Client, copies: readonly Copy[]): Promise<void
         throw error;
     }
     await client.query("release savepoint before_locks");
-}
-
-async function register(client: pg.Client, { loss, ...part }: Copy): Promise<number> {
-    await client.query(`drop index simulation_db_archive.${indexOf(part)}`);
-    const columns = loss.columns.map(({ name }) => name);
-    const sequences = await positionsOf(client, await sequencesOf(client, loss.table, columns));
-    return await addToArchive(client, {
-        ...loss,
-        ...part,
-        columns,
-        key: loss.key.map(({ name }) => name),
-        sequences,
-    });
 }

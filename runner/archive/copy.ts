@@ -3,6 +3,8 @@ import { keptList, type Loss } from "./losses.ts";
 import type { Migration } from "../migration/migration.ts";
 import { resultsOf } from "../database/results.ts";
 import { SqlError } from "../database/sqlError.ts";
+import { addToArchive, type ArchivedPart } from "./registry.ts";
+import { type ColumnSequence, positionsOf } from "./sequences.ts";
 
 /** Rows of a table, and how many columns it had when the statement was made that copies them. */
 type Read = Pick<Loss, "table" | "width">;
@@ -49,6 +51,24 @@ export function keptRows(migration: Migration, loss: Loss): string {
     // A composite value with a null in it is neither null nor not null to `is not null`.
     const some = loss.columns.map(({ name }) => `${name} is distinct from null`).join(" or ");
     return `select ${kept.join(", ")} from ${loss.from} as kept where ${all ? "true" : `(${some})`}`;
+}
+
+/** Registers a copy of all that is kept of a loss. Nobody may write to its table from here on. @returns its rows */
+export async function addLossToArchive(
+    client: pg.Client,
+    loss: Loss,
+    {
+        sequences,
+        ...part
+    }: Pick<ArchivedPart, "version" | "archive" | "rows"> & { sequences: readonly ColumnSequence[] },
+): Promise<number> {
+    return await addToArchive(client, {
+        ...loss,
+        ...part,
+        columns: loss.columns.map(({ name }) => name),
+        key: loss.key.map(({ name }) => name),
+        sequences: await positionsOf(client, sequences),
+    });
 }
 
 /**

@@ -1,25 +1,19 @@
 import type pg from "pg";
-import { isOf } from "./capture.ts";
+import { nowOf } from "./capture.ts";
 import { type Copy, copyBeside } from "./catchUp.ts";
-import { copyLocked, keptRows } from "./copy.ts";
+import { addLossToArchive, copyLocked, keptRows } from "./copy.ts";
+import { validateGuards } from "./guard.ts";
 import { takeRowsOut } from "./leave.ts";
 import { type Loss, readLosses } from "./losses.ts";
 import { readDownDirectives } from "../migration/directives.ts";
 import { fileName, type Migration } from "../migration/migration.ts";
 import type { Settings } from "../database/settings.ts";
-import { addToArchive, archiveTableName } from "./registry.ts";
+import { archiveTableName } from "./registry.ts";
 import { noScaffold, type Scaffold } from "./scaffold.ts";
-import { positionsOf, sequencesOf } from "./sequences.ts";
+import { sequencesOf } from "./sequences.ts";
 
-/** What a down would take away, in the archive. */
-export interface Kept {
-    /** How many. */
-    readonly rows: number;
-    /** Copies that were made while others write, and are without what they have written since: `completeCopies`. */
-    readonly copies: readonly Copy[];
-    /** Whether there is nothing but these, so that no lock is held. */
-    readonly locksNothing: boolean;
-}
+/** Completes copies that were made while others write, and keeps their tables locked: catchUp.ts. @returns how many rows they have */
+type Complete = (copies: readonly Copy[], locksNothing: boolean) => Promise<number>;
 
 /**
  * Keeps the rows that a down is about to remove, in its own transaction and before it runs: those of the tables and
@@ -29,6 +23,8 @@ export interface Kept {
  * A stack without an archive keeps nothing of what down itself takes away. Rows that would have to be taken out of a
  * table that stays are another matter: that they may not be kept does not say that they may be deleted.
  *
+ * @param complete where something was put up for it
+ * @returns how many rows were kept
  * @throws UserError when rows have to leave a table, and there is no archive or others would change with them
  */
 export async function keepRows(
@@ -36,26 +32,29 @@ export async function keepRows(
     migration: Migration,
     settings: Pick<Settings, "archive">,
     { guarded, captures }: Scaffold = noScaffold,
-): Promise<Kept> {
+    complete: Complete = async () => 0,
+): Promise<number> {
     const { archiveRows } = readDownDirectives(migration.down, fileName(migration, "down"));
     // A policy that hides rows from the runner is an error then, and no loss. All processors look for rows, as writers
     // may wait: by default the server takes a second one only where it expects to find few.
     await client.query("set local row_security = off; set local parallel_tuple_cost = 0");
     const losses = settings.archive ? await readLosses(client, migration) : [];
-    const captured = captures.flatMap(capture =>
-        losses.filter(loss => isOf(capture, loss)).map(loss => ({ ...capture, loss })),
-    );
+    const captured = captures.map(capture => ({ ...capture, loss: nowOf(capture, losses) }));
     const others = losses.filter(loss => !captured.some(capture => capture.loss === loss));
     const copies: Copy[] = [];
     for (const capture of captured) copies.push(await copyBeside(client, migration, capture));
-    let rows = 0;
+    // Their lock keeps readers waiting as well: what may take longer comes before it.
+    const isShort = archiveRows.length === 0 && !others.some(({ isLarge }) => isLarge);
+    let rows = isShort ? await complete(copies, true) : 0;
     for (const loss of others) rows += await keep(client, migration, loss);
     for (const leaving of archiveRows) {
         const isGuarded = guarded.some(({ table, where }) => table === leaving.table && where === leaving.where);
         rows += await takeRowsOut(client, migration, settings, leaving, isGuarded);
     }
+    if (guarded.length > 0) await validateGuards(client);
+    if (!isShort) rows += await complete(copies, false);
     await client.query("reset row_security; reset parallel_tuple_cost");
-    return { rows, copies, locksNothing: others.length + archiveRows.length === 0 };
+    return rows;
 }
 
 async function keep(client: pg.Client, migration: Migration, loss: Loss): Promise<number> {
@@ -70,13 +69,5 @@ async function keep(client: pg.Client, migration: Migration, loss: Loss): Promis
         loss,
         `create table simulation_db_archive.${archive} as ${keptRows(migration, loss)}`,
     );
-    return await addToArchive(client, {
-        ...loss,
-        columns: loss.columns.map(({ name }) => name),
-        key: loss.key.map(({ name }) => name),
-        version: migration.version,
-        archive,
-        rows,
-        sequences: await positionsOf(client, sequences),
-    });
+    return await addLossToArchive(client, loss, { version: migration.version, archive, rows, sequences });
 }

@@ -1,7 +1,8 @@
 import type pg from "pg";
 import type { ArchivedPart, ListedPart } from "./registry.ts";
 
-interface ColumnSequence {
+/** A sequence that gives a column its values. */
+export interface ColumnSequence {
     readonly column: string;
     readonly sequence: string;
     readonly ascending: boolean;

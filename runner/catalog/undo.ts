@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { columnsOfLargeTables } from "../archive/losses.ts";
-import { withoutHeirs } from "./heirs.ts";
+import { withoutPartitions } from "./partitions.ts";
 import { resultsOf } from "../database/results.ts";
 import { readDownDirectives } from "../migration/directives.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
@@ -87,7 +87,7 @@ export interface Fault {
  * without what up had added and with what up had removed. So a change that somebody else made since is neither lost
  * nor in the way. An aspect that somebody changed after up had is left as it is. What down has made of the catalog
  * becomes the next snapshot, with the rest of the transaction. The locks of down are held meanwhile, so only what it has
- * written is read, and what depends on that. What only follows from that is no fault of down: {@link withoutHeirs}.
+ * written is read, and what depends on that. What only follows from that is no fault of down: {@link withoutPartitions}.
  *
  * @param transactional whether down ran in the transaction under way
  */
@@ -119,7 +119,7 @@ export async function readFaults(client: pg.Client, migration: Migration, transa
          order by key`,
         [migration.version, transactional],
     );
-    return await withoutHeirs(client, migration.version, rows);
+    return await withoutPartitions(client, migration.version, rows);
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { Outcome } from "./apply.ts";
-import { CaptureFailed, endCaptures } from "../archive/capture.ts";
+import { CaptureFailed } from "../archive/capture.ts";
 import { completeCopies } from "../archive/catchUp.ts";
-import { lowerGuards, validateGuards } from "../archive/guard.ts";
 import { keepRows } from "../archive/keep.ts";
 import { restoreRows } from "../archive/restore.ts";
 import {
@@ -18,7 +17,7 @@ import { type Directives, readDirectives, readDownDirectives } from "../migratio
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
-import { GaveUp, withRetries } from "../database/retry.ts";
+import { withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
 import { splitStatements } from "../migration/statements.ts";
@@ -130,8 +129,7 @@ async function passesOn(
         return true;
     } catch (error) {
         const stays = () => say(`${label(migration)}: what it has put on the tables for that stays until the next run`);
-        const isGuarded = scaffold.guarded.length > 0 && !(error instanceof GaveUp);
-        if (!isGuarded && !(error instanceof CaptureFailed)) {
+        if (scaffold.guarded.length === 0 && !(error instanceof CaptureFailed)) {
             // Whoever has the lock may have it still.
             const { client, settings } = session;
             await inTransaction(client, {}, settings, () => dropScaffold(client)).catch(stays);
@@ -160,14 +158,13 @@ async function rollBackInTransaction(
     await inTransaction(client, directives, settings, async () => {
         await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
         if (row.repaired) await learnUndo({ client, settings }, migration);
-        const { rows, copies, locksNothing } = await keepRows(client, migration, settings, scaffold);
-        const isGuarded = scaffold.guarded.length > 0;
-        if (isGuarded) await validateGuards(client);
-        const kept = rows + (await completeCopies(session, copies, locksNothing, say));
-        if (scaffold.captures.length > 0) await endCaptures(client);
+        const kept = await keepRows(client, migration, settings, scaffold, (copies, locksNothing) =>
+            completeCopies(session, copies, locksNothing, say),
+        );
         await runFile(client, migration.down, fileName(migration, "down"));
-        if (isGuarded) await lowerGuards(client);
         await requireUndone(client, migration);
+        // Its proof would have to look at more for it.
+        if (!isEmpty(scaffold)) await dropScaffold(client);
         if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
         await removeFromLedger(client, migration, {
             durationMs: Math.round(performance.now() - started),

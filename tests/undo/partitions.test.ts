@@ -66,15 +66,22 @@ for (const major of [15, 17] as const) {
                 assert.deepEqual((await play.client.query(names)).rows, rows);
             }));
 
-        it("one that was detached keeps what it has, one that was dropped is not missed", () =>
+        it("one that was dropped is not missed; one that was detached has what up gave it, and down must say so", () =>
+            stage.play({ before: partitioned, acts: [much] }, async play => {
+                await play.client.query("drop table public.runs_1");
+                await play.again();
+                await play.client.query("alter table public.runs detach partition public.runs_2");
+                await assert.rejects(play.down(), /left behind: column public\.runs_2\.name/);
+            }));
+
+        it("those of partitions follow as well", () =>
             stage.play({ before: partitioned, acts: [much] }, async play => {
                 await play.client.query(`
-                    insert into public.runs (id, name) values (11, 'b');
-                    alter table public.runs detach partition public.runs_2;
-                    drop table public.runs_1`);
-                await play.down();
-                assert.deepEqual((await play.client.query("select name from public.runs_2")).rows, [{ name: "b" }]);
-                await play.up();
+                    create table public.runs_3 partition of public.runs for values from (20) to (30) partition by range (id);
+                    create table public.runs_3_1 partition of public.runs_3 for values from (20) to (25);
+                    insert into public.runs (id, name) values (21, 'c')`);
+                await play.again();
+                assert.deepEqual((await play.client.query("select name from public.runs_3_1")).rows, [{ name: "c" }]);
             }));
 
         it("down may bring back to new ones what up took from their table", () =>
@@ -85,22 +92,44 @@ for (const major of [15, 17] as const) {
                 await play.again();
             }));
 
-        it("what a heir has of its own, down must leave alone", () =>
+        it("a table that merely inherits loses what is not archived: that is refused", () =>
             stage.play(
                 {
                     before: "create table public.runs (id integer primary key)",
                     acts: [
                         {
                             up: "alter table public.runs add column name text;",
-                            down: "alter table public.runs drop column name;\nalter table public.special drop column size;",
+                            down: "alter table public.runs drop column name;",
                         },
                     ],
                 },
                 async play => {
-                    await play.client.query("create table public.special (size integer) inherits (public.runs)");
+                    await play.client.query(`
+                        create table public.special (size integer) inherits (public.runs);
+                        insert into public.special (id, name) values (1, 'kept')`);
+                    await assert.rejects(play.down(), /gone: column public\.special\.name, which up did not make/);
+                    assert.deepEqual((await play.client.query("select name from public.special")).rows, [
+                        { name: "kept" },
+                    ]);
+                },
+            ));
+
+        it("what a partition has of its own, down must leave alone", () =>
+            stage.play(
+                {
+                    before: partitioned,
+                    acts: [{ ...much, down: `${much.down}\nalter table public.runs_3 drop constraint runs_3_size;` }],
+                },
+                async play => {
+                    await play.client.query(`
+                        create table public.runs_3 partition of public.runs for values from (20) to (30);
+                        alter table public.runs_3 add constraint runs_3_size check (size > 0)`);
                     await assert.rejects(play.down(), ({ message }: Error) => {
-                        assert.match(message, /gone: column public\.special\.size, which up did not make/);
-                        assert.doesNotMatch(message, /special\.name/);
+                        assert.match(
+                            message,
+                            /gone: constraint runs_3_size on public\.runs_3, which up did not make$/m,
+                        );
+                        assert.doesNotMatch(message, /runs_3\.name|runs_name/);
                         return true;
                     });
                 },
