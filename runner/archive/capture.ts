@@ -32,8 +32,8 @@ export class CaptureFailed extends UserError {}
 /**
  * Before a down that takes columns of large tables away: has the tables note which rows are written from here on, in a
  * short transaction. So others go on writing while the columns are copied (catchUp.ts), and only what they have written
- * meanwhile is copied again when they may not. What this session writes itself is not noted: it takes out whole rows,
- * which are kept as such.
+ * meanwhile is copied again when they may not. What this session writes itself is not noted, as it copies before it does:
+ * rows that it takes out are kept whole.
  *
  * Tables with a unique key only: equal rows are told apart by their number among all.
  *
@@ -79,8 +79,9 @@ export async function beginCaptures(
 
 /** The loss that a capture is of, as it is now. @throws CaptureFailed when its rows have another key */
 export function nowOf({ loss }: Capture, losses: readonly Loss[]): Loss {
+    const keyOf = ({ key, keyIsUnique, hasPlainKey }: Loss) => JSON.stringify([key, keyIsUnique, hasPlainKey]);
     const now = losses.find(({ table, kind }) => table === loss.table && kind === loss.kind);
-    if (now && JSON.stringify(now.key) === JSON.stringify(loss.key)) return now;
+    if (now && keyOf(now) === keyOf(loss)) return now;
     throw new CaptureFailed(`somebody has changed the key of ${loss.table} meanwhile`);
 }
 

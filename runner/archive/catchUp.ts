@@ -4,13 +4,11 @@ import { addLossToArchive, copy, keptRows } from "./copy.ts";
 import { keptList } from "./losses.ts";
 import type { Migration } from "../migration/migration.ts";
 import { archivedIn, archiveTableName, makeDeletable } from "./registry.ts";
-import { fresh } from "../database/fresh.ts";
 import { resultsOf } from "../database/results.ts";
 import { withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { connectionLost, SqlError } from "../database/sqlError.ts";
 import { type ColumnSequence, sequencesOf } from "./sequences.ts";
-import { takeSnapshot } from "../catalog/undo.ts";
 
 /** So few notes are caught up with in some milliseconds. */
 const fewNotes = 500;
@@ -63,23 +61,13 @@ async function orFail(work: () => Promise<void>): Promise<void> {
     }
 }
 
-/** What others have changed in the catalog while columns were copied is not down's. Seen from outside, as it is committed. */
-async function takeNewSnapshot({ beside, settings }: Session): Promise<void> {
-    const client = await beside("snapshot");
-    try {
-        await client.query(fresh(settings));
-        await takeSnapshot(client);
-    } finally {
-        await client.end().catch(() => {});
-    }
-}
-
 /**
  * Locks the tables as down will, adds what others have written to them since and registers the copies. Where nothing
  * else is locked, a lock that is not had in time is tried for again, as copying all anew would take longer; so nobody
  * waits for longer than the lock timeout and a moment.
  *
- * @param locksNothing whether the transaction holds no other locks that others wait for
+ * @param also other tables to lock with them; undefined: the transaction holds locks already that others may wait for
+ * @param before what comes before each time that the lock is asked for
  * @returns how many rows were kept
  * @throws GaveUp when the lock is not to be had
  * @throws CaptureFailed when the copies cannot be completed
@@ -87,19 +75,19 @@ async function takeNewSnapshot({ beside, settings }: Session): Promise<void> {
 export async function completeCopies(
     session: Session,
     copies: readonly Copy[],
-    locksNothing: boolean,
+    also: readonly string[] | undefined,
+    before: () => Promise<void>,
     say: (line: string) => void,
 ): Promise<number> {
-    if (copies.length === 0) return 0;
     const { client } = session;
     const lock = async () => {
-        await takeNewSnapshot(session);
         await orFail(async () => {
+            await before();
             for (const each of copies) await chase(client, each);
         });
-        await lockAll(client, copies);
+        await lockAll(client, copies, also);
     };
-    await (locksNothing ? withRetries(session, say, lock) : lock());
+    await (also ? withRetries(session, say, lock) : lock());
     let rows = 0;
     await orFail(async () => {
         for (const each of copies) {
@@ -164,8 +152,8 @@ async function catchUp(client: pg.Client, each: Copy): Promise<number> {
  * Whoever reads or writes waits from here on, as they will for down. What cannot be locked, or has been written to by many
  * until it could, leaves no other lock behind.
  */
-async function lockAll(client: pg.Client, copies: readonly Copy[]): Promise<void> {
-    const tables = [...copies.map(({ loss }) => loss.table), ...copies.map(notesOf)].join(", ");
+async function lockAll(client: pg.Client, copies: readonly Copy[], also: readonly string[] = []): Promise<void> {
+    const tables = [...copies.map(({ loss }) => loss.table), ...also, ...copies.map(notesOf)].join(", ");
     await client.query("savepoint before_locks");
     try {
         await client.query(`lock table ${tables} in access exclusive mode`);

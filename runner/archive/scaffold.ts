@@ -48,6 +48,8 @@ export async function putScaffoldUp(
 export async function dropScaffold(client: pg.Client): Promise<void> {
     await lowerGuards(client);
     await endCaptures(client);
+    // A snapshot of this very transaction is without it.
+    await client.query("update simulation_db.snapshot set last = null");
 }
 
 /** The same after a down that failed, outside its transaction. */

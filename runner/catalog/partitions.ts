@@ -7,6 +7,12 @@ interface Partition {
     readonly of: string;
 }
 
+/** An aspect of the catalog that up added or removed. */
+interface Aspect {
+    readonly key: string;
+    readonly definition: string;
+}
+
 /** Whether up changed an aspect of the catalog. */
 type ByUp = (key: string) => boolean;
 
@@ -21,7 +27,7 @@ export async function withoutPartitions(
     faults: readonly Fault[],
 ): Promise<Fault[]> {
     if (faults.length === 0) return [];
-    const { rows } = await client.query<{ keys: string[]; partitions: Partition[] }>(
+    const { rows } = await client.query<{ aspects: Aspect[]; partitions: Partition[] }>(
         `with recursive part (oid, parent) as (
              select i.inhrelid, i.inhparent from pg_catalog.pg_inherits as i inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
              where c.relispartition and c.relkind in ('r', 'p', 'f')
@@ -32,15 +38,18 @@ export async function withoutPartitions(
              select c.oid, format('%I.%I', n.nspname, c.relname) as name
              from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
          )
-         select array(select jsonb_object_keys(undo -> 'added') union select jsonb_object_keys(undo -> 'removed')) as keys, (
+         select (
+             select coalesce(jsonb_agg(jsonb_build_object('key', key, 'definition', definition)), '[]')
+             from (select * from jsonb_each_text(undo -> 'added') union select * from jsonb_each_text(undo -> 'removed')) as a (key, definition)
+         ) as aspects, (
              select coalesce(jsonb_agg(jsonb_build_object('name', r.name, 'of', p.name)), '[]')
              from part inner join relation as r using (oid) inner join relation as p on p.oid = part.parent
          ) as partitions
          from simulation_db.migration where version = $1`,
         [version],
     );
-    const { keys = [], partitions = [] } = rows[0] ?? {};
-    const changed = new Set(keys);
+    const { aspects = [], partitions = [] } = rows[0] ?? {};
+    const changed = new Set(aspects.map(({ key }) => key));
     const byUp = (key: string) => changed.has(key);
 
     const columns = faults.filter(fault => followsColumn(fault, partitions, byUp)).map(({ key }) => key);
@@ -50,7 +59,8 @@ export async function withoutPartitions(
             !columns.some(column => ` ${fault.key} `.includes(` ${column} `)) &&
             !isOrderWithout(fault, columns) &&
             !indexes.some(index => fault === index || isConstraintOf(fault, index)) &&
-            !followsOther(fault, partitions, byUp),
+            !followsOther(fault, partitions, byUp) &&
+            !pointsAtPartition(fault, partitions, aspects),
     );
 }
 
@@ -99,11 +109,26 @@ function isConstraintOf(fault: Fault, index: Fault): boolean {
     return isAlone(fault) && fault.key === `constraint ${name} on ${table}`;
 }
 
-/** A constraint or trigger of a partition has the name of its table's. */
+/** A constraint or trigger of a partition that has the name of its table's; a trigger for each statement is its own. */
 function followsOther(fault: Fault, partitions: readonly Partition[], byUp: ByUp): boolean {
-    if (!isAlone(fault) || !/^(constraint|trigger) /.test(fault.key)) return false;
+    if (!isAlone(fault) || !/^constraint |^trigger .* FOR EACH ROW /s.test(`${fault.key} ${textOf(fault)}`))
+        return false;
     return partitions.some(({ name, of }) => {
         const end = ` on ${name}`;
         return fault.key.endsWith(end) && byUp(`${fault.key.slice(0, -end.length)} on ${of}`);
+    });
+}
+
+/** Of a foreign key that points at a table with partitions, PostgreSQL keeps one more for each of them. */
+function pointsAtPartition(fault: Fault, partitions: readonly Partition[], aspects: readonly Aspect[]): boolean {
+    const [, table] = /^constraint .+ on (.+)$/s.exec(fault.key) ?? [];
+    if (!isAlone(fault) || table === undefined) return false;
+    return partitions.some(({ name, of }) => {
+        const text = textOf(fault);
+        const above = text.replace(` REFERENCES ${name}(`, ` REFERENCES ${of}(`);
+        return (
+            above !== text &&
+            aspects.some(({ key, definition }) => key.endsWith(` on ${table}`) && definition === above)
+        );
     });
 }

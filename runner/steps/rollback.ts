@@ -11,12 +11,13 @@ import {
     takeLeftScaffoldAway,
     takeScaffoldAway,
 } from "../archive/scaffold.ts";
-import { prepareComparison, recordUndo, requireUndone } from "../catalog/undo.ts";
+import { prepareComparison, recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
 import { type Directives, readDirectives, readDownDirectives } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
+import { fresh } from "../database/fresh.ts";
 import { withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
@@ -158,12 +159,13 @@ async function rollBackInTransaction(
     await inTransaction(client, directives, settings, async () => {
         await client.query("select set_config('simulation_db.found', $1, true)", [row.found ?? ""]);
         if (row.repaired) await learnUndo({ client, settings }, migration);
-        const kept = await keepRows(client, migration, settings, scaffold, (copies, locksNothing) =>
-            completeCopies(session, copies, locksNothing, say),
-        );
+        const kept = await keepRows(client, migration, settings, {
+            scaffold,
+            complete: (copies, also) => completeCopies(session, copies, also, () => takeNewSnapshot(session), say),
+        });
         await runFile(client, migration.down, fileName(migration, "down"));
         await requireUndone(client, migration);
-        // Its proof would have to look at more for it.
+        // Before the proof, it would have to read more of the catalog.
         if (!isEmpty(scaffold)) await dropScaffold(client);
         if (kept > 0) say(`${label(migration)}: ${kept} rows kept in the archive`);
         await removeFromLedger(client, migration, {
@@ -172,6 +174,17 @@ async function rollBackInTransaction(
             say,
         });
     });
+}
+
+/** What others have changed in the catalog while columns were copied is not down's. From outside: it is committed there. */
+async function takeNewSnapshot({ beside, settings }: Session): Promise<void> {
+    const client = await beside("snapshot");
+    try {
+        await client.query(fresh(settings));
+        await takeSnapshot(client);
+    } finally {
+        await client.end().catch(() => {});
+    }
 }
 
 function requireNewest(migration: Migration, applied: readonly LedgerRow[]): void {

@@ -84,6 +84,44 @@ for (const major of [15, 17] as const) {
                 assert.deepEqual((await play.client.query("select name from public.runs_3_1")).rows, [{ name: "c" }]);
             }));
 
+        it("a foreign key that points at their table goes with the parts of it that point at new ones", () =>
+            stage.play(
+                {
+                    before: partitioned,
+                    acts: [
+                        {
+                            up: "create table public.notes (run integer references public.runs);\nalter table public.owners add column run integer references public.runs;",
+                            down: "alter table public.owners drop column run;\ndrop table public.notes;",
+                        },
+                    ],
+                },
+                async play => {
+                    await play.client.query(
+                        "create table public.runs_3 partition of public.runs for values from (20) to (30)",
+                    );
+                    await play.again();
+                },
+            ));
+
+        it("a trigger for each statement that a partition has of its own is not its table's", () =>
+            stage.play(
+                {
+                    before: partitioned,
+                    acts: [
+                        {
+                            up: "create trigger told after insert on public.runs for each statement execute function public.touch();",
+                            down: "drop trigger told on public.runs;\ndrop trigger told on public.runs_2;",
+                        },
+                    ],
+                },
+                async play => {
+                    await play.client.query(
+                        "create trigger told after insert on public.runs_2 for each statement execute function public.touch()",
+                    );
+                    await assert.rejects(play.down(), /gone: trigger told on public\.runs_2, which up did not make/);
+                },
+            ));
+
         it("down may bring back to new ones what up took from their table", () =>
             stage.play({ before: partitioned, acts: [less] }, async play => {
                 await play.client.query(
