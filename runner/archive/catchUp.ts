@@ -69,7 +69,7 @@ async function orFail(work: () => Promise<void>): Promise<void> {
  * @param also other tables to lock with them; undefined: the transaction holds locks already that others may wait for
  * @param before what comes before each time that the lock is asked for
  * @returns how many rows were kept
- * @throws GaveUp when the lock is not to be had
+ * @throws UserError when the lock is not to be had
  * @throws CaptureFailed when the copies cannot be completed
  */
 export async function completeCopies(

@@ -11,15 +11,12 @@ const pauseMs = { shortest: 250, longest: 2000 };
 /** So many of those who have the lock are named. */
 const namedBlockers = 3;
 
-/** What was not to be had for as long as it was tried. */
-export class GaveUp extends UserError {}
-
 /**
  * Does the work again while it fails for a reason that passes (a lock not had in time, a deadlock, a serialization
  * failure), with growing, jittered pauses, and for as long as the settings say. From the second attempt on it says who is
  * in the way.
  *
- * @throws GaveUp with the last error and the number of attempts; what does not pass, as it is
+ * @throws UserError with the last error and the number of attempts; what does not pass, as it is
  */
 export async function withRetries<T>(
     session: Pick<Session, "client" | "settings" | "beside">,
@@ -42,7 +39,7 @@ export async function withRetries<T>(
                     Math.min(pauseMs.longest, pauseMs.shortest * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
                 if (Date.now() + pause > deadline) {
                     const held = blockers.length === 0 ? "" : `\n  the lock is held by ${names(blockers)}`;
-                    throw new GaveUp(
+                    throw new UserError(
                         `${error.message}${held}\n  tried ${tries} times in ${Math.round(forMs / 1000)} s`,
                         nextSteps(blockers),
                     );
