@@ -7,14 +7,17 @@ interface Partition {
     readonly of: string;
 }
 
-/** An aspect of the catalog that up added or removed. */
-interface Aspect {
+/** An aspect of the catalog that up changed. */
+interface Change {
     readonly key: string;
-    readonly definition: string;
+    /** Null: it was not there. */
+    readonly before: string | null;
+    /** Null: up took it away. */
+    readonly after: string | null;
 }
 
-/** Whether up changed an aspect of the catalog. */
-type ByUp = (key: string) => boolean;
+/** What up changed, by key. */
+type ByUp = ReadonlyMap<string, Change>;
 
 /**
  * Leaves out of the faults of a down what only follows for partitions: some are made and attached while a migration is
@@ -27,7 +30,7 @@ export async function withoutPartitions(
     faults: readonly Fault[],
 ): Promise<Fault[]> {
     if (faults.length === 0) return [];
-    const { rows } = await client.query<{ aspects: Aspect[]; partitions: Partition[] }>(
+    const { rows } = await client.query<{ changes: Change[]; partitions: Partition[] }>(
         `with recursive part (oid, parent) as (
              select i.inhrelid, i.inhparent from pg_catalog.pg_inherits as i inner join pg_catalog.pg_class as c on c.oid = i.inhrelid
              where c.relispartition and c.relkind in ('r', 'p', 'f')
@@ -39,18 +42,17 @@ export async function withoutPartitions(
              from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
          )
          select (
-             select coalesce(jsonb_agg(jsonb_build_object('key', key, 'definition', definition)), '[]')
-             from (select * from jsonb_each_text(undo -> 'added') union select * from jsonb_each_text(undo -> 'removed')) as a (key, definition)
-         ) as aspects, (
+             select coalesce(jsonb_agg(jsonb_build_object('key', key, 'before', r.value, 'after', a.value)), '[]')
+             from jsonb_each_text(undo -> 'removed') as r full join jsonb_each_text(undo -> 'added') as a using (key)
+         ) as changes, (
              select coalesce(jsonb_agg(jsonb_build_object('name', r.name, 'of', p.name)), '[]')
              from part inner join relation as r using (oid) inner join relation as p on p.oid = part.parent
          ) as partitions
          from simulation_db.migration where version = $1`,
         [version],
     );
-    const { aspects = [], partitions = [] } = rows[0] ?? {};
-    const changed = new Set(aspects.map(({ key }) => key));
-    const byUp = (key: string) => changed.has(key);
+    const { changes = [], partitions = [] } = rows[0] ?? {};
+    const byUp = new Map(changes.map(change => [change.key, change]));
 
     const columns = faults.filter(fault => followsColumn(fault, partitions, byUp)).map(({ key }) => key);
     const indexes = faults.filter(fault => followsIndex(fault, faults, byUp));
@@ -60,8 +62,25 @@ export async function withoutPartitions(
             !isOrderWithout(fault, columns) &&
             !indexes.some(index => fault === index || isConstraintOf(fault, index)) &&
             !followsOther(fault, partitions, byUp) &&
-            !pointsAtPartition(fault, partitions, aspects),
+            !isAsItsTable(fault, partitions, byUp) &&
+            !pointsAtPartition(fault, partitions, changes),
     );
+}
+
+/** What an aspect of a partition that PostgreSQL passes on, from the table or its columns, is called there. */
+function ofTable(key: string, { name, of }: Partition): string | undefined {
+    const column = /^(?:default of |storage of )?column /.exec(key)?.[0];
+    if (column !== undefined && key.startsWith(`${column}${name}.`))
+        return `${column}${of}${key.slice(column.length + name.length)}`;
+    const end = ` on ${name}`;
+    if (/^(?:constraint|trigger) /.test(key) && key.endsWith(end)) return `${key.slice(0, -end.length)} on ${of}`;
+    return undefined;
+}
+
+/** Up's change of the same aspect of a table that it is a part of. */
+function changeOfTable(key: string, partitions: readonly Partition[], byUp: ByUp): Change | undefined {
+    const keys = partitions.flatMap(partition => ofTable(key, partition) ?? []);
+    return keys.map(each => byUp.get(each)).find(change => change !== undefined);
 }
 
 /** What up did not touch, and is gone or new: a table's went or came. */
@@ -77,10 +96,7 @@ function textOf({ expected, actual }: Fault): string {
 function followsColumn(fault: Fault, partitions: readonly Partition[], byUp: ByUp): boolean {
     // As the catalog tells columns: objects.sql.
     if (!isAlone(fault) || !textOf(fault).endsWith(" inherited")) return false;
-    return partitions.some(({ name, of }) => {
-        const start = `column ${name}.`;
-        return fault.key.startsWith(start) && byUp(`column ${of}.${fault.key.slice(start.length)}`);
-    });
+    return fault.key.startsWith("column ") && changeOfTable(fault.key, partitions, byUp) !== undefined;
 }
 
 function isOrderWithout({ key, expected, actual }: Fault, columns: readonly string[]): boolean {
@@ -100,7 +116,7 @@ function followsIndex(fault: Fault, faults: readonly Fault[], byUp: ByUp): boole
     const [, parent] = /^part of (.+)$/m.exec(textOf(fault)) ?? [];
     if (parent === undefined) return false;
     const above = faults.find(({ key }) => key === `index ${parent}`);
-    return byUp(`index ${parent}`) || (above !== undefined && followsIndex(above, faults, byUp));
+    return byUp.has(`index ${parent}`) || (above !== undefined && followsIndex(above, faults, byUp));
 }
 
 /** The constraint that an index stands for has its name, on its table. */
@@ -113,14 +129,22 @@ function isConstraintOf(fault: Fault, index: Fault): boolean {
 function followsOther(fault: Fault, partitions: readonly Partition[], byUp: ByUp): boolean {
     if (!isAlone(fault) || !/^constraint |^trigger .* FOR EACH ROW /s.test(`${fault.key} ${textOf(fault)}`))
         return false;
-    return partitions.some(({ name, of }) => {
-        const end = ` on ${name}`;
-        return fault.key.endsWith(end) && byUp(`${fault.key.slice(0, -end.length)} on ${of}`);
-    });
+    return changeOfTable(fault.key, partitions, byUp) !== undefined;
+}
+
+/** It was as up left its table, and is as that was before up: a type, a default, "not null". */
+function isAsItsTable(
+    { key, byUp: own, expected, actual }: Fault,
+    partitions: readonly Partition[],
+    byUp: ByUp,
+): boolean {
+    const change = own ? undefined : changeOfTable(key, partitions, byUp);
+    const withoutOrigin = (definition: string | null) => definition?.replace(/ inherited$/, "") ?? null;
+    return change !== undefined && withoutOrigin(expected) === change.after && withoutOrigin(actual) === change.before;
 }
 
 /** Of a foreign key that points at a table with partitions, PostgreSQL keeps one more for each of them. */
-function pointsAtPartition(fault: Fault, partitions: readonly Partition[], aspects: readonly Aspect[]): boolean {
+function pointsAtPartition(fault: Fault, partitions: readonly Partition[], changes: readonly Change[]): boolean {
     const [, table] = /^constraint .+ on (.+)$/s.exec(fault.key) ?? [];
     if (!isAlone(fault) || table === undefined) return false;
     return partitions.some(({ name, of }) => {
@@ -128,7 +152,9 @@ function pointsAtPartition(fault: Fault, partitions: readonly Partition[], aspec
         const above = text.replace(` REFERENCES ${name}(`, ` REFERENCES ${of}(`);
         return (
             above !== text &&
-            aspects.some(({ key, definition }) => key.endsWith(` on ${table}`) && definition === above)
+            changes.some(
+                ({ key, before, after }) => key.endsWith(` on ${table}`) && (before === above || after === above),
+            )
         );
     });
 }

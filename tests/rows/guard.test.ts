@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
-import { type Act, Stage } from "./play.ts";
+import { type Act, onStage } from "./play.ts";
 
 /** More than a table may have whose writers wait while it is read: 70 MB. Who deletes a row without an owner waits for a lock. */
 const large = `
@@ -57,20 +56,9 @@ async function during(
 
 const onlyOnce = "owner is null and (current_setting('simulation_db.found')::jsonb -> 'required')::boolean";
 
-for (const major of [15, 17] as const) {
-    describe(`rows that leave a large table (PostgreSQL ${major})`, function () {
-        this.timeout(60_000);
-        let cluster: TestCluster;
-        let stage: Stage;
-        before(async () => {
-            cluster = await testCluster({ major, settings: { log_min_messages: "debug1" } });
-            stage = await Stage.open(cluster);
-        });
-        after(async () => {
-            await stage?.close();
-            await cluster?.stop();
-        });
-
+onStage(
+    "rows that leave a large table",
+    stage => {
         it("others go on writing to it meanwhile, but no more such rows; it is not read again for its rule", () =>
             stage.play({ before: large, acts: [optional(onlyOnce)] }, async play => {
                 const failure = await during(
@@ -93,7 +81,7 @@ for (const major of [15, 17] as const) {
                 assert.equal(failure, undefined);
                 assert.deepEqual(await guards(stage.project), []);
                 const proven = `existing constraints on column "items.owner" are sufficient to prove`;
-                assert.ok((await cluster.log()).includes(proven), "it was read again");
+                assert.ok((await stage.cluster.log()).includes(proven), "it was read again");
                 const rows = "select id, name from public.items where id in (1, 2, 3) or id > 9000 order by id";
                 const stayed = [
                     { id: 1, name: "d" },
@@ -121,10 +109,10 @@ for (const major of [15, 17] as const) {
                     acts: [
                         {
                             up: `-- lock-timeout: 20s
-                                select set_config('simulation_db.found', '{"required": false}', false);`,
+                            select set_config('simulation_db.found', '{"required": false}', false);`,
                             down: `-- archive-rows: public.items where ${onlyOnce}
-                                select pg_advisory_xact_lock(1);
-                                do $$ begin if false then alter table public.items alter owner set not null; end if; end $$;`,
+                            select pg_advisory_xact_lock(1);
+                            do $$ begin if false then alter table public.items alter owner set not null; end if; end $$;`,
                         },
                     ],
                 },
@@ -196,9 +184,9 @@ for (const major of [15, 17] as const) {
             const before = large.replace("filler text);", "filler text) partition by range (id);").replace(
                 "alter table public.items alter filler",
                 `create table public.items_1 partition of public.items for values from (0) to (5000);
-                     create table public.items_2 partition of public.items default;
-                     alter table public.items_1 alter filler set storage plain;
-                     alter table public.items_2 alter filler`,
+                 create table public.items_2 partition of public.items default;
+                 alter table public.items_1 alter filler set storage plain;
+                 alter table public.items_2 alter filler`,
             );
             return stage.play({ before, acts: [optional("owner is null")] }, async play => {
                 const failure = await during(
@@ -250,7 +238,7 @@ for (const major of [15, 17] as const) {
 
         it("where PostgreSQL does not check it while a foreign key is still to be looked at, the rows leave behind a lock", () => {
             const before = `${large};
-                create table public.notes (item integer references public.items deferrable initially deferred)`;
+            create table public.notes (item integer references public.items deferrable initially deferred)`;
             const restored = "set constraints all immediate;\nalter table public.items alter owner set not null;";
             return stage.play({ before, acts: [optional("owner is null", restored)] }, async play => {
                 await play.client.query("insert into public.items values (9001, null, 'a')");
@@ -265,7 +253,7 @@ for (const major of [15, 17] as const) {
 
         for (const next of ["migrate up", "migrate down --to 0000", "repair reverted 0001 --reason test"]) {
             it(`after one that was killed, ${next} takes away what was in their way`, async () => {
-                const project = await sqlProject(cluster, {
+                const project = await sqlProject(stage.cluster, {
                     "0001_act": { ...optional("owner is null"), verify: "select 1;" },
                 });
                 try {
@@ -296,5 +284,6 @@ for (const major of [15, 17] as const) {
                 }
             });
         }
-    });
-}
+    },
+    { log_min_messages: "debug1" },
+);

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type pg from "pg";
 import { apply } from "../../runner/steps/apply.ts";
 import { type ListedPart, listArchive } from "../../runner/archive/registry.ts";
@@ -5,7 +6,7 @@ import { readLedger } from "../../runner/ledger/ledger.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
 import { rollBack } from "../../runner/steps/rollback.ts";
 import type { Session } from "../../runner/database/session.ts";
-import type { TestCluster } from "../support/cluster.ts";
+import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type HeldSession, holdSession } from "../support/heldSession.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 
@@ -17,23 +18,29 @@ export interface Act {
 
 /** A database on which plays are given, one after the other. */
 export class Stage {
-    readonly project: SqlProject;
-    readonly #held: HeldSession;
+    #opened: { readonly cluster: TestCluster; readonly project: SqlProject; readonly held: HeldSession } | undefined;
 
-    private constructor(project: SqlProject, held: HeldSession) {
-        this.project = project;
-        this.#held = held;
-    }
-
-    /** The caller closes it. */
-    static async open(cluster: TestCluster): Promise<Stage> {
+    async open(cluster: TestCluster): Promise<void> {
         const project = await sqlProject(cluster);
-        return new Stage(project, await holdSession(project.environment));
+        this.#opened = { cluster, project, held: await holdSession(project.environment) };
     }
 
     async close(): Promise<void> {
-        await this.#held.close();
-        await this.project.remove();
+        await this.#opened?.held.close();
+        await this.#opened?.project.remove();
+    }
+
+    get cluster(): TestCluster {
+        return this.#open.cluster;
+    }
+
+    get project(): SqlProject {
+        return this.#open.project;
+    }
+
+    get #open() {
+        assert.ok(this.#opened, "the stage is open in tests only, not while they are declared");
+        return this.#opened;
     }
 
     /** Runs SQL that is there before any migration, applies the acts, plays, and clears the stage. */
@@ -43,7 +50,7 @@ export class Stage {
     ): Promise<void> {
         try {
             await this.project.client.query(before);
-            const play = new Play(this.project, this.#held.session, acts);
+            const play = new Play(this.project, this.#open.held.session, acts);
             await play.up();
             await work(play);
         } finally {
@@ -53,6 +60,31 @@ export class Stage {
                 create schema public authorization postgres;
                 truncate simulation_db.migration, simulation_db.archive, simulation_db.snapshot, simulation_db.snapshot_entry, simulation_db.snapshot_version, simulation_db.unfinished`);
         }
+    }
+}
+
+/** Promises that are kept on a stage of their own, with each PostgreSQL. */
+export function onStage(
+    title: string,
+    promises: (stage: Stage) => void,
+    settings: Readonly<Record<string, string>> = {},
+): void {
+    for (const major of [15, 17] as const) {
+        describe(`${title} (PostgreSQL ${major})`, function () {
+            this.timeout(60_000);
+            const stage = new Stage();
+            let cluster: TestCluster;
+            before(async () => {
+                cluster = await testCluster({ major, settings });
+                await stage.open(cluster);
+            });
+            after(async () => {
+                await stage.close();
+                await cluster?.stop();
+            });
+
+            promises(stage);
+        });
     }
 }
 

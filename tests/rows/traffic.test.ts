@@ -4,68 +4,56 @@ import { promisify } from "node:util";
 import { listArchive } from "../../runner/archive/registry.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type Run, type RunOutcome, type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
-import { Stage } from "./play.ts";
+import { onStage } from "./play.ts";
 
 const run = promisify(execFile);
 
 /** What one file of a table may grow to while the disk is "full": more than a segment of the log has, in bytes. */
 const full = 24 * 2 ** 20;
 
+onStage("rows under way", stage => {
+    for (const [what, acts, write] of [
+        [
+            "a table",
+            [
+                {
+                    up: "create table public.items (id integer primary key, name text);",
+                    down: "drop table public.items;",
+                },
+            ],
+            "insert into public.items values (2, 'late')",
+        ],
+        [
+            "columns",
+            [
+                {
+                    up: "create table public.items (id integer primary key);\ninsert into public.items values (2);",
+                    down: "drop table public.items;",
+                },
+                {
+                    up: "alter table public.items add column name text;",
+                    down: "alter table public.items drop column name;",
+                },
+            ],
+            "update public.items set name = 'late' where id = 2",
+        ],
+    ] as const) {
+        it(`a transaction that has written to ${what} and not committed yet loses nothing`, () =>
+            stage.play({ acts }, async play => {
+                await play.client.query("insert into public.items values (1, 'early')");
+                const other = await stage.project.connect();
+                await other.query(`begin; ${write}`);
+                const going = play.down(1);
+                await until("down waits for it", async () => (await stage.project.waiting()) > 0);
+                await other.query("commit");
+                await going;
+                await play.up();
+                assert.deepEqual(await play.rows("public.items"), ["(1,early)", "(2,late)"]);
+            }));
+    }
+});
+
 for (const major of [15, 17] as const) {
-    describe(`rows under way (PostgreSQL ${major})`, function () {
-        this.timeout(60_000);
-        let cluster: TestCluster;
-        let stage: Stage;
-        before(async () => {
-            cluster = await testCluster({ major });
-            stage = await Stage.open(cluster);
-        });
-        after(async () => {
-            await stage?.close();
-            await cluster?.stop();
-        });
-
-        for (const [what, acts, write] of [
-            [
-                "a table",
-                [
-                    {
-                        up: "create table public.items (id integer primary key, name text);",
-                        down: "drop table public.items;",
-                    },
-                ],
-                "insert into public.items values (2, 'late')",
-            ],
-            [
-                "columns",
-                [
-                    {
-                        up: "create table public.items (id integer primary key);\ninsert into public.items values (2);",
-                        down: "drop table public.items;",
-                    },
-                    {
-                        up: "alter table public.items add column name text;",
-                        down: "alter table public.items drop column name;",
-                    },
-                ],
-                "update public.items set name = 'late' where id = 2",
-            ],
-        ] as const) {
-            it(`a transaction that has written to ${what} and not committed yet loses nothing`, () =>
-                stage.play({ acts }, async play => {
-                    await play.client.query("insert into public.items values (1, 'early')");
-                    const other = await stage.project.connect();
-                    await other.query(`begin; ${write}`);
-                    const going = play.down(1);
-                    await until("down waits for it", async () => (await stage.project.waiting()) > 0);
-                    await other.query("commit");
-                    await going;
-                    await play.up();
-                    assert.deepEqual(await play.rows("public.items"), ["(1,early)", "(2,late)"]);
-                }));
-        }
-    });
-
     describe(`what others write meanwhile (PostgreSQL ${major})`, function () {
         this.timeout(60_000);
         let cluster: TestCluster;
