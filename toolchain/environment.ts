@@ -84,6 +84,8 @@ export function variablesOf(
     const common = {
         PATH: pathWith([node, ...folders], path),
         PULUMI_SKIP_UPDATE_CHECK: "1",
+        // For plain pulumi, which would take the one that was selected last.
+        PULUMI_STACK: stack.name,
         // What Node has compiled of the stack's program and the SDK: without it a preview takes 0.4 s longer.
         ...(env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE } : {}),
         // As the stack itself names it in the ledger.
@@ -118,11 +120,10 @@ export function ambientFor(root: string, stack: Stack, env: NodeJS.ProcessEnv): 
     return rest;
 }
 
-/** Lines for `eval` in a POSIX shell. */
-export function exportLines(variables: Readonly<Record<string, string>>): string {
-    return Object.entries(variables)
-        .map(([name, value]) => `export ${name}=${shellQuoted(value)}\n`)
-        .join("");
+/** Lines for `eval` in a POSIX shell: what it takes on, and which of its variables it must not keep. */
+export function evalLines(variables: Readonly<Record<string, string>>, gone: readonly string[]): string {
+    const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${shellQuoted(value)}\n`);
+    return [...gone.map(name => `unset ${name}\n`), ...exports].join("");
 }
 
 /** The user's own PATH: what `npm run` put in front of it ends with a folder for node-gyp. */

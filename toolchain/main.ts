@@ -5,7 +5,7 @@ import { explain, UserError } from "../runner/userError.ts";
 import { runCaptured, runForeground } from "./child.ts";
 import {
     ambientFor,
-    exportLines,
+    evalLines,
     localPulumiHome,
     localStateFolder,
     pulumiHomeOf,
@@ -221,8 +221,9 @@ async function stop(): Promise<number> {
 }
 
 async function env(name: string): Promise<number> {
-    const { variables } = await ready(name);
-    process.stdout.write(exportLines(variables));
+    const { variables, env: whole } = await ready(name);
+    const gone = Object.keys(process.env).filter(each => !(each in whole));
+    process.stdout.write(evalLines(variables, gone));
     return 0;
 }
 

@@ -125,6 +125,6 @@ function publicKeyOf(text: string): KeyObject {
         // Said below.
     }
     throw new UserError("promotionKey is no Ed25519 public key in base64.", [
-        "print it: openssl pkey -in KEY.pem -pubout -outform DER | base64 -w0",
+        "print it: openssl pkey -in KEY.pem -pubout -outform DER | openssl base64 -A",
     ]);
 }

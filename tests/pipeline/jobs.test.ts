@@ -22,7 +22,13 @@ interface Circumstances {
     /** Exit codes by verb; 0 for all others. */
     readonly codes?: Readonly<Record<string, number>>;
     /** The drift in report.json, and the text of report.md; without it the command writes none. */
-    readonly report?: { readonly text: string; readonly changes?: number; readonly notChecked?: string };
+    readonly report?: {
+        readonly text: string;
+        readonly changes?: number;
+        readonly notChecked?: string;
+        /** Whether a gate is closed. */
+        readonly stopped?: boolean;
+    };
 }
 
 /** Runs a job whose commands are only written down: what they do is for the tests of the commands. */
@@ -44,10 +50,10 @@ async function done(job: string, circumstances: Circumstances = {}): Promise<Don
             run: async (verb, ...args) => {
                 commands.push([verb, ...args].join(" "));
                 if (report) {
-                    const { text, changes = 0, notChecked } = report;
+                    const { text, changes = 0, notChecked, stopped = false } = report;
                     put(join(reports, "report.md"), text);
                     const drift = { changes: Array.from({ length: changes }, () => ({})), notChecked };
-                    put(join(reports, "report.json"), JSON.stringify({ drift }));
+                    put(join(reports, "report.json"), JSON.stringify({ drift, stopped }));
                 }
                 return codes[verb] ?? 0;
             },
@@ -106,6 +112,14 @@ describe("a pipeline's job", () => {
         assert.deepEqual([unseen.code, unseen.said], [1, ["Drift was not checked: this login may not."]]);
         assert.equal((await done("drift")).code, 1);
         assert.equal((await done("drift", { codes: { preview: 7 } })).code, 7);
+        assert.equal((await done("drift", { report: { text: "" }, codes: { preview: 7 } })).code, 7);
+    });
+
+    it("drift has nothing to say of a gate that a pending migration closes", async () => {
+        const stopped = { codes: { preview: 255 }, report: { text: "STOP", stopped: true } };
+        assert.equal((await done("drift", stopped)).code, 0);
+        const both = { ...stopped, report: { ...stopped.report, changes: 1 } };
+        assert.equal((await done("drift", both)).code, 255);
     });
 
     it("destroy wants the stack's name once more, shows what it will do, and stops at the first fault", async () => {

@@ -119,6 +119,8 @@ describe("the workflows", () => {
         assert.deepEqual(Object.keys(deploy), ["staging", "prod"]);
         assert.equal(deploy["prod"]?.needs, "staging");
         assert.equal(deploy["prod"]?.environment, "prod", "whose reviewers are asked");
+        const source = deploy["staging"]?.steps.find(({ uses }) => uses?.startsWith("actions/checkout@"));
+        assert.equal(source?.with?.["ref"], "main", "an old run that is started again rolls nothing back");
         const artifact = (job: string, action: string) =>
             deploy[job]?.steps.find(({ uses }) => uses?.startsWith(`actions/${action}@`))?.with?.["name"];
         assert.ok(artifact("staging", "upload-artifact"));

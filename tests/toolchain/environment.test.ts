@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import type { LocalServer } from "../../local/server.ts";
 import {
     ambientFor,
-    exportLines,
+    evalLines,
     localPulumiHome,
     pulumiHomeOf,
     standInsServe,
@@ -30,15 +30,15 @@ const node = dirname(process.execPath);
 const cli = { command: "/own bin/pulumi", version: "3.230.0", folders: ["/own bin"] };
 
 describe("the environment of a stack", () => {
-    it("prints lines that a shell evaluates to exactly the same values", () => {
+    it("prints lines that a shell evaluates to exactly the same values, and is rid of others", () => {
         const values = { A: "a b", B: "it's", C: '"$HOME" `id` \\ $(id)', D: "two\nlines", E: "", F: "* ~ ; &" };
-        const script = `${exportLines(values)}node -p 'JSON.stringify([A,B,C,D,E,F].map(k => process.env[k]))' 2>&1`;
-        const names = Object.keys(values).map(name => `"${name}"`);
+        const script = `${evalLines(values, ["GONE"])}node -p 'JSON.stringify([A,B,C,D,E,F].map(k => process.env[k]))' 2>&1`;
+        const names = [...Object.keys(values), "GONE"].map(name => `"${name}"`);
         const printed = execFileSync("sh", ["-c", script.replace("[A,B,C,D,E,F]", `[${names.join(",")}]`)], {
-            env: { PATH: `${node}:${systemPath}` },
+            env: { PATH: `${node}:${systemPath}`, GONE: "of the stack before" },
             encoding: "utf8",
         });
-        assert.deepEqual(JSON.parse(printed), Object.values(values));
+        assert.deepEqual(JSON.parse(printed), [...Object.values(values), null]);
     });
 
     it("of the local stack has state, passphrase and connection of its own, the path escaped as a URL", () => {
@@ -46,6 +46,7 @@ describe("the environment of a stack", () => {
         assert.deepEqual(variables, {
             PATH: `${node}:/own bin:/usr/bin`,
             PULUMI_SKIP_UPDATE_CHECK: "1",
+            PULUMI_STACK: "dev",
             SIMULATION_DB_STACK: "simulation-db/dev",
             PULUMI_HOME: "/a b/c#d/.local/pulumi/home",
             PULUMI_BACKEND_URL: "file:///a%20b/c%23d/.local/pulumi/state",
@@ -79,6 +80,7 @@ describe("the environment of a stack", () => {
         assert.deepEqual(Object.keys(variablesOf("/p", staging, { cli, server: undefined, env })), [
             "PATH",
             "PULUMI_SKIP_UPDATE_CHECK",
+            "PULUMI_STACK",
             "SIMULATION_DB_STACK",
         ]);
         assert.deepEqual(ambientFor("/p", staging, env), env);
@@ -95,6 +97,7 @@ describe("the environment of a stack", () => {
             PATH: env.PATH,
             HOME: "/home/p",
             PULUMI_SKIP_UPDATE_CHECK: "1",
+            PULUMI_STACK: "dev",
             SIMULATION_DB_STACK: "simulation-db/dev",
             PGPASSWORD: "of staging, set since",
             SUPABASE_SERVICE_ROLE_KEY: "key",

@@ -139,10 +139,12 @@ onStage("partitions that come and go while a migration is applied", stage => {
                     alter table public.runs attach partition public.runs_4 for values from (30) to (40)`);
                 await play.again();
                 await play.again();
-                await play.client.query("alter table public.runs_4 alter column note set default 'own'");
+                await play.client.query(`
+                    create table public.runs_5 partition of public.runs for values from (40) to (50);
+                    alter table public.runs_5 alter column note set default 'own'`);
                 await assert.rejects(play.down(), ({ message }: Error) => {
-                    assert.match(message, /gone: default of column public\.runs_4\.note, which up did not make$/m);
-                    assert.doesNotMatch(message, /runs_3|runs_4\.size/);
+                    assert.match(message, /gone: default of column public\.runs_5\.note, which up did not make$/m);
+                    assert.doesNotMatch(message, /runs_[34]|runs_5\.size/);
                     return true;
                 });
             },
