@@ -10,11 +10,11 @@ import { UserError } from "../userError.ts";
  * Keeps the catalog as it is now, as what the next change is compared with. Taken outside the migration's transaction:
  * nothing is locked meanwhile. Where nobody wrote anything on this server since the last one, there is nothing to do.
  *
- * @param changed indexes, as `schema.index`, that a migration which is taken up again may have changed before it was
- *     interrupted: of them the last snapshot says how they were
+ * @param changed names of the catalog that a migration without a transaction may have changed already: of them the last
+ *     snapshot says how they were
  */
 export async function takeSnapshot(client: pg.Client, changed: readonly string[] = []): Promise<void> {
-    await client.query("select from simulation_db.changes(true, $1)", [changed.map(name => `index ${name}`)]);
+    await client.query("select from simulation_db.changes(true, $1)", [changed]);
 }
 
 /**

@@ -49,7 +49,7 @@ export type Resumption =
     | { readonly kind: "create index"; readonly schema: string; readonly index: string }
     | { readonly kind: "drop index"; readonly schema: string; readonly index: string }
     /** May simply be run again: validating a valid constraint does nothing. */
-    | { readonly kind: "repeat" };
+    | { readonly kind: "validate"; readonly constraints: readonly string[] };
 
 /** Undefined: the statement cannot be resumed. */
 export function resumption(statement: Statement): Resumption | undefined {
@@ -66,9 +66,10 @@ export function resumption(statement: Statement): Resumption | undefined {
         return names.length === 2 && schema && index ? { kind: "drop index", schema, index } : undefined;
     }
     if (kind === "AlterTableStmt") {
-        const commands = (tree.cmds as { AlterTableCmd?: { subtype?: string } }[] | undefined) ?? [];
+        const commands = (tree.cmds as { AlterTableCmd?: { subtype?: string; name?: string } }[] | undefined) ?? [];
         const validates = commands.every(command => command.AlterTableCmd?.subtype === "AT_ValidateConstraint");
-        return validates && commands.length > 0 ? { kind: "repeat" } : undefined;
+        if (!validates || commands.length === 0) return undefined;
+        return { kind: "validate", constraints: commands.map(command => command.AlterTableCmd?.name ?? "") };
     }
     return undefined;
 }

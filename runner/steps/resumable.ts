@@ -52,8 +52,8 @@ export async function runStatements(
     const file = fileName(migration, direction);
     const statements = await splitStatements(migration[direction], file);
     const keys = keysOf(statements);
-    const indexes = await namesOf(session, statements);
-    const progress = await openProgress(session, migration, direction, keys, indexes, say);
+    const changed = await changedBy(session, statements);
+    const progress = await openProgress(session, migration, direction, keys, changed, say);
 
     for (const [index, statement] of statements.entries()) {
         const key = keys[index] ?? "";
@@ -86,6 +86,8 @@ export async function runStatements(
         );
     }
     await freshSession(session);
+    // Statements of this kind may take hours: what others did to the catalog meanwhile is none of the migration's.
+    await withRetries(session, say, () => takeSnapshot(session.client, changed));
 }
 
 /** Verify, the ledger row and the end of the progress are one transaction. */
@@ -141,7 +143,7 @@ export async function undoUnfinished(
 
     const begun = statements.filter((_, index) => touched.includes(keys[index])).map(resumption);
     for (const [position, step] of begun.entries()) {
-        if (step === undefined || step.kind === "repeat") continue;
+        if (step === undefined || step.kind === "validate") continue;
         // What was there before is told by the first statement on an index.
         if (begun.findIndex(other => sameIndex(other, step)) !== position) continue;
         const state = await indexState(session, step);
@@ -186,18 +188,17 @@ async function openProgress(
     migration: Migration,
     direction: "up" | "down",
     keys: readonly string[],
-    indexes: readonly string[],
+    changed: readonly string[],
     say: (line: string) => void,
 ): Promise<Pick<Unfinished, "running" | "done">> {
     const fresh = { running: null, done: [] };
-    const snapshot = (changed?: readonly string[]) =>
-        withRetries(session, say, () => takeSnapshot(session.client, changed));
+    const snapshot = (but?: readonly string[]) => withRetries(session, say, () => takeSnapshot(session.client, but));
     const unfinished = await readUnfinished(session);
     if (unfinished) {
         const sameWay = unfinished.migration.version === migration.version && unfinished.direction === direction;
         const touched = [...unfinished.done, ...(unfinished.running ? [unfinished.running] : [])];
         if (sameWay && touched.every(key => keys.includes(key))) {
-            await snapshot(indexes);
+            await snapshot(changed);
             return unfinished;
         }
         // The way or the text changed since the interruption: what was begun is taken back first.
@@ -220,7 +221,7 @@ async function isDone(
     where: string,
     say: (line: string) => void,
 ): Promise<boolean> {
-    if (step.kind === "repeat") return false;
+    if (step.kind === "validate") return false;
     const state = await indexState(session, step);
     if (step.kind === "drop index") return interrupted && state === "missing";
     if (state === "missing") return false;
@@ -255,7 +256,7 @@ async function indexState(
 async function setTimeouts({ client, settings }: Session, directives: Directives, step: Resumption): Promise<void> {
     // `concurrently` waits for old transactions with a lock that stops no reads or writes: a lock timeout would only
     // leave an INVALID index (PostgreSQL documentation, CREATE INDEX, "Building Indexes Concurrently").
-    const lockTimeoutMs = step.kind === "repeat" ? (directives.lockTimeoutMs ?? settings.lockTimeoutMs) : 0;
+    const lockTimeoutMs = step.kind === "validate" ? (directives.lockTimeoutMs ?? settings.lockTimeoutMs) : 0;
     const statementTimeoutMs = directives.statementTimeoutMs ?? settings.statementTimeoutMs;
     await client.query(
         `set lock_timeout = ${lockTimeoutMs}; set statement_timeout = ${statementTimeoutMs};
@@ -297,8 +298,8 @@ async function cleanUp(
 function sameIndex(one: Resumption | undefined, other: Resumption): boolean {
     return (
         one !== undefined &&
-        one.kind !== "repeat" &&
-        other.kind !== "repeat" &&
+        one.kind !== "validate" &&
+        other.kind !== "validate" &&
         one.schema === other.schema &&
         one.index === other.index
     );
@@ -323,12 +324,20 @@ function keysOf(statements: readonly Statement[]): string[] {
     });
 }
 
-/** The indexes that these statements make and drop, as the catalog names them. */
-async function namesOf({ client }: Session, statements: readonly Statement[]): Promise<string[]> {
-    const steps = statements.map(resumption).filter(step => step !== undefined && step.kind !== "repeat");
+/** What these statements make, drop and validate, as the catalog names it. */
+async function changedBy({ client }: Session, statements: readonly Statement[]): Promise<string[]> {
+    const steps = statements.flatMap(statement => resumption(statement) ?? []);
+    const indexes = steps.filter(step => step.kind !== "validate");
+    const constraints = steps.flatMap(step => (step.kind === "validate" ? step.constraints : []));
     const { rows } = await client.query<{ name: string }>(
-        "select format('%I.%I', schema, index) as name from unnest($1::text[], $2::text[]) as each (schema, index)",
-        [steps.map(({ schema }) => schema), steps.map(({ index }) => index)],
+        `select format('index %I.%I', schema, index) as name from unnest($1::text[], $2::text[]) as each (schema, index)
+         union all
+         -- That of a partitioned table is one of each partition.
+         select format('constraint %I on %I.%I', o.conname, n.nspname, c.relname)
+         from pg_catalog.pg_constraint as o inner join pg_catalog.pg_class as c on c.oid = o.conrelid
+         inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+         where o.conname = any ($3)`,
+        [indexes.map(({ schema }) => schema), indexes.map(({ index }) => index), constraints],
     );
     return rows.map(({ name }) => name);
 }

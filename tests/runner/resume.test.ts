@@ -405,6 +405,37 @@ for (const major of [15, 17] as const) {
             assert.equal((await run.outcome).code, 0);
         });
 
+        it("what others do to the catalog while it runs is not its own, and its rollback leaves it alone", async () => {
+            const check =
+                "alter table public.items add constraint items_size_known check (public.gated(size) > 0) not valid";
+            await project.client.query(check);
+            await project.write({
+                "0001_indexes": {
+                    up: `${indexes.up}alter table public.items validate constraint items_size_known;`,
+                    down: `-- not-restored: constraint items_size_known on public.items\n${indexes.down}`,
+                    verify: "select 1;",
+                },
+            });
+            await project.client.query("select pg_advisory_lock($1)", [gate]);
+            const run = project.start("migrate up");
+            await until("it waits at the gate", async () => (await project.waiting()) > 0);
+            await project.client.query("create table public.theirs (id integer primary key)");
+            await project.client.query("select pg_advisory_unlock($1)", [gate]);
+            assert.equal((await run.outcome).code, 0);
+            const { rows } = await project.client.query(
+                "select array(select jsonb_object_keys(undo -> 'added') order by 1) as added from simulation_db.migration",
+            );
+            assert.deepEqual(rows[0].added, [
+                "constraint items_size_known on public.items",
+                "index public.items_kind",
+                "index public.items_size",
+            ]);
+            await project.must("migrate down");
+            assert.deepEqual((await project.client.query("select to_regclass('public.theirs')::text as it")).rows, [
+                { it: "theirs" },
+            ]);
+        });
+
         it("an index whose building a deadlock ended is built again with all the time it had", async () => {
             // What is built reports how long it may take, and waits at the gate.
             await project.client.query(`

@@ -171,7 +171,7 @@ for (const major of [15, 17] as const) {
             await takeSnapshot(client);
             await snapshotIsOfNow(client);
             await client.query("drop index app.items_name; create index base_a on app.base (a)");
-            await takeSnapshot(client, ["app.items_name", "app.base_a"]);
+            await takeSnapshot(client, ["index app.items_name", "index app.base_a"]);
             const { rows } = await client.query(
                 "select key from simulation_db.snapshot_entry where key in ('index app.items_name', 'index app.base_a')",
             );
