@@ -4,7 +4,7 @@ import { connect, type Environment, isLoopback } from "../runner/database/connec
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
 import { type Claim, type LedgerRow, readClaim, readLedger, readTexts } from "../runner/ledger/ledger.ts";
 import { isDenied } from "../runner/database/sqlError.ts";
-import type { Migration } from "../runner/migration/migration.ts";
+import { label, type Migration } from "../runner/migration/migration.ts";
 import { storageAccess } from "../runner/bucket.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
 import { UserError } from "../runner/userError.ts";
@@ -87,7 +87,7 @@ export async function readTarget(environment: Environment, expected: Expectation
             toRollBack: texts.filter(({ version }) => removed.has(version)).reverse(),
             ownRoles: isNew ? [] : roles,
             strayed: strayedSquash(claim?.squashedThrough ?? "", expected),
-            warnings: [...lostSince(expected, ledger), ...squashMoves(chain, expected)],
+            warnings: [...lostSince(expected, ledger), ...unknownTo(expected, chain), ...squashMoves(chain, expected)],
         };
     } finally {
         await client.end();
@@ -168,5 +168,20 @@ function lostSince({ remembered, squashThrough }: Expectations, ledger: readonly
     return [
         `${lost}. Was a destroy interrupted? Then this run goes on with it. Was the database restored from an older backup, or ` +
             "rolled back from a shell? Then apply them again: node runner/main.ts migrate up (docs/troubleshooting.md)",
+    ];
+}
+
+/**
+ * The engine deletes only what its state has, so it rolls nothing back that was applied without it. A warning and no
+ * error: a run that failed half-way has them in its state, and not in its outputs.
+ */
+function unknownTo({ remembered }: Expectations, { removed }: Chain): string[] {
+    const { newestMigration = "0000" } = remembered;
+    const unknown = removed.filter(({ version, squashed }) => !squashed && version > newestMigration);
+    if (unknown.length === 0) return [];
+    const gone = `${unknown.map(label).join(" and ")}: no longer in the sql folder, and applied since this stack's last full run`;
+    return [
+        `${gone}. Was that done from a shell? Then this run does not roll it back: its folder has to come back for one up, ` +
+            `or in a shell: node runner/main.ts migrate down --to ${newestMigration} (docs/troubleshooting.md)`,
     ];
 }

@@ -40,6 +40,23 @@ describe("a stack that begins where migrations were applied without it", functio
         assert.match((await project.must("preview")).output, /\d+ unchanged/);
     });
 
+    it("does not promise to roll back what was applied from a shell and is in no folder any more", async () => {
+        const later = {
+            "0004_later/up.sql":
+                "-- A function.\ncreate function public.later() returns integer language sql return 1;\n",
+            "0004_later/down.sql": "drop function public.later();\n",
+            "0004_later/verify.sql": "select public.later();\n",
+        };
+        await project.useSql({ ...smallPlan, ...later });
+        assert.equal((await project.runner("migrate up", target.environment)).code, 0);
+        await project.useSql(smallPlan);
+        const warned = (await project.must("preview")).output.replaceAll(/\s+/g, " ");
+        assert.match(warned, /0004_later: no longer in the sql folder, and applied since this stack's last full run/);
+        const [, command = ""] = /node runner\/main\.ts (migrate down --to \d+)/.exec(warned) ?? [];
+        assert.equal((await project.runner(command, target.environment)).code, 0);
+        assert.doesNotMatch((await project.must("preview", "--expect-no-changes")).output, /0004_later/);
+    });
+
     it("tells a bucket that was taken away since", async () => {
         await target.admin.query("set storage.allow_delete_query = 'true'; delete from storage.buckets");
         const preview = await project.preview();
