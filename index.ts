@@ -84,7 +84,7 @@ const roles = new AppRoles(
 const held = ledger.heldUntil([roles]);
 const dump = new BackupBeforeChanges("backup", {
     settings: config.backup,
-    migrations,
+    changes: target.chain.pending.length > 0 || target.chain.removed.length > 0,
     environment,
     after: [held],
 });
@@ -101,7 +101,13 @@ const grants = new TableGrants(
 // After the grants, so that a destroy that is refused because of files in the bucket has taken no grant back.
 const bucket = new DatasetBucket(
     "datasets",
-    { name: config.bucketName, maxBytes: config.datasetMaxBytes, environment, after: [grants.last] },
+    {
+        name: config.bucketName,
+        maxBytes: config.datasetMaxBytes,
+        strayed: prediction.strayedBucket,
+        environment,
+        after: [grants.last],
+    },
     { protect: config.protect },
 );
 new BackupBeforeDestroy(

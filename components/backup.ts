@@ -1,7 +1,6 @@
 import type { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { BackupSettings } from "../runner/backup/settings.ts";
-import { hashOf, type Migration } from "../runner/migration/migration.ts";
 import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
 
 export interface BackupArgs {
@@ -10,7 +9,10 @@ export interface BackupArgs {
     readonly after: readonly pulumi.Resource[];
 }
 
-/** A dump before migrations run or are rolled back by an update: it is taken again whenever the chain changes. */
+/**
+ * A dump before migrations run or are rolled back by an update. Another one by each run that is to change something, also
+ * by one that goes on with what failed before: rows were written meanwhile.
+ */
 export class BackupBeforeChanges extends pulumi.ComponentResource {
     readonly taken: local.Command;
     /** The last backup, with its id and path, or why there is none. */
@@ -18,16 +20,15 @@ export class BackupBeforeChanges extends pulumi.ComponentResource {
 
     constructor(
         name: string,
-        { settings, environment, after, migrations }: BackupArgs & { readonly migrations: readonly Migration[] },
+        { settings, environment, after, changes }: BackupArgs & { readonly changes: boolean },
         opts: pulumi.ComponentResourceOptions = {},
     ) {
         super("simulation-db:database:BackupBeforeChanges", name, {}, opts);
-        const chain = hashOf(migrations.map(({ up }) => hashOf(up)).join("\n"));
         this.taken = runnerStep(
             `${name}-dump`,
             { create: "backup create --stdin", update: "backup create --stdin" },
-            { environment, stdin: JSON.stringify({ settings, chain }) },
-            { parent: this, dependsOn: [...after] },
+            { environment, stdin: JSON.stringify({ settings, takenAt: new Date().toISOString() }) },
+            { parent: this, dependsOn: [...after], ignoreChanges: changes ? [] : ["stdin"] },
         );
         // The line ends with the database, which is an output of its own.
         this.last = this.taken.stdout.apply(line => line.replace(/ on \d+\/.*$/, ""));

@@ -28,6 +28,11 @@ export interface PredictionOptions {
     readonly say: (line: string) => void;
 }
 
+export interface Prediction extends Presentation {
+    /** In words, how the bucket's settings are not as the stack left them: its step puts them right. */
+    readonly strayedBucket: string | undefined;
+}
+
 /** Where results and reports of previews are. */
 const folder = join(".local", "preview");
 
@@ -37,7 +42,7 @@ const folder = join(".local", "preview");
  *
  * @throws UserError when the target was changed after the preview
  */
-export async function predict(options: PredictionOptions): Promise<Presentation> {
+export async function predict(options: PredictionOptions): Promise<Prediction> {
     const { stack, environment, target, stackRoles, review, shadowUrl } = options;
     const pending = target.chain.pending;
     const { toRollBack } = target;
@@ -71,7 +76,8 @@ export async function predict(options: PredictionOptions): Promise<Presentation>
         folder,
     });
     if (!options.doing) await keepSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);
-    return presentation;
+    const strayed = (bucketDrift ?? []).flatMap(({ details }) => details.map(({ words }) => words));
+    return { ...presentation, strayedBucket: strayed.length === 0 ? undefined : strayed.join("; ") };
 }
 
 /** @throws UserError that names what closed a gate */

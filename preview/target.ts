@@ -5,7 +5,7 @@ import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../run
 import { type Claim, type LedgerRow, readClaim, readLedger, readTexts } from "../runner/ledger/ledger.ts";
 import { isDenied } from "../runner/database/sqlError.ts";
 import { label, type Migration } from "../runner/migration/migration.ts";
-import { storageAccess } from "../runner/bucket.ts";
+import { requireNoneStranded, storageAccess } from "../runner/bucket.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
 import { UserError } from "../runner/userError.ts";
 import type { Remembered } from "./remembered.ts";
@@ -38,6 +38,7 @@ export interface Expectations {
     /** Version; empty: each migration has a resource of its own. */
     readonly squashThrough: string;
     readonly preconditions: string;
+    readonly bucketName: string;
     /** Roles that this stack makes itself: the preconditions need not find them yet. */
     readonly stackRoles: readonly string[];
     /** Whether the engine is about to do it, not only to plan it. */
@@ -73,6 +74,7 @@ export async function readTarget(environment: Environment, expected: Expectation
         const roles = await readRoles(client, expected.stackRoles);
         if (books === undefined) return unread(identity, roles, expected);
         const { ledger, texts, claim } = books;
+        if (claim !== undefined) await requireNoneStranded(client, expected.bucketName).catch(ifDenied);
         const chain = compareChain(expected.migrations, ledger);
         requireNoneOrphaned(expected.squashThrough, chain);
         if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
@@ -109,6 +111,11 @@ async function readBooks(client: pg.Client): Promise<Books | undefined> {
         if (isDenied(error)) return undefined;
         throw error;
     }
+}
+
+/** A preview's own login need not see what is in Storage. */
+function ifDenied(error: unknown): void {
+    if (!isDenied(error)) throw error;
 }
 
 /** What can be said without the ledger: the stack's own state knows how far it came. */

@@ -1,4 +1,5 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
+import type pg from "pg";
 import type { Environment } from "./database/connection.ts";
 import type { Session } from "./database/session.ts";
 import { UserError } from "./userError.ts";
@@ -15,11 +16,13 @@ type Former = { public: boolean; file_size_limit?: number | null; allowed_mime_t
 
 /**
  * Creates the private bucket, or gives it these settings, and tells the database which bucket it is. A bucket that was
- * there before keeps its former settings in the ledger, and gets them back from {@link removeBucket}.
+ * there before keeps its former settings in the ledger, and gets them back from {@link removeBucket}. So does one that the
+ * stack had under another name.
  *
- * @throws UserError when Storage refuses
+ * @throws UserError when Storage refuses, or when that one holds files
  */
 export async function putBucket(session: Session, settings: BucketSettings, environment: Environment): Promise<void> {
+    const others = await requireNoneStranded(session.client, settings.name);
     const { storage } = await storageClient(environment);
     const options = { public: false, fileSizeLimit: settings.maxBytes, allowedMimeTypes: [...settings.mimeTypes] };
 
@@ -41,6 +44,31 @@ export async function putBucket(session: Session, settings: BucketSettings, envi
         [settings.name, settings.maxBytes],
     );
     if (rowCount !== 1) throw new UserError("simulation_private.dataset_bucket has no row: it is made by a migration.");
+    for (const name of others) await removeBucket(session, name, environment);
+}
+
+/**
+ * The policies know one bucket: with another name in the config, files in the one before could not be reached any more.
+ *
+ * @returns names of buckets that the stack has had before, all of them empty
+ * @throws UserError that says how many files there are
+ */
+export async function requireNoneStranded(client: pg.Client, name: string): Promise<string[]> {
+    const { rows } = await client.query<{ name: string; objects: number }>(
+        `select b.name, (select count(*)::int from storage.objects as o where o.bucket_id = b.name) as objects
+         from simulation_db.bucket as b where b.name <> $1 order by b.name`,
+        [name],
+    );
+    const left = rows.find(({ objects }) => objects > 0);
+    if (left === undefined) return rows.map(each => each.name);
+    throw new UserError(
+        `bucketName is ${name} now, and ${countOf(left.objects)} in the bucket ${left.name} could not be reached any more.`,
+        [`set bucketName back to ${left.name}`, "or move or delete the files first (Storage API or dashboard)"],
+    );
+}
+
+function countOf(objects: number): string {
+    return `${objects} object${objects === 1 ? "" : "s"}`;
 }
 
 /**
@@ -64,7 +92,9 @@ export async function removeBucket(session: Session, name: string, environment: 
             fileSizeLimit: former.file_size_limit ?? null,
             allowedMimeTypes: former.allowed_mime_types ?? null,
         });
-        if (error) throw refused(`giving the bucket ${name} its former settings back`, error);
+        // Where a person has deleted it there is nothing to give back.
+        if (error && !/not found/i.test(error.message))
+            throw refused(`giving the bucket ${name} its former settings back`, error);
     } else {
         await requireEmpty(session, name);
         const { error } = await storage.deleteBucket(name);
@@ -81,7 +111,7 @@ async function requireEmpty({ client }: Session, name: string): Promise<void> {
     );
     const objects = rows[0]?.objects ?? 0;
     if (objects === 0) return;
-    throw new UserError(`the bucket ${name} holds ${objects} object${objects === 1 ? "" : "s"}: it is not deleted.`, [
+    throw new UserError(`the bucket ${name} holds ${countOf(objects)}: it is not deleted.`, [
         "move or delete the files first (Storage API or dashboard), then run the same command again",
     ]);
 }

@@ -157,6 +157,12 @@ function connectionError(error: NodeJS.ErrnoException, target: Target): Error {
             "at the session pooler the user is postgres.PROJECT_REF, and the host is that of the project's region",
         ]);
     }
+    if (/max clients/i.test(said)) return noneLeft(where, said);
+    if (/no pg_hba\.conf entry/i.test(said)) {
+        return new UserError(`${where} takes no connection of ${target.user} from here: ${said}`, [
+            "look at the network restrictions in the project's database settings; databaseSslMode must not be disable there",
+        ]);
+    }
     switch (error.code) {
         case "28P01":
         case "28000":
@@ -179,9 +185,7 @@ function connectionError(error: NodeJS.ErrnoException, target: Target): Error {
                 "Supabase's direct connection has an IPv6 address only: use the session pooler where there is no IPv6",
             ]);
         case "53300":
-            return new UserError(`${where} has no connection left: ${said}`, [
-                "see who holds them: select usename, application_name, count(*) from pg_stat_activity group by 1, 2",
-            ]);
+            return noneLeft(where, said);
         case "57P03":
             return new UserError(`${where} is not ready: ${said}`, ["run the same command again in a moment"]);
         case "CERT_HAS_EXPIRED":
@@ -199,4 +203,12 @@ function connectionError(error: NodeJS.ErrnoException, target: Target): Error {
                 "check databaseHost, databasePort and the network between",
             ]);
     }
+}
+
+/** A server says it with a code of its own, Supabase's session pooler in words: it has 15 to give unless said otherwise. */
+function noneLeft(where: string, said: string): UserError {
+    return new UserError(`${where} has no connection left: ${said}`, [
+        "see who holds them: select usename, application_name, count(*) from pg_stat_activity group by 1, 2",
+        "at the session pooler: end idle clients, or raise its pool size in the project's database settings",
+    ]);
 }

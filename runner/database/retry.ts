@@ -8,6 +8,12 @@ import { UserError } from "../userError.ts";
 /** Between two attempts, in milliseconds: long enough for the traffic that queued up to pass. */
 const pauseMs = { shortest: 250, longest: 2000 };
 
+/**
+ * Of the attempts after the first ones each tenth is told: the state keeps what a step says, and the plugin hands that on
+ * in a variable, of which Linux takes 128 KiB.
+ */
+const isTold = (tries: number) => tries <= 20 || tries % 10 === 0;
+
 /** So many of those who have the lock are named. */
 const namedBlockers = 3;
 
@@ -44,9 +50,10 @@ export async function withRetries<T>(
                         nextSteps(blockers),
                     );
                 }
-                say(
-                    `attempt ${tries} gave way to traffic: ${error.message.split("\n")[0]}; again in ${Math.round(pause)} ms`,
-                );
+                if (isTold(tries))
+                    say(
+                        `attempt ${tries} gave way to traffic: ${error.message.split("\n")[0]}; again in ${Math.round(pause)} ms`,
+                    );
                 const pids = blockers.map(({ pid }) => pid).join();
                 if (blockers.length > 0 && pids !== named) say(`the lock is held by ${names(blockers)}`);
                 named = pids;

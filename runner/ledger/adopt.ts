@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { adoptIntoLedger, readApplied } from "./ledger.ts";
 import { hashOf, label, type Migration } from "../migration/migration.ts";
+import { requireEnded } from "../steps/resumable.ts";
 import { inRetriedTransaction } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
@@ -77,6 +78,11 @@ export async function adopt(
     const { count, differences } = nearest;
     if (differences.length === 0) {
         const taken = migrations.slice(applied, count);
+        if (taken.length > 0)
+            await requireEnded(
+                session,
+                taken.map(({ version }) => version),
+            );
         await inRetriedTransaction(session, {}, say, async () => {
             for (const migration of taken) {
                 const entry = known.find(({ version }) => version === migration.version);
@@ -87,6 +93,8 @@ export async function adopt(
                     say,
                 });
             }
+            // One of these may have been interrupted: what it began is what the reference has as well.
+            if (taken.length > 0) await client.query("delete from simulation_db.unfinished");
         });
         return taken;
     }

@@ -2,7 +2,7 @@ import { dropScaffold } from "../archive/scaffold.ts";
 import { compareChain } from "./chain.ts";
 import { addRepairToLedger, type LedgerRow, readApplied, removeRepairFromLedger } from "./ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
-import { readUnfinished } from "../steps/resumable.ts";
+import { requireEnded } from "../steps/resumable.ts";
 import { inRetriedTransaction } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
@@ -38,7 +38,7 @@ export async function markApplied(
             ? new UserError(`${label(migration)} is out of order: ${next ? label(next) : ""} comes before it.`)
             : new UserError(`${label(migration)} is applied already: there is nothing to repair.`);
     }
-    await requireNothingElseUnfinished(session, migration);
+    await requireEnded(session, [migration.version]);
     await inRetriedTransaction(session, {}, say, async () => {
         await session.client.query("select set_config('simulation_db.found', $1, true)", [
             requireFound(migration, found),
@@ -75,7 +75,7 @@ export async function markReverted(
             `mark ${label(newest)} first, if that was undone as well`,
         ]);
     }
-    await requireNothingElseUnfinished(session, row);
+    await requireEnded(session, [row.version]);
     await inRetriedTransaction(session, {}, say, async () => {
         await removeRepairFromLedger(session.client, row, { stack: session.settings.stack, detail: reason, say });
         await session.client.query("delete from simulation_db.unfinished");
@@ -113,13 +113,4 @@ function requireFound(migration: Migration, found: string | undefined): string {
     } catch {
         throw new UserError(`--found is no JSON: ${found}`);
     }
-}
-
-async function requireNothingElseUnfinished(session: Session, { version }: { version: string }): Promise<void> {
-    const unfinished = await readUnfinished(session);
-    if (!unfinished || unfinished.migration.version === version) return;
-    throw new UserError(
-        `${label(unfinished.migration)} was interrupted on its way ${unfinished.direction}; it has to end first.`,
-        ["run the command again that was interrupted"],
-    );
 }

@@ -148,7 +148,11 @@ export async function undoUnfinished(
         if (begun.findIndex(other => sameIndex(other, step)) !== position) continue;
         const state = await indexState(session, step);
         const index = `${step.schema}.${step.index}`;
-        if (state === (step.kind === "create index" ? "missing" : "valid")) continue;
+        // One that is there again after a drop may be another.
+        const isAnother =
+            step.kind === "drop index" &&
+            begun.slice(position).some(other => other?.kind === "create index" && sameIndex(other, step));
+        if (state === (step.kind === "create index" ? "missing" : "valid") && !isAnother) continue;
         await setTimeouts(session, { transactional: false }, step);
         if (state !== "missing") {
             say(`${label(migration)} was interrupted: dropping the index ${index}, which it had begun`);
@@ -177,6 +181,18 @@ export async function forgetUnfinished(session: Session, migration: Migration): 
         await undoUnfinished(session, unfinished.migration, () => {});
         return;
     }
+    await requireEnded(session, []);
+}
+
+/**
+ * Nothing goes on before an interrupted migration has ended.
+ *
+ * @param but versions whose end the caller sees to
+ * @throws UserError that names it
+ */
+export async function requireEnded(session: Pick<Session, "client">, but: readonly string[]): Promise<void> {
+    const unfinished = await readUnfinished(session);
+    if (!unfinished || but.includes(unfinished.migration.version)) return;
     throw new UserError(
         `${label(unfinished.migration)} was interrupted on its way ${unfinished.direction}; it has to end first.`,
         ["run the command again that was interrupted"],

@@ -7,11 +7,12 @@ import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { installedTools } from "./installedTools.ts";
 
 /** A migration after those of the small plan. */
-const fourth = migrationFiles("0004_more", {
+const fourthTexts = {
     up: "create table public.more (id int);\nalter table public.more enable row level security;\n",
     down: "drop table public.more;\n",
     verify: "select from public.more;\n",
-});
+};
+const fourth = migrationFiles("0004_more", fourthTexts);
 
 describe("the backups of a stack", function () {
     this.timeout(180_000);
@@ -77,6 +78,23 @@ describe("the backups of a stack", function () {
         const { rows } = await target.admin.query("select max(version) as newest from simulation_db.migration");
         assert.deepEqual(rows, [{ newest: "0003" }]);
         await project.useSql(smallPlan);
+    });
+
+    it("a run that goes on with what failed before makes another one: rows were written meanwhile", async () => {
+        // Only rows bring the error about, so no preview sees it.
+        const up = `${fourthTexts.up}select text::integer from public.notes;\n`;
+        const broken = migrationFiles("0004_more", { ...fourthTexts, up });
+        await target.admin.query("insert into public.notes (text) values ('no number')");
+        await project.useSql({ ...smallPlan, ...broken });
+        const before = (await ids()).length;
+        assert.notEqual((await project.up()).code, 0);
+        assert.equal((await ids()).length, before + 1);
+        await target.admin.query("update public.notes set text = '1'");
+        await project.must("up", "--yes", "--skip-preview");
+        assert.equal((await ids()).length, before + 2);
+        await project.must("up", "--yes", "--skip-preview", "--expect-no-changes");
+        await project.useSql(smallPlan);
+        await project.must("up", "--yes", "--skip-preview");
     });
 
     it("a destroy makes one more before anything is taken back", async () => {

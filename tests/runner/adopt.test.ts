@@ -58,6 +58,27 @@ describe("adopting a database that other means changed", () => {
         assert.deepEqual(rows, [{ id: 1 }], "what was adopted is rolled back like what was applied");
     });
 
+    it("of one that was interrupted it is the end; another one that was has to end first", async () => {
+        const { up, down, verify } = plan["0001_runs"];
+        const interrupted = (version: string) =>
+            byHand.client.query(
+                `insert into simulation_db.unfinished (version, slug, direction, up_sql, down_sql, verify_sql)
+                 values ($1, 'name', 'up', $2, $3, $4)`,
+                [version, up, down, verify],
+            );
+        await byHand.must("migrate up --to 0001");
+        await byHand.client.query(plan["0002_name"].up);
+        await interrupted("0003");
+        const { code, stderr } = await byHand.run("adopt", { stdin: reference });
+        assert.equal(code, 1);
+        assert.match(stderr, /0003_name was interrupted on its way up; it has to end first/);
+        await byHand.client.query("delete from simulation_db.unfinished");
+        await interrupted("0002");
+        await byHand.must("adopt", { stdin: reference });
+        await byHand.must("migrate up");
+        assert.deepEqual(await byHand.applied(), ["0001", "0002", "0003"]);
+    });
+
     it("says what it needs when something else is handed to it", async () => {
         for (const stdin of ["", "none", "null", "{}", JSON.stringify({ format: 2, migrations: [] })]) {
             const { code, output } = await byHand.run("adopt", { stdin });

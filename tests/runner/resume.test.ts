@@ -244,6 +244,32 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await indexesOf(project), { items_kind: "valid" });
         });
 
+        it("an interrupted up that built an index anew under its old name is taken back to the old one", async () => {
+            await project.client.query("create index items_kind on public.items (kind)");
+            await project.write({
+                "0001_indexes": {
+                    up: [
+                        "-- transaction: none",
+                        "drop index concurrently public.items_kind;",
+                        "create index concurrently items_kind on public.items (kind, size);",
+                        "create index concurrently items_size on public.items (public.gated(size));",
+                    ].join("\n"),
+                    down: [
+                        "drop index concurrently public.items_size;",
+                        "drop index concurrently public.items_kind;",
+                        "create index concurrently items_kind on public.items (kind);",
+                    ].join("\n"),
+                    verify: "select 1;",
+                },
+            });
+            await killWhileBuilding(project);
+            await project.must("migrate down --stdin", { stdin: project.stdin("0001") });
+            const { rows } = await project.client.query(
+                "select indexdef from pg_indexes where indexname ~ '^items_[ks]'",
+            );
+            assert.deepEqual(rows, [{ indexdef: "CREATE INDEX items_kind ON public.items USING btree (kind)" }]);
+        });
+
         it("its own down after an interrupted up takes back what was begun", async () => {
             await killWhileBuilding(project);
             await project.must("migrate down --stdin", {

@@ -63,4 +63,13 @@ describe("a stack that begins where migrations were applied without it", functio
         assert.notEqual(preview.code, 0);
         assert.match(preview.output, /STOP drift[\s\S]*the bucket is missing/);
     });
+
+    it("makes it again where drift does not stop the run", async () => {
+        await project.configure({ drift: "warn" });
+        await project.must("up", "--yes", "--skip-preview");
+        const { rows } = await target.admin.query("select id, public from storage.buckets");
+        assert.deepEqual(rows, [{ id: "datasets", public: false }]);
+        await project.must("up", "--yes", "--skip-preview");
+        await project.must("preview", "--expect-no-changes");
+    });
 });
