@@ -65,10 +65,10 @@ function claimsOf(before: Catalog, after: Catalog): Claim[] {
     ];
 }
 
-/** What goes and comes with its table needs no words of its own, but for policies and triggers. */
+/** What goes and comes with its table or type needs no words of its own, but for policies and triggers. */
 function partOf(key: string, keys: readonly string[]): boolean {
-    const [, table] = /^(?:column|index) (.*)\.[^.]+$/s.exec(key) ?? /^constraint .* on (.*)$/s.exec(key) ?? [];
-    return table !== undefined && keys.includes(`table ${table}`);
+    const [, whole] = /^(?:column|index) (.*)\.[^.]+$/s.exec(key) ?? /^constraint .* on (.*)$/s.exec(key) ?? [];
+    return whole !== undefined && (keys.includes(`table ${whole}`) || keys.includes(whole));
 }
 
 function thereIs(key: string): string | undefined {
@@ -93,8 +93,11 @@ function thereIs(key: string): string | undefined {
             const [, of = "", column = ""] = /^(.*)\.((?:"(?:[^"]|"")+"|[^".]+))$/s.exec(name) ?? [];
             return `exists (select from pg_attribute${fold}where attrelid = to_regclass(${literal(of)})${fold}and attname = ${literal(bare(column))} and not attisdropped)`;
         }
-        case "constraint":
-            return inCatalog("pg_constraint", "conrelid", "conname");
+        case "constraint": {
+            const [, type] = /^type (.*)$/s.exec(table) ?? [];
+            if (type === undefined) return inCatalog("pg_constraint", "conrelid", "conname");
+            return `exists (select from pg_constraint${fold}where contypid = to_regtype(${literal(type)})${fold}and conname = ${literal(bare(part))})`;
+        }
         case "trigger":
             return inCatalog("pg_trigger", "tgrelid", "tgname");
         case "policy":
@@ -102,8 +105,16 @@ function thereIs(key: string): string | undefined {
         case "rule":
             return inCatalog("pg_rewrite", "ev_class", "rulename");
         case "function": {
-            const [, schema = "", routine = "", types = ""] = /^([^.]+)\.([^(]+)\((.*)\)$/s.exec(name) ?? [];
-            return `exists (select from pg_proc${fold}where pronamespace = to_regnamespace(${literal(schema)}) and proname = ${literal(bare(routine))}${fold}and pg_get_function_identity_arguments(oid) = ${literal(types)})`;
+            const [, schema, routine = "", types = ""] = /^([^.]+)\.([^(]+)\((.*)\)$/s.exec(name) ?? [];
+            // `… as aggregate` says how one works that has an entry of its own.
+            if (schema === undefined) return undefined;
+            // Whether a type is written with its schema depends on the search path of who asks.
+            const qualifier = /(?:"[^"]*"|[^ ",.]+)[.]/g;
+            const written = "pg_get_function_identity_arguments(oid)";
+            const found = types.includes(".")
+                ? `regexp_replace(${written}, ${literal(qualifier.source)}, '', 'g')`
+                : written;
+            return `exists (select from pg_proc${fold}where pronamespace = to_regnamespace(${literal(schema)}) and proname = ${literal(bare(routine))}${fold}and ${found} = ${literal(types.replaceAll(qualifier, ""))})`;
         }
         default:
             return `to_regclass(${literal(name)}) is not null`;

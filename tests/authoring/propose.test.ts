@@ -18,6 +18,7 @@ const root = dirname(dirname(import.meta.dirname));
 const scene = `
 create schema app;
 create type app.mood as enum ('sad', 'glad');
+create domain app.word as text;
 create function app.one() returns integer language sql set search_path = '' return 1;
 comment on function app.one() is 'One.';
 create table app.owners (id bigint primary key, name text not null);
@@ -89,6 +90,10 @@ const cases: readonly (readonly [kind: string, up: string, verdict: Verdict, dow
     ["a trigger", "create function app.touch() returns trigger language plpgsql set search_path = '' as $$\nbegin\n    return new;\nend\n$$;\ncreate trigger touch before update on app.triggered for each row execute function app.touch();", "restored", /drop trigger touch on app\.triggered/],
     ["a comment", "comment on table app.commented is 'Other things.';", "restored", /comment on table app\.commented is 'Things\.'/],
     ["an enum", "create type app.color as enum ('red');", "restored", /drop type app\.color;\n$/],
+    ["a domain with a rule", "create domain app.email as text constraint email_at check (value like '%@%');", "restored", /drop domain app\.email;\n$/],
+    ["a rule for a domain that is there", "alter domain app.word add constraint word_some check (value <> '');", "restored", /alter domain app\.word drop constraint word_some;\n$/],
+    ["an aggregate", "create aggregate app.total(integer) (sfunc = pg_catalog.int4pl, stype = integer, initcond = '0');", "restored", /drop aggregate app\.total\(integer\);\n$/],
+    ["a function of a type in the schema that is searched", "create type public.shade as enum ('dark');\ncreate function public.darker(than public.shade) returns integer language sql set search_path = '' return 1;\nrevoke all on function public.darker(public.shade) from public, anon, authenticated, service_role;", "restored", /drop function/],
     ["a value of an enum", "alter type app.mood add value 'bored';", "restored except what is declared", /-- not-restored: type app\.mood/],
     ["a schema", "create schema other;\ngrant usage on schema other to authenticated;", "restored", /drop schema other;\n$/],
     ["several tables whose names fill more than a line", ["first", "second", "third", "fourth"].map(which => `create table app.${which}_of_several_tables_with_a_name_that_is_long (id bigint primary key);`).join("\n"), "restored", /^-- Here: The rows of app\.first_of[^;]* are lost; a rollback/m],
