@@ -26,11 +26,15 @@ export async function proposedDown({ inverse, statements, notRestored, transacti
                 comment(`What up took stays lost: ${name} comes back without its values.`),
             ),
             ...written.map(sql => `${sql.replace(/;?\s*$/, "")};`),
-            ...(written.length === 0
-                ? ["-- Up changes nothing that a catalog knows: say here what undoes it.", "select 1;"]
-                : []),
+            ...(written.length === 0 ? [nothingToRun(notRestored), "select 1;"] : []),
         ].join("\n") + "\n"
     );
+}
+
+function nothingToRun(notRestored: readonly string[]): string {
+    return notRestored.length === 0
+        ? "-- Up changes nothing that a catalog knows: say here what undoes it."
+        : "-- No statement was found that undoes what is declared above: write here what does.";
 }
 
 function comment(text: string): string[] {

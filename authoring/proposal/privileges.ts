@@ -6,17 +6,31 @@ export function privilegeStatements(differences: readonly Difference[]): string[
     return differences.flatMap(({ key, before, after }) => {
         const [, object = "", grantee = ""] = /^grants on (.*) to (.*)$/s.exec(key) ?? [];
         const place = placeOf(object);
-        if (!place) return [];
-        const [wanted, found] = [privilegesOf(before), privilegesOf(after)];
-        const missing = wanted.filter(each => !found.includes(each));
-        const extra = found.filter(each => !wanted.includes(each));
-        const [plain, passedOn] = [missing.filter(each => !isGrantable(each)), missing.filter(isGrantable)];
-        return [
-            ...(extra.length > 0 ? [`revoke ${list(extra, place)} from ${grantee}`] : []),
-            ...(plain.length > 0 ? [`grant ${list(plain, place)} to ${grantee}`] : []),
-            ...(passedOn.length > 0 ? [`grant ${list(passedOn, place)} to ${grantee} with grant option`] : []),
-        ];
+        return place ? changing(privilegesOf(before), privilegesOf(after), names => list(names, place), grantee) : [];
     });
+}
+
+/**
+ * What makes one grantee's privileges those that are wanted.
+ *
+ * @param of puts names of privileges and what they are on into words: `select on table public.datasets`
+ */
+export function changing(
+    wanted: readonly string[],
+    found: readonly string[],
+    of: (names: readonly string[]) => string,
+    grantee: string,
+): string[] {
+    const missing = wanted.filter(each => !found.includes(each));
+    const extra = found.filter(each => !wanted.includes(each));
+    const [plain, passedOn] = [missing.filter(each => !isGrantable(each)), missing.filter(isGrantable)];
+    const named = (privileges: readonly string[]) =>
+        of(privileges.map(each => each.replace(/ with grant option$/, "")));
+    return [
+        ...(extra.length > 0 ? [`revoke ${named(extra)} from ${grantee}`] : []),
+        ...(plain.length > 0 ? [`grant ${named(plain)} to ${grantee}`] : []),
+        ...(passedOn.length > 0 ? [`grant ${named(passedOn)} to ${grantee} with grant option`] : []),
+    ];
 }
 
 interface Place {
@@ -40,8 +54,7 @@ function placeOf(object: string): Place | undefined {
     return kind === "" ? undefined : { on: `${kind} ${name}` };
 }
 
-function list(privileges: readonly string[], { on, column }: Place): string {
-    const names = privileges.map(each => each.replace(/ with grant option$/, ""));
+function list(names: readonly string[], { on, column }: Place): string {
     return `${names.map(name => (column === undefined ? name : `${name} (${column})`)).join(", ")} on ${on}`;
 }
 

@@ -8,8 +8,10 @@ import { readDirectives } from "../../runner/migration/directives.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { UserError } from "../../runner/userError.ts";
 import type { Ground } from "../ground/ground.ts";
+import { defaultPrivilegeStatements } from "./defaultPrivileges.ts";
 import { proposedDown } from "./down.ts";
 import { differencesAfter, type Inverse, invert } from "./inverse.ts";
+import { membershipStatements } from "./memberships.ts";
 import { privilegeStatements } from "./privileges.ts";
 import { proposedVerify } from "./verify.ts";
 
@@ -69,7 +71,12 @@ async function complete(
 ): Promise<{ statements: readonly string[]; notRestored: readonly string[]; restores: boolean }> {
     try {
         const first = await differencesAfter(stage, migration, statements, before);
-        const all = [...statements, ...privilegeStatements(first)];
+        const all = [
+            ...statements,
+            ...membershipStatements(first),
+            ...privilegeStatements(first),
+            ...defaultPrivilegeStatements(first),
+        ];
         const left = await differencesAfter(stage, migration, all, before);
         return { statements: all, notRestored: left.map(({ key }) => key), restores: true };
     } catch {

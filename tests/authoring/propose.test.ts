@@ -19,6 +19,9 @@ const scene = `
 create schema app;
 create type app.mood as enum ('sad', 'glad');
 create domain app.word as text;
+${["reporting", "auditing", "checking", "reviewing"].map(name => `create role ${name} nologin;\n`).join("")}
+grant auditing, checking to service_role;
+alter default privileges in schema app grant select on tables to service_role;
 create function app.one() returns integer language sql set search_path = '' return 1;
 comment on function app.one() is 'One.';
 create table app.owners (id bigint primary key, name text not null);
@@ -94,11 +97,20 @@ const cases: readonly (readonly [kind: string, up: string, verdict: Verdict, dow
     ["a rule for a domain that is there", "alter domain app.word add constraint word_some check (value <> '');", "restored", /alter domain app\.word drop constraint word_some;\n$/],
     ["an aggregate", "create aggregate app.total(integer) (sfunc = pg_catalog.int4pl, stype = integer, initcond = '0');", "restored", /drop aggregate app\.total\(integer\);\n$/],
     ["a function of a type in the schema that is searched", "create type public.shade as enum ('dark');\ncreate function public.darker(than public.shade) returns integer language sql set search_path = '' return 1;\nrevoke all on function public.darker(public.shade) from public, anon, authenticated, service_role;", "restored", /drop function/],
-    ["a value of an enum", "alter type app.mood add value 'bored';", "restored except what is declared", /-- not-restored: type app\.mood/],
+    ["a value of an enum", "alter type app.mood add value 'bored';", "restored except what is declared", /^-- not-restored: type app\.mood\n-- Here: Loses nothing\.\n-- No statement was found that undoes/],
     ["a schema", "create schema other;\ngrant usage on schema other to authenticated;", "restored", /drop schema other;\n$/],
     ["several tables whose names fill more than a line", ["first", "second", "third", "fourth"].map(which => `create table app.${which}_of_several_tables_with_a_name_that_is_long (id bigint primary key);`).join("\n"), "restored", /^-- Here: The rows of app\.first_of[^;]* are lost; a rollback/m],
     ["what fills more than a line", "drop table app.wordy;", "restored", /^comment on table app\.wordy\s+is 'It''s told at length/m],
     ["a sequence", "create sequence app.counter;", "restored", /drop sequence app\.counter;\n$/],
+    ["what a role may do with tables that are made later", "alter default privileges in schema app grant select on tables to anon;\nalter default privileges in schema app grant select, insert on tables to service_role;", "restored", /^alter default privileges for role postgres in schema app revoke select on tables from anon;$/m],
+    ["what a role may no longer do with tables that are made later", "alter default privileges in schema app revoke select on tables from service_role;", "restored", /^alter default privileges for role postgres in schema app grant select on tables to service_role;$/m],
+    ["default privileges in a new schema", "create schema later;\nalter default privileges in schema later grant execute on functions to anon;", "restored", /^-- Here: Loses nothing\.\ndrop schema later;\n$/],
+    ["what everybody may no longer do with functions that are made later", "alter default privileges revoke execute on functions from public;", "restored", /^-- Here: Loses nothing\.\nalter default privileges for role postgres grant execute on functions to public;\n$/],
+    ["what a role may do with types that are made later", "alter default privileges grant usage on types to anon with grant option;", "restored", /^-- Here: Loses nothing\.\nalter default privileges for role postgres revoke usage on types from anon;\n$/],
+    ["what an owner may do with schemas that are made later", "alter default privileges revoke create on schemas from postgres;", "restored", /grant create on schemas to postgres;\n$/],
+    ["a membership", "grant reporting to authenticated;", "restored", /^-- Here: Loses nothing\.\nrevoke reporting from authenticated;\n$/],
+    ["a membership that ends", "revoke auditing from service_role;", "restored", /^-- Here: Loses nothing\.\ngrant auditing to service_role;\n$/],
+    ["a membership with more rights", "grant checking to service_role with admin option;", "restored", /^revoke checking from service_role;\ngrant checking to service_role;$/m],
 ];
 
 describe("npm run propose-down", function () {
