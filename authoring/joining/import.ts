@@ -134,10 +134,14 @@ async function importOne(file: SupabaseFile, name: Named, ground: Ground, settin
         const migration = { ...bare, up: upWith({ irreversible }), down: noDown(irreversible) };
         return { file, migration, irreversible, opened: [], proposal: undefined };
     }
-    const whole = { ...bare, down: withRowsNamed(proposal.down, file), verify: proposal.verify };
-    const findings = await stoppingFindings(whole, ground, settings);
-    const isOf = (part: Part) => (finding: JudgedFinding) => finding.place?.file === fileName(whole, part);
-    const verify = findings.some(isOf("verify")) ? noVerify : whole.verify;
+    let whole = { ...bare, down: withRowsNamed(proposal.down, file), verify: proposal.verify };
+    let findings = await stoppingFindings(whole, ground, settings);
+    const isOf = (part: Part) => (finding: JudgedFinding) => finding.place?.file === fileName(name, part);
+    if (findings.some(isOf("verify"))) {
+        // A trial ends where verify fails: what up leaves behind was not looked at, and down was not run.
+        whole = { ...whole, verify: noVerify };
+        findings = await stoppingFindings(whole, ground, settings);
+    }
     const inTheWay = findings.find(each => each.level === "irreversible" || isOf("down")(each));
     const irreversible =
         inTheWay || !proposal.restores
@@ -146,7 +150,7 @@ async function importOne(file: SupabaseFile, name: Named, ground: Ground, settin
     const opened = allowedKinds.filter(kind => findings.some(({ level }) => level === kind));
     const allowed = Object.fromEntries(opened.map(kind => [kind, allowedBecause(findings, kind)]));
     const down = irreversible === undefined ? whole.down : noDown(irreversible);
-    const migration = { ...whole, up: upWith({ irreversible, allowed }), down, verify };
+    const migration = { ...whole, up: upWith({ irreversible, allowed }), down };
     return { file, migration, irreversible, opened, proposal };
 }
 

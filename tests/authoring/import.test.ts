@@ -227,6 +227,28 @@ describe("npm run adopt -- NAME --import FOLDER", function () {
         }
     });
 
+    it("leaves a verify out that fails, and opens the gates and proves down as without it", async () => {
+        const cluster = await testCluster({ major: 17 });
+        const folder = await mkdtemp(join(tmpdir(), "simulation-db-import-"));
+        try {
+            await mkdir(join(folder, "sql"));
+            // Of a name with a parenthesis no claim is right.
+            const odd = `create function "sum (net)"() returns integer language sql set search_path = '' return 1;\n`;
+            await writeFile(join(folder, "1_open.sql"), `create table opened (id bigint primary key);\n${odd}`);
+            const { code, output } = await authorIn(folder, cluster, "adopt", "staging", "--import", ".");
+            assert.equal(code, 0, output);
+            assert.match(output, /^sql\/0001_open from .*; down proposed; opens the gate for what is insecure$/m);
+            const [migration] = await readMigrations(join(folder, "sql"));
+            assert.match(migration?.verify ?? "", /^-- Here: Looks at nothing/);
+            assert.match(migration?.up ?? "", /^-- allow-insecure: .*public\.opened/m);
+            const check = await authorIn(folder, cluster, "check:sql", "0001");
+            assert.doesNotMatch(check.output, /STOP /, "but for the sentences that a person has to write");
+        } finally {
+            await cluster.stop();
+            await rm(folder, { recursive: true, force: true });
+        }
+    });
+
     it("writes nothing when a file cannot be imported as it is", async () => {
         const cluster = await testCluster({ major: 17 });
         const folder = await mkdtemp(join(tmpdir(), "simulation-db-import-"));
