@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import type { Environment } from "../../runner/database/connection.ts";
 import { label, type Migration } from "../../runner/migration/migration.ts";
 import { findNamed } from "../folder/folder.ts";
 
@@ -15,35 +16,44 @@ export interface Chosen {
  * form than the branch that changes are merged into; else the newest.
  *
  * @param folder the project's
+ * @param env says in GitHub Actions which branch that is
  * @throws UserError for a name that none has
  */
 export async function chooseWithoutTarget(
     migrations: readonly Migration[],
     names: readonly string[],
     folder: string,
+    env: Environment,
 ): Promise<Chosen> {
     if (names.length > 0) {
         const wanted = names.map(name => label(findNamed(migrations, name)));
         return { migrations: migrations.filter(each => wanted.includes(label(each))), because: "named" };
     }
-    const { base, paths } = await changedInGit(folder);
+    const { base, paths } = await changedInGit(folder, env);
     const changed = migrations.filter(each => paths.some(path => path.startsWith(`sql/${label(each)}/`)));
     if (changed.length > 0) return { migrations: changed, because: `not as in ${base}` };
     return { migrations: migrations.slice(-1), because: "the newest: none is changed" };
 }
 
-/** Paths below sql/ that are not as in the remote's main branch, or, where there is none, as in the last commit. */
-async function changedInGit(cwd: string): Promise<{ base: string; paths: string[] }> {
+/** Paths below sql/ that are not as where the branch began that is to be merged, or, where nothing says, as in the last commit. */
+async function changedInGit(cwd: string, { GITHUB_BASE_REF }: Environment): Promise<{ base: string; paths: string[] }> {
     const git = async (...args: string[]) => {
         const { stdout } = await promisify(execFile)("git", args, { cwd });
         return stdout.split("\n").filter(Boolean);
     };
+    // A checkout in GitHub Actions has the branches of origin, and no HEAD of it.
+    const branches = [...(GITHUB_BASE_REF ? [GITHUB_BASE_REF] : []), "HEAD", "main"].map(name => `origin/${name}`);
     try {
-        const base = await git("merge-base", "HEAD", "origin/HEAD").catch(() => ["HEAD"]);
-        const [commit = "HEAD"] = base;
+        let [base, commit] = ["the last commit", "HEAD"];
+        for (const branch of branches) {
+            const [ancestor] = await git("merge-base", "HEAD", branch).catch(() => []);
+            if (ancestor === undefined) continue;
+            [base, commit] = [branch, ancestor];
+            break;
+        }
         const changed = await git("diff", "--name-only", "--relative", commit, "--", "sql");
         const added = await git("ls-files", "--others", "--exclude-standard", "--", "sql");
-        return { base: commit === "HEAD" ? "the last commit" : "origin's main branch", paths: [...changed, ...added] };
+        return { base, paths: [...changed, ...added] };
     } catch {
         // No repository, or no commit in it.
         return { base: "", paths: [] };

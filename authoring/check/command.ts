@@ -91,7 +91,7 @@ async function ofTarget(migrations: readonly Migration[], names: readonly string
 
 async function ofGround(migrations: readonly Migration[], names: readonly string[], grounds: Grounds): Promise<Found> {
     const settings = readCheckSettings(process.env);
-    const { migrations: asked, because } = await chooseWithoutTarget(migrations, names, process.cwd());
+    const { migrations: asked, because } = await chooseWithoutTarget(migrations, names, process.cwd(), process.env);
     const [first] = asked;
     const earlier = migrations.filter(({ version }) => first !== undefined && version < first.version);
     if (first)

@@ -145,6 +145,32 @@ describe("npm run check:sql", function () {
         assert.match((await run()).output, /^checking 0001_notes \(not as in the last commit\)/m);
     });
 
+    it("checks all of a pull request, also where origin has branches and no HEAD, as after a checkout in GitHub Actions", async () => {
+        const git = (...args: string[]) =>
+            execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b.c", ...args], { cwd: folder });
+        const commit = async (name: string) => {
+            const up = `-- Keeps ${name}.\ncreate schema ${name.slice(5)};\n`;
+            await have(name, { ...sound, up, down: `-- Loses nothing.\ndrop schema ${name.slice(5)};\n` });
+            git("add", ".");
+            git("commit", "--quiet", "--message", name);
+        };
+        git("init", "--quiet");
+        for (const [name, branch] of [
+            ["0001_notes", "main"],
+            ["0002_more", "release"],
+            ["0003_most", undefined],
+        ] as const) {
+            await commit(name);
+            if (branch) git("update-ref", `refs/remotes/origin/${branch}`, "HEAD");
+        }
+        assert.match((await run()).output, /^checking 0002_more, 0003_most \(not as in origin\/main\)/m);
+        const inRelease = start([], { GITHUB_BASE_REF: "release" });
+        await inRelease.ended;
+        assert.match(inRelease.printed(), /^checking 0003_most \(not as in origin\/release\)/m);
+        git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/release");
+        assert.match((await run()).output, /^checking 0003_most \(not as in origin\/HEAD\)/m);
+    });
+
     it("prints all of it as JSON for programs", async () => {
         await have("0001_drop", dropping);
         const { ended, printed } = start(["--json", "0001"]);
