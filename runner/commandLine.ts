@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { PurgeOptions } from "./archive/commands.ts";
 import type { CreateOptions, FolderOptions, ListOptions } from "./backup/commands.ts";
-import type { AuditOptions, ChainOptions } from "./commands.ts";
+import type { AuditOptions, ChainOptions, RecordOptions } from "./commands.ts";
 import type { CheckOptions, MakeOptions } from "./promotion/commands.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
 
@@ -27,9 +27,12 @@ migrate
     .action((options: ChainOptions) => commands().then(({ migrateDown }) => migrateDown(options)));
 migrate
     .command("record")
-    .description("store changed down and verify texts of an applied migration; runs nothing")
-    .requiredOption("--stdin", "take the migration from stdin")
-    .action(() => commands().then(({ migrateRecord }) => migrateRecord()));
+    .description("store changed down and verify texts of applied migrations; runs nothing")
+    .argument("[version]", "of the sql folder; all that were changed unless said otherwise", toVersion)
+    .option("--stdin", "take the migration from stdin")
+    .action((version: string | undefined, options: RecordOptions) =>
+        commands().then(({ migrateRecord }) => migrateRecord(version, options)),
+    );
 migrate
     .command("status")
     .description("list what is applied and what is pending")

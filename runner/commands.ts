@@ -90,9 +90,26 @@ export async function squashDown(): Promise<void> {
     await squashStep("down", async session => `${await rollBackSquash(session, say)} rolled back`);
 }
 
-/** `migrate record` */
-export async function migrateRecord(): Promise<void> {
-    await oneStep("record", record);
+export type RecordOptions = Pick<ChainOptions, "stdin">;
+
+/** `migrate record`: the migration on stdin, or those of the sql folder whose down or verify the ledger has otherwise. */
+export async function migrateRecord(version: string | undefined, options: RecordOptions): Promise<void> {
+    if (options.stdin) return await oneStep("record", record);
+    const migrations = await readMigrations("sql", { statementsLater: true });
+    await withSession(environment, "migrate record", expectedIdentity(environment), async session => {
+        const ledger = await readApplied(session.client);
+        const { applied, changed } = compareChain(migrations, ledger);
+        const isAsked = (migration: Migration) => version === undefined || migration.version === version;
+        if (version !== undefined && !applied.some(isAsked)) {
+            throw new UserError(`the sql folder has no applied migration ${version}: there is nothing to record.`, [
+                "see what is applied: node runner/main.ts status",
+            ]);
+        }
+        const chosen = changed.filter(isAsked);
+        await requireStatements(chosen);
+        for (const migration of chosen) printStep(session, migration, await record(session, migration, ledger));
+        print(`${chosen.length} recorded`);
+    });
 }
 
 /** `status`: a plain read, without the lock, so it answers while a run is under way. */

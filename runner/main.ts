@@ -12,7 +12,7 @@ enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "
 const steps = new Map<string, () => Promise<void>>([
     ["migrate up --stdin", async () => (await import("./commands.ts")).migrateUp({ stdin: true })],
     ["migrate down --stdin", async () => (await import("./commands.ts")).migrateDown({ stdin: true })],
-    ["migrate record --stdin", async () => (await import("./commands.ts")).migrateRecord()],
+    ["migrate record --stdin", async () => (await import("./commands.ts")).migrateRecord(undefined, { stdin: true })],
     ["squash up --stdin", async () => (await import("./commands.ts")).squashUp()],
     ["squash down --stdin", async () => (await import("./commands.ts")).squashDown()],
 ]);

@@ -85,6 +85,42 @@ describe("edited migrations", function () {
         });
     }
 
+    it("from a shell, record stores what the sql folder has in another form: one of them, or all, and runs nothing", async () => {
+        const edited = (slug: string) => ({ down: `drop table public.${slug}; -- the way that was mended` });
+        await project.write({ ...three, "0001_first": edited("first"), "0003_third": edited("third") });
+        const one = await project.must("migrate record 0003");
+        assert.match(one.stdout, /^0003_third recorded in .*\n1 recorded\n$/);
+        assert.match((await project.must("migrate record 0002")).stdout, /^0 recorded\n$/);
+        const all = await project.must("migrate record");
+        assert.match(all.stdout, /^0001_first recorded in .*\n1 recorded\n$/);
+        assert.match((await project.must("migrate record")).stdout, /^0 recorded\n$/);
+        assert.deepEqual((await project.history()).slice(3), ["record 0003", "record 0001"]);
+        const { rows } = await project.admin.query("select down_sql from simulation_db.migration order by version");
+        assert.deepEqual(
+            rows.map(({ down_sql: text }) => text.includes("mended")),
+            [true, false, true],
+        );
+        assert.deepEqual(await project.applied(), ["0001", "0002", "0003"]);
+        await project.must("migrate down");
+        const log = await cluster.log();
+        assert.match(log, /statement: drop table public\.third; -- the way that was mended/);
+        assert.doesNotMatch(log, /statement: drop table public\.first; -- the way that was mended/);
+    });
+
+    it("from a shell, record stores no text that cannot run, and none of a migration that is not applied", async () => {
+        await project.write({ ...three, "0003_third": { down: "drop tabel public.third;" } });
+        const broken = await project.run("migrate record");
+        assert.equal(broken.code, 1);
+        assert.match(broken.stderr, /0003_third\/down\.sql:1: syntax error/);
+        await project.write({ ...three, "0004_fourth": {} });
+        for (const version of ["0004", "0009"]) {
+            const { code, stderr } = await project.run(`migrate record ${version}`);
+            assert.equal(code, 1);
+            assert.match(stderr, new RegExp(`the sql folder has no applied migration ${version}: there is nothing to`));
+        }
+        assert.equal((await project.history()).length, 3);
+    });
+
     it("a changed text of a migration that is not applied is no edit: record says that it is not applied", async () => {
         await project.must("migrate down");
         const { code, stderr } = await project.run("migrate record --stdin", { stdin: project.stdin("0003") });
