@@ -70,10 +70,7 @@ export function readConfig(): StackConfig {
         review: {
             gates: values.gates,
             maxLockMs: values.maxLockMs,
-            exposedSchemas: values.exposedSchemas
-                .split(",")
-                .map(name => name.trim())
-                .filter(Boolean),
+            exposedSchemas: values.exposedSchemas.split(","),
             requireVerified: values.requireVerified,
             drift: values.drift,
         },

@@ -28,8 +28,8 @@ describe("the settings of the API", () => {
             { role: "authenticator", inThisDatabase: false, name: "pgrst.db_schemas", value: "public, api" },
         ];
         assert.deepEqual(
-            [...exposedSchemas({ settings }, { exposedSchemas: ["graphql_public"], maxLockMs: 1 })],
-            ["public", "graphql_public", "api"],
+            [...exposedSchemas({ settings }, { exposedSchemas: ["graphql_public", " own", ""], maxLockMs: 1 })],
+            ["public", "graphql_public", "own", "api"],
         );
     });
 });
