@@ -127,6 +127,16 @@ export function tableOfSequence(definition: string): string | undefined {
     return new RegExp(` owned by (${I}\\.${I})\\.${I}$`).exec(definition)?.[1];
 }
 
+/** The name after the last dot, with its quotes. */
+export function lastPart(qualified: string): string {
+    return /(?:"(?:[^"]|"")+"|[^".]+)$/.exec(qualified)?.[0] ?? qualified;
+}
+
+/** The table of a column's full name. */
+export function tableOfColumn(column: string): string {
+    return column.slice(0, column.length - lastPart(column).length - 1);
+}
+
 /** The schema of a qualified name, without quotes: `public` of `public.datasets` and of `function public.f()`. */
 export function schemaOf(name: string): string | undefined {
     const quoted = new RegExp(`^(?:[a-z ]+ )?(${I})\\.`).exec(name)?.[1];

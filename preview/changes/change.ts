@@ -1,5 +1,5 @@
-import { type ChangedAspect, type Comparison, lastPart } from "./comparison.ts";
-import { tableOfIndex, tableOfSequence } from "./aspect.ts";
+import type { ChangedAspect, Comparison } from "./comparison.ts";
+import { tableOfColumn, tableOfIndex, tableOfSequence } from "./aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { otherChange } from "./otherChange.ts";
 import { relationChange } from "./relationChange.ts";
@@ -41,9 +41,7 @@ export function headline({ sign, object, summary }: ObjectChange): string {
 /** The resulting change, object by object: tables first, then by name. */
 export function changesOf(comparison: Comparison): ObjectChange[] {
     // A new name is a change too, also when it is the only one.
-    const renamed = comparison.renamed.map(({ kind, to }) =>
-        kind === "table" ? to : to.slice(0, to.length - lastPart(to).length - 1),
-    );
+    const renamed = comparison.renamed.map(({ kind, to }) => (kind === "table" ? to : tableOfColumn(to)));
     const groups = new Map<string, ChangedAspect[]>(renamed.map(name => [name, []]));
     for (const aspect of comparison.changed) {
         const object = groupOf(aspect, comparison);

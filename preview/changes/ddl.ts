@@ -1,6 +1,6 @@
 import type { Group, Sign } from "./change.ts";
 import type { ChangedAspect } from "./comparison.ts";
-import { lastPart } from "./comparison.ts";
+import { lastPart } from "./aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { clause, readPolicy } from "./policy.ts";
 import { isOrderNews, relationKind } from "./relationChange.ts";

@@ -4,7 +4,7 @@ import type { Catalog } from "../trial/observation.ts";
 import { relationDdl } from "./ddl.ts";
 import { policyInWords, readPolicy } from "./policy.ts";
 import { gained, inWords, privilegesOf } from "./privileges.ts";
-import { lastPart } from "./comparison.ts";
+import { lastPart } from "./aspect.ts";
 
 const kinds = [
     "table",

@@ -1,4 +1,4 @@
-import { lastPart } from "../changes/comparison.ts";
+import { tableOfColumn } from "../changes/aspect.ts";
 import type { Lost, StatementObservation } from "../trial/observation.ts";
 import { type Finding, placed } from "./finding.ts";
 import { liveSize } from "./live.ts";
@@ -40,8 +40,7 @@ export function destructiveFindings({ trial, comparison, look }: Scene): Finding
                   )
                 : destructive("table-lost", name, observation, `goes with all its rows (${size})`);
         }
-        const table = name.slice(0, name.length - lastPart(name).length - 1);
-        const size = liveSize(look, table);
+        const size = liveSize(look, tableOfColumn(name));
         return observation.observed && after.has(`column ${name}`)
             ? destructive(
                   "column-recreated",

@@ -1,5 +1,4 @@
-import { readAspect } from "../changes/aspect.ts";
-import { lastPart } from "../changes/comparison.ts";
+import { lastPart, readAspect } from "../changes/aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 
 export type Mark = "new" | "gone" | "changed" | "same";

@@ -126,6 +126,11 @@ export const telling: readonly Case[] = [
     // What code has to follow.
     ["alter table public.people rename to persons", ["table-renamed public.people"]],
     ["alter table public.runs rename column title to name", ["column-renamed public.runs.title"]],
+    ["alter table public.words rename column w to weight", ["column-renamed public.words.w"]],
+    ["alter table public.words rename column public to is_public", ["column-renamed public.words.public"]],
+    ["alter table public.words rename column enabled to active; alter table public.words disable trigger words_touch", ["column-renamed public.words.enabled", "trigger-disabled public.words"]],
+    ["alter table public.words rename column w to weight; alter policy words_update on public.words to public", ["column-renamed public.words.w", "policy-widened policy words_update on public.words"]],
+    ["alter table public.runs rename column size to weight; alter table public.runs rename constraint runs_size to runs_weight", ["column-renamed public.runs.size"]],
     ["alter type public.mood add value 'glad'", ["enum-value-added type public.mood"]],
     ["drop view public.run_titles", ["view-dropped public.run_titles"]],
     ["drop function public.title_of(bigint)", ["function-dropped function public.title_of(run bigint)"]],

@@ -49,6 +49,18 @@ export const ground = `
     revoke all on public."odd parent", public.odd from anon, authenticated;
     insert into public.odd values (1, null), (null, null);
 
+    create table public.words (
+        w           integer,
+        public      boolean,
+        enabled     boolean,
+        "ownerName" text constraint words_owned check ("ownerName" is not null)
+    );
+    create index words_public on public.words (public);
+    alter table public.words enable row level security;
+    create policy words_update on public.words for update to authenticated using (w > 0);
+    create policy words_public on public.words for select using (public);
+    revoke all on public.words from anon;
+
     create view public.run_titles with (security_invoker = true) as select id, title from public.runs;
     create materialized view public.run_counts as select status, count(*) from public.runs group by status;
     revoke all on public.run_titles, public.run_counts from anon, authenticated;
@@ -59,5 +71,7 @@ export const ground = `
     create function private.touch() returns trigger language plpgsql set search_path = '' as $$ begin new.at = now(); return new; end $$;
     create function private.purge() returns void language sql set search_path = '' as 'delete from public.people where id > 50';
     create trigger runs_touch before update on public.runs for each row execute function private.touch();
+    create trigger words_touch before update of enabled on public.words
+        for each row execute function suppress_redundant_updates_trigger();
     create role reporting;
     analyze`;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type pg from "pg";
 import { changesOf, headline } from "../../preview/changes/change.ts";
 import { compare } from "../../preview/changes/comparison.ts";
-import type { Catalog } from "../../preview/trial/observation.ts";
+import type { Catalog, Renamed } from "../../preview/trial/observation.ts";
 import { ensureLedger } from "../../runner/ledger/ledger.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
@@ -99,6 +99,88 @@ for (const major of [15, 17] as const) {
                 key => after.get(key) !== again.get(key),
             );
             assert.deepEqual(keys, []);
+        });
+
+        /** What is said of a table after names changed, all in one transaction that is taken back. */
+        async function renamed(renames: readonly Renamed[], sql: string, setUp = "select 1"): Promise<string[]> {
+            const { admin } = project;
+            await admin.query("begin");
+            try {
+                await admin.query(setUp);
+                const earlier = await catalog(admin);
+                await admin.query(sql);
+                return changesOf(compare(earlier, await catalog(admin), renames)).flatMap(change => [
+                    headline(change),
+                    ...change.details.map(({ sign, words }) => `${sign} ${words}`),
+                ]);
+            } finally {
+                await admin.query("rollback");
+            }
+        }
+
+        const odd = `
+            create table app.parents (parent_id bigint primary key);
+            create table app.odd (
+                w integer check (w > 0), app boolean, enabled boolean, day date, date date, size integer, draft boolean,
+                parent_id bigint constraint odd_parent references app.parents (parent_id),
+                status text constraint odd_status check (draft or status in ('draft', 'done'))
+            );
+            create index size on app.odd (size);
+            create index odd_app on app.odd (app);
+            create policy odd_update on app.odd for update to authenticated using (w > 0);
+            create policy odd_read on app.odd for select using (app);
+            create trigger odd_touch before update of enabled on app.odd for each row execute function app.touch();
+            create function app.of_odd() returns setof app.odd language sql as 'select * from app.odd where w > 1'`;
+        for (const [old, now] of [
+            ["w", "weight"],
+            ["app", "is_app"],
+            ["enabled", "active"],
+            ["date", "moment"],
+            ["size", "length"],
+            ["draft", "unfinished"],
+            ["parent_id", "above_id"],
+            ["w", '"$$ $& w"'],
+        ] as const) {
+            it(`says nothing but the new name where other words look like the old one: ${old} → ${now}`, async () => {
+                assert.deepEqual(
+                    await renamed(
+                        [{ kind: "column", from: `app.odd.${old}`, to: `app.odd.${now}` }],
+                        `alter table app.odd rename column ${old} to ${now}`,
+                        odd,
+                    ),
+                    ["~ table app.odd", `~ name of column ${old} → ${now}`],
+                );
+            });
+        }
+
+        it("says nothing of a function whose text goes on saying the old name of a table", async () => {
+            assert.deepEqual(
+                await renamed(
+                    [{ kind: "table", from: "app.odd", to: 'app."$$ odd"' }],
+                    'alter table app.odd rename to "$$ odd"',
+                    odd,
+                ),
+                ['~ table app."$$ odd"', '~ name app.odd → app."$$ odd"'],
+            );
+        });
+
+        it("says the first name and the last of what got several, and nothing of what has its old one again", async () => {
+            assert.deepEqual(
+                await renamed(
+                    [
+                        { kind: "column", from: "app.base.a", to: "app.base.b" },
+                        { kind: "table", from: "app.base", to: "app.ground" },
+                        { kind: "column", from: "app.ground.b", to: "app.ground.c" },
+                        { kind: "table", from: "app.ground", to: "app.soil" },
+                        { kind: "table", from: "app.heir", to: "app.child" },
+                        { kind: "table", from: "app.child", to: "app.heir" },
+                    ],
+                    `alter table app.base rename column a to b; alter table app.base rename to ground;
+                     alter table app.ground rename column b to c; alter table app.ground rename to soil;
+                     alter table app.heir rename to child; alter table app.child rename to heir`,
+                ),
+                ["~ table app.soil", "~ name of column a → c", "~ name app.base → app.soil"],
+            );
         });
 
         it("takes what has a new name for the same thing", async () => {
