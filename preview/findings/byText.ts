@@ -2,16 +2,20 @@ import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { type Statement, splitStatements } from "../../runner/migration/statements.ts";
 import type { Lost, ObservedLock, StatementObservation, TargetLook, Trial } from "../trial/observation.ts";
 import { alterCommands, type RangeVar, strings, type Tree } from "./act.ts";
-import { namesOf, type Names } from "./names.ts";
+import { type Names, namesOf, renamesIn } from "./names.ts";
 
 /**
  * What the text of an up.sql lets expect, in the form of a trial, for when no shadow could try it. It is less than was
  * observed would be: what a DO block or a function does is not in the text, and whether down restores is not known.
  */
-export async function trialByText(migration: Migration, look: TargetLook): Promise<Trial> {
+export async function trialByText(
+    migration: Migration,
+    look: TargetLook,
+    earlier: readonly Trial[] = [],
+): Promise<Trial> {
     const { version, slug, up } = migration;
     const file = fileName(migration, "up");
-    const names = namesOf(look);
+    const names = namesOf(look, renamesIn(earlier));
     const statements = (await splitStatements(up, file)).map(statement => expected(statement, file, names, look));
     return { version, slug, part: "up", statements, before: look.catalog, after: look.catalog, archives: [] };
 }
@@ -30,7 +34,7 @@ function expected(
         locks: locksOf(node, names, look),
         rewritten: truncated,
         truncated,
-        lost: lostBy(node, names, look),
+        lost: lostBy(node, names),
         renamed: [],
         observed: false,
     };
@@ -56,12 +60,12 @@ function locksOf({ kind, node }: Tree, names: Names, look: TargetLook): Observed
     return [];
 }
 
-function lostBy(tree: Tree, names: Names, look: TargetLook): Lost[] {
+function lostBy(tree: Tree, names: Names): Lost[] {
     if (tree.kind === "DropStmt") return dropped(tree.node, names).map(name => ({ kind: "table", name }));
     const table = names.onTarget(tree.node.relation as RangeVar | undefined);
     return alterCommands(tree).flatMap(({ subtype, name = "" }): Lost[] => {
-        const isThere = table !== undefined && look.catalog.has(`column ${table}.${name}`);
-        return subtype === "AT_DropColumn" && isThere ? [{ kind: "column", name: `${table}.${name}` }] : [];
+        const column = table === undefined ? undefined : names.columnOnTarget(table, name);
+        return subtype === "AT_DropColumn" && column !== undefined ? [{ kind: "column", name: column }] : [];
     });
 }
 

@@ -5,14 +5,16 @@ import { liveSize } from "./live.ts";
 import type { Scene } from "./scene.ts";
 
 /** Data that go with a table or column, found by identity: a new table of the same name does not bring rows back. */
-export function destructiveFindings({ trial, comparison, look }: Scene): Finding[] {
+export function destructiveFindings({ trial, comparison, look, names }: Scene): Finding[] {
     const { after } = comparison;
     const findings = trial.statements.flatMap(observation => {
         // A materialized view is made again from its query; that it goes is a note.
-        const rows = observation.lost.filter(({ name }) => look.tables.get(name)?.kind !== "materialized view");
+        const rows = observation.lost.filter(
+            ({ name }) => look.tables.get(names.before(name))?.kind !== "materialized view",
+        );
         const lost = rows.map(one => lostFinding(one, observation));
         const emptied = observation.truncated.map(table =>
-            destructive("table-emptied", table, observation, `all rows go (${liveSize(look, table)})`),
+            destructive("table-emptied", table, observation, `all rows go (${liveSize(look, names.before(table))})`),
         );
         return [...lost, ...emptied];
     });
@@ -30,7 +32,7 @@ export function destructiveFindings({ trial, comparison, look }: Scene): Finding
             // A text alone does not tell what is there afterwards.
             const forms = observation.observed ? ["table", "partitioned table", "view", "materialized view"] : [];
             const again = forms.find(one => after.has(`${one} ${name}`));
-            const size = liveSize(look, name);
+            const size = liveSize(look, names.before(name));
             return again
                 ? destructive(
                       "table-recreated",
@@ -40,7 +42,7 @@ export function destructiveFindings({ trial, comparison, look }: Scene): Finding
                   )
                 : destructive("table-lost", name, observation, `goes with all its rows (${size})`);
         }
-        const size = liveSize(look, tableOfColumn(name));
+        const size = liveSize(look, names.before(tableOfColumn(name)));
         return observation.observed && after.has(`column ${name}`)
             ? destructive(
                   "column-recreated",

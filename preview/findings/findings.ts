@@ -31,15 +31,23 @@ export interface Told {
     readonly scene: Scene;
 }
 
-/** Looks at one trial with all rules. @param violations what was counted on the target */
+/** What is known beside a trial. */
+export interface Beside {
+    /** What was counted on the target. */
+    readonly violations?: readonly Violation[];
+    /** What has run to its end before it, in that order. */
+    readonly earlier?: readonly Trial[];
+}
+
+/** Looks at one trial with all rules. */
 export async function findingsOf(
     migration: Migration,
     trial: Trial,
     look: TargetLook,
     settings: FindingSettings,
-    violations: readonly Violation[] = [],
+    { violations = [], earlier = [] }: Beside = {},
 ): Promise<Told> {
-    const scene = await sceneOf(migration, trial, look, settings);
+    const scene = await sceneOf(migration, trial, look, settings, earlier);
     const locks = heldLocks(scene);
     const findings = [
         ...failureFindings(trial),
@@ -70,8 +78,10 @@ export async function findingsByText(
     look: TargetLook,
     settings: FindingSettings,
     why: string,
+    earlier: readonly Trial[] = [],
 ): Promise<Told> {
-    const scene = await sceneOf(migration, await trialByText(migration, look), look, settings);
+    const trial = await trialByText(migration, look, earlier);
+    const scene = await sceneOf(migration, trial, look, settings, earlier);
     const locks = heldLocks(scene);
     const findings = [
         unverified(fileName(migration, "up"), why),

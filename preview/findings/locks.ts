@@ -27,11 +27,12 @@ const leastMs = 2;
  * ends, so whatever runs after the first strong lock adds to the time that traffic waits.
  */
 export function heldLocks(scene: Scene): HeldLock[] {
-    const { acts, look } = scene;
+    const { acts, look, names } = scene;
     const works = acts.map(act => workOf(act, scene).map(work => ({ ...work, place: act.observation.place })));
     const held = new Map<string, HeldLock>();
     for (const [index, { observation }] of acts.entries()) {
-        for (const { relation, kind, mode } of observation.locks) {
+        for (const { relation: now, kind, mode } of observation.locks) {
+            const relation = names.before(now);
             if (kind === "index" || kind === "sequence" || !isOnTarget(relation, kind, look)) continue;
             const before = held.get(relation);
             if (before && strength(before.mode) >= strength(mode)) continue;

@@ -1,10 +1,16 @@
-import type { TargetLook, Trial } from "../trial/observation.ts";
+import { lastPart, tableOfColumn } from "../changes/aspect.ts";
+import { formerName } from "../changes/rename.ts";
+import type { Catalog, Renamed, TargetLook, Trial } from "../trial/observation.ts";
 import type { RangeVar } from "./act.ts";
 
-/** Finds the tables that statements name, with or without their schema. */
+/** Finds what statements name on the target, where pending migrations may have given it other names. */
 export interface Names {
     /** `schema.table` of a table that the target has now; undefined: it has none of that name. */
     onTarget(relation: RangeVar | undefined): string | undefined;
+    /** The full name of a column of such a table, which a statement names without quotes; undefined as above. */
+    columnOnTarget(table: string, column: string): string | undefined;
+    /** What the target calls a table or column that the shadow's catalog calls so: the same unless it was renamed. */
+    before(name: string): string;
     /** Of all tables that it has. */
     all(): string[];
 }
@@ -12,14 +18,28 @@ export interface Names {
 /**
  * Names of the tables of the target. What a migration renames is found under its new name as well. Without a schema the
  * name is looked for in public first, as Supabase's own search path does.
+ *
+ * @param look with its catalog, where columns are asked for
+ * @param renamed in the order in which it happens
  */
-export function namesOf(look: Pick<TargetLook, "tables">, trial?: Pick<Trial, "statements">): Names {
+export function namesOf(
+    look: Pick<TargetLook, "tables"> & { readonly catalog?: Catalog },
+    renamed: readonly Renamed[] = [],
+): Names {
+    const before = (name: string, steps = renamed) => steps.reduceRight(formerName, name);
+    const targets = renamed.map(({ kind, to }, index) => ({ kind, to, is: before(to, renamed.slice(0, index + 1)) }));
     const byPlainName = new Map([...look.tables.keys()].map(name => [plain(name), name]));
-    for (const { kind, from, to } of trial?.statements.flatMap(({ renamed }) => renamed) ?? []) {
-        if (kind === "table" && look.tables.has(from)) byPlainName.set(plain(to), from);
+    for (const { kind, to, is } of targets) {
+        if (kind === "table" && look.tables.has(is)) byPlainName.set(plain(to), is);
     }
+    let columns: Map<string, string> | undefined;
     return {
         all: () => [...look.tables.keys()],
+        before: name => before(name),
+        columnOnTarget(table, column) {
+            columns ??= columnsByPlainName();
+            return columns.get(`${plain(table)}.${column}`);
+        },
         onTarget(relation) {
             if (!relation?.relname) return undefined;
             if (relation.schemaname) return byPlainName.get(`${relation.schemaname}.${relation.relname}`);
@@ -29,6 +49,20 @@ export function namesOf(look: Pick<TargetLook, "tables">, trial?: Pick<Trial, "s
             return others.length === 1 ? others[0]?.[1] : undefined;
         },
     };
+
+    function columnsByPlainName(): Map<string, string> {
+        const keys = [...(look.catalog?.keys() ?? [])].filter(key => key.startsWith("column "));
+        const known = new Map(keys.map(key => key.slice("column ".length)).map(name => [plain(name), name]));
+        for (const { kind, to, is } of targets) {
+            if (kind === "column") known.set(plain(`${tableOfColumn(is)}.${lastPart(to)}`), is);
+        }
+        return known;
+    }
+}
+
+/** What trials gave other names, in their order. */
+export function renamesIn(trials: readonly Pick<Trial, "statements">[]): Renamed[] {
+    return trials.flatMap(({ statements }) => statements.flatMap(({ renamed }) => renamed));
 }
 
 /** Without the quotes. */

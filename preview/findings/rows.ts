@@ -9,7 +9,6 @@ import {
 } from "./act.ts";
 import { type Finding, placed } from "./finding.ts";
 import { liveSize } from "./live.ts";
-import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 
 /**
@@ -66,7 +65,7 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
             if (actions.includes("CMD_UPDATE")) return finding("rows-overwritten", "values are overwritten by merge");
         }
         const converted = alterCommands(tree).find(replacesValues);
-        if (converted && look.catalog.has(`column ${table}.${converted.name}`)) {
+        if (converted && names.columnOnTarget(table, converted.name ?? "")) {
             return finding(
                 "values-replaced",
                 `values of ${converted.name} are replaced: its using does not take them up`,
@@ -79,12 +78,9 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
     function overwritten(table: string, { targetList, whereClause }: Node): string[] {
         const targets = (targetList as { ResTarget?: { name?: string } }[] | undefined) ?? [];
         const filled = provenNull(whereClause);
-        const existing = new Map(
-            [...look.catalog.keys()].filter(key => key.startsWith(`column ${table}.`)).map(key => [plain(key), key]),
-        );
         return targets
             .flatMap(({ ResTarget }) => ResTarget?.name ?? [])
-            .filter(name => existing.has(`column ${plain(table)}.${name}`) && !filled.includes(name));
+            .filter(name => names.columnOnTarget(table, name) !== undefined && !filled.includes(name));
     }
 }
 

@@ -3,7 +3,7 @@ import { type Directives, readDirectives } from "../../runner/migration/directiv
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import type { TargetLook, Trial } from "../trial/observation.ts";
 import { type Act, readActs } from "./act.ts";
-import { type Names, namesOf } from "./names.ts";
+import { type Names, namesOf, renamesIn } from "./names.ts";
 
 /** What a stack says about findings. */
 export interface FindingSettings {
@@ -26,25 +26,22 @@ export interface Scene {
     readonly settings: FindingSettings;
 }
 
-/** Puts together what the rules need to know of one trial. */
+/** Puts together what the rules need to know of one trial. @param earlier what has run before it, in that order */
 export async function sceneOf(
     migration: Migration,
     trial: Trial,
     look: TargetLook,
     settings: FindingSettings,
+    earlier: readonly Trial[] = [],
 ): Promise<Scene> {
     return {
         migration,
         directives: readDirectives(migration.up, fileName(migration, "up")),
         trial,
         acts: await readActs(trial.statements),
-        comparison: compare(
-            trial.before,
-            trial.after,
-            trial.statements.flatMap(({ renamed }) => renamed),
-        ),
+        comparison: compare(trial.before, trial.after, renamesIn([trial])),
         look,
-        names: namesOf(look, trial),
+        names: namesOf(look, renamesIn([...earlier, trial])),
         exposed: exposedSchemas(look, settings),
         settings,
     };

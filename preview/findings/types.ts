@@ -15,11 +15,11 @@ const fractions = ["numeric", "double precision", "real"];
 const moments = ["timestamp with time zone", "timestamp without time zone"];
 
 /** Columns whose new type holds less than the old one: PostgreSQL rounds or cuts without a word. */
-export function typeFindings({ comparison, trial, look }: Scene): Finding[] {
+export function typeFindings({ comparison, trial, look, names }: Scene): Finding[] {
     return comparison.changed.flatMap(({ kind, object, part, before, after }): Finding[] => {
         if (kind !== "column" || before === null || after === null) return [];
         const loss = lossOf(typeName(before), typeName(after));
-        if (loss === undefined || !look.catalog.has(`column ${object}.${part}`)) return [];
+        if (loss === undefined || !look.catalog.has(`column ${names.before(`${object}.${part}`)}`)) return [];
         const place = trial.statements.find(
             ({ kind: statement, locks }) =>
                 statement === "AlterTableStmt" && locks.some(({ relation }) => relation === object),
@@ -30,7 +30,7 @@ export function typeFindings({ comparison, trial, look }: Scene): Finding[] {
                 level: "destructive",
                 object: `${object}.${part}`,
                 ...placed(place),
-                words: `${bare(before)} becomes ${bare(after)}: ${loss} (${liveSize(look, object)})`,
+                words: `${bare(before)} becomes ${bare(after)}: ${loss} (${liveSize(look, names.before(object))})`,
                 stops: true,
             },
         ];

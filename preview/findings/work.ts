@@ -9,6 +9,8 @@ import {
 } from "./act.ts";
 import { columnWithoutValue } from "../../runner/archive/guard.ts";
 import { largeTable } from "../../runner/archive/table.ts";
+import { readAspect } from "../changes/aspect.ts";
+import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 
 /** Something that takes the longer the more rows a table has. */
@@ -36,7 +38,7 @@ export const bytesPerSecond = {
 const verbs = { rewrite: "rewritten", scan: "read", "index build": "indexed", rows: "changed row by row" } as const;
 
 /** What a statement does to the rows of tables of the target, and about how long that takes with as many as there are. */
-export function workOf(act: Act, { look, names, comparison, trial }: Scene): Work[] {
+export function workOf(act: Act, { look, names, trial }: Scene): Work[] {
     const { observation, trees } = act;
     const found: Work[] = [];
     const add = (kind: Work["kind"], table: string | undefined) => {
@@ -46,7 +48,7 @@ export function workOf(act: Act, { look, names, comparison, trial }: Scene): Wor
         found.push({ kind, table, ms: (bytes / bytesPerSecond[kind]) * 1000, words: verbs[kind] });
     };
     for (const table of observation.rewritten.filter(name => !observation.truncated.includes(name)))
-        add("rewrite", table);
+        add("rewrite", names.before(table));
     const rewrites = new Set(found.map(({ table }) => table));
     for (const tree of trees.flatMap(each => [...nodesOf(each)])) {
         for (const [kind, relation] of demands(tree)) {
@@ -90,10 +92,13 @@ export function workOf(act: Act, { look, names, comparison, trial }: Scene): Wor
 
     /** PostgreSQL looks for a valid check that says the same, and reads no row then (documentation of ALTER TABLE). */
     function isProvenNotNull(table: string, column: string): boolean {
-        const proof = `CHECK ((${column} IS NOT NULL))`;
-        const mine = (key: string) => key.startsWith("constraint ") && key.endsWith(` on ${table}`);
-        const proven = [...trial.before].some(([key, text]) => mine(key) && text === proof);
-        return proven || (comparison.before.get(`column ${table}.${column}`)?.includes(" not null") ?? false);
+        const name = plain(names.columnOnTarget(table, column) ?? `${table}.${column}`);
+        const isIt = (other: string) => plain(names.before(other)) === name;
+        return [...trial.before].some(([key, text]) => {
+            if (key.startsWith("column ")) return text.includes(" not null") && isIt(key.slice("column ".length));
+            const proven = /^CHECK \(\((.+) IS NOT NULL\)\)$/.exec(text)?.[1];
+            return proven !== undefined && isIt(`${readAspect(key).object}.${proven}`);
+        });
     }
 
     /** The rollback of a large table has proven it before, while others wrote: runner/archive/guard.ts. */
@@ -106,8 +111,10 @@ export function workOf(act: Act, { look, names, comparison, trial }: Scene): Wor
     }
 
     function wasValid(table: string, constraint: string): boolean {
-        const before = comparison.before.get(`constraint ${constraint} on ${table}`);
-        return before !== undefined && !before.endsWith(" NOT VALID");
+        return [...trial.before].some(([key, text]) => {
+            if (!plain(key).startsWith(`constraint ${constraint} on `) || text.endsWith(" NOT VALID")) return false;
+            return names.before(readAspect(key).object) === table;
+        });
     }
 }
 

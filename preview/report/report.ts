@@ -5,7 +5,7 @@ import { modeInWords } from "../findings/locks.ts";
 import type { FindingSettings } from "../findings/scene.ts";
 import { type GateSettings, judge, type JudgedFinding } from "../gates.ts";
 import { label, type Migration, summary } from "../../runner/migration/migration.ts";
-import type { Archived, Catalog, Proof, Rehearsal, TargetLook, Trial } from "../trial/observation.ts";
+import type { Archived, Catalog, Proof, Rehearsal, Trial } from "../trial/observation.ts";
 import { accessOf, type Access } from "./access.ts";
 import { type Diagram, diagramOf } from "./diagram.ts";
 import { redacted } from "./redact.ts";
@@ -79,8 +79,8 @@ export interface ReportSource {
 export async function reportOf(source: ReportSource): Promise<Report> {
     const { stack, rehearsal, pending, toRollBack, drift, gates, now = new Date() } = source;
     const { look, proof, up, down } = rehearsal;
-    const rollbacks = await Promise.all(toRollBack.map(migration => migrationReport(migration, "down", down, source)));
-    const applied = await Promise.all(pending.map(migration => migrationReport(migration, "up", up, source)));
+    const rollbacks = await Promise.all(toRollBack.map(migration => migrationReport(migration, "down", source)));
+    const applied = await Promise.all(pending.map(migration => migrationReport(migration, "up", source)));
     const reports = [...rollbacks, ...applied];
     const driftStops = gates.drift === "stop" && drift.changes.length > 0;
     const before: Catalog = [...down, ...up][0]?.before ?? look.catalog;
@@ -106,13 +106,16 @@ export async function reportOf(source: ReportSource): Promise<Report> {
 async function migrationReport(
     migration: Migration,
     direction: "up" | "down",
-    trials: readonly Trial[],
-    { rehearsal: { look, proof, violations }, settings, gates }: ReportSource,
+    { rehearsal, settings, gates }: ReportSource,
 ): Promise<MigrationReport> {
-    const trial = trials.find(({ version }) => version === migration.version);
+    const { look, violations = [] } = rehearsal;
+    const trial = rehearsal[direction].find(({ version }) => version === migration.version);
+    // What was rolled back went first. What has failed has changed no name.
+    const ran = [...rehearsal.down, ...(direction === "up" ? rehearsal.up : [])];
+    const earlier = ran.slice(0, trial ? ran.indexOf(trial) : ran.length).filter(({ failure }) => !failure);
     const told = trial
-        ? await findingsOf(migration, trial, look, settings, direction === "up" ? violations : [])
-        : await untold(migration, direction, trials, look, proof, settings);
+        ? await findingsOf(migration, trial, look, settings, direction === "up" ? { violations, earlier } : { earlier })
+        : await untold(migration, direction, rehearsal, settings, earlier);
     const { scene, locks } = told;
     return {
         version: migration.version,
@@ -149,15 +152,15 @@ async function migrationReport(
 async function untold(
     migration: Migration,
     direction: "up" | "down",
-    trials: readonly Trial[],
-    look: TargetLook,
-    proof: Proof,
+    rehearsal: Rehearsal,
     settings: FindingSettings,
+    earlier: readonly Trial[],
 ): Promise<Told> {
-    const failed = trials.find(({ failure }) => failure !== undefined);
+    const { look, proof } = rehearsal;
+    const failed = rehearsal[direction].find(({ failure }) => failure !== undefined);
     const why = failed ? `${label(failed)} comes before it and did not run to its end` : proof.words;
     const text = direction === "up" ? migration : { ...migration, up: migration.down };
-    return await findingsByText(text, look, settings, why);
+    return await findingsByText(text, look, settings, why, earlier);
 }
 
 function reversalInWords(trial: Trial | undefined, irreversible: string | undefined): string {

@@ -1,6 +1,6 @@
 import { compare } from "../changes/comparison.ts";
 import { type Act, alterCommands, nodesOf, type RangeVar, readActs, strings } from "../findings/act.ts";
-import { type Names, namesOf, plain } from "../findings/names.ts";
+import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
 import type { Catalog, Place, TargetLook, Trial } from "../trial/observation.ts";
 
 /** What pending migrations want of rows that the target has already. */
@@ -33,8 +33,8 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
     const earlier: Act[] = [];
     for (const trial of trials) {
         const acts = await readActs(trial.statements);
-        const names = namesOf(look, trial);
-        const renames = [...earlier, ...acts].flatMap(({ observation }) => observation.renamed);
+        const renames = renamesIn(trials.slice(0, trials.indexOf(trial) + 1));
+        const names = namesOf(look, renames);
         for (const { kind, object, part = "", before, after } of compare(trial.before, trial.after).changed) {
             const table = targetName(object, renames, look);
             if (table === undefined || after === null || trial.failure) continue;

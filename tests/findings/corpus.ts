@@ -36,6 +36,10 @@ export const telling: readonly Case[] = [
     ["alter table public.runs alter column at type date", ["values-narrowed public.runs.at", "table-rewritten public.runs"]],
     ["alter table public.runs alter column ratio type real", ["values-narrowed public.runs.ratio", "table-rewritten public.runs"]],
     ["alter table public.runs alter column ratio type text using 'none'", ["values-replaced public.runs", "table-rewritten public.runs"]],
+    ["alter table public.words alter column \"ownerName\" type text using 'none'", ["values-replaced public.words", "table-rewritten public.words"]],
+    ["alter table public.runs rename column price to cents; update public.runs set cents = cents * 100", ["column-renamed public.runs.price", "rows-overwritten public.runs"]],
+    ["alter table public.runs rename column price to cost; alter table public.runs alter column cost type integer", ["column-renamed public.runs.price", "values-narrowed public.runs.cost", "table-rewritten public.runs"]],
+    ["alter table public.runs rename to jobs; alter table public.jobs rename to tasks; delete from public.tasks where size > 500", ["table-renamed public.runs", "table-renamed public.jobs", "rows-deleted public.runs"]],
     ["alter table private.secrets set unlogged", ["table-unlogged private.secrets", "table-rewritten private.secrets"]],
 
     // Rows of the target that are not as the migration wants them.
@@ -74,6 +78,7 @@ export const telling: readonly Case[] = [
     ["create index secrets_word on private.secrets (word); drop index private.secrets_word", ["index-built-under-lock private.secrets"]],
     ["reindex table public.runs", ["index-built-under-lock public.runs"]],
     ["cluster public.runs using runs_title", ["table-rewritten public.runs"]],
+    ["alter table public.runs rename to jobs; alter table public.jobs alter column size type bigint", ["table-renamed public.runs", "table-rewritten public.runs"]],
     ["refresh materialized view public.run_counts", ["table-rewritten public.run_counts"]],
     ["alter table public.events attach partition public.events_2021 for values from ('2021-01-01') to ('2022-01-01')", ["scan-under-lock public.events_2021"]],
 
@@ -131,6 +136,8 @@ export const telling: readonly Case[] = [
     ["alter table public.words rename column enabled to active; alter table public.words disable trigger words_touch", ["column-renamed public.words.enabled", "trigger-disabled public.words"]],
     ["alter table public.words rename column w to weight; alter policy words_update on public.words to public", ["column-renamed public.words.w", "policy-widened policy words_update on public.words"]],
     ["alter table public.runs rename column size to weight; alter table public.runs rename constraint runs_size to runs_weight", ["column-renamed public.runs.size"]],
+    ["alter table public.runs rename to jobs; alter table public.jobs rename column note to remark; alter table public.jobs alter column remark set not null", ["table-renamed public.runs", "column-renamed public.jobs.note"]],
+    ["alter table public.runs rename to jobs; alter table public.jobs validate constraint runs_size", ["table-renamed public.runs"]],
     ["alter type public.mood add value 'glad'", ["enum-value-added type public.mood"]],
     ["drop view public.run_titles", ["view-dropped public.run_titles"]],
     ["drop function public.title_of(bigint)", ["function-dropped function public.title_of(run bigint)"]],
@@ -156,6 +163,7 @@ export const harmless: readonly Case[] = [
     ["alter table public.runs alter column title drop default", []],
     ["alter table public.runs alter column title drop not null", []],
     ["alter table public.runs alter column note set not null", []],
+    ["alter table public.words alter column \"ownerName\" set not null", []],
     ["alter table public.runs alter column note type varchar(300)", []],
     ["alter table public.runs alter column note type text", []],
     ["alter table public.runs add constraint runs_priced check (price > 0) not valid", []],

@@ -115,6 +115,7 @@ describe("the gates", function () {
             ["drop table private.secrets", ["table-lost private.secrets stopped"]],
             ["drop schema private cascade", ["table-lost private.secrets stopped"]],
             ["alter table public.people drop column name", ["column-lost public.people.name stopped"]],
+            ['alter table public.words drop column "ownerName"', ['column-lost public.words."ownerName" stopped']],
             ["truncate private.secrets", ["table-emptied private.secrets stopped"]],
             ["delete from private.secrets", ["rows-deleted private.secrets stopped"]],
             ["alter table public.runs disable row level security", ["rls-off public.runs stopped"]],

@@ -59,7 +59,7 @@ export async function trialGround(cluster: TestCluster, sql: string): Promise<Tr
             const migration: Migration = { version: "0001", slug: "case", up, down: "", verify: "" };
             const trial = await tryCase(migration);
             const violations = await countViolations(environment, look, [trial]);
-            return await findingsOf(migration, trial, look, { ...settings, ...own }, violations);
+            return await findingsOf(migration, trial, look, { ...settings, ...own }, { violations });
         },
         async really(up) {
             await target.query("begin");

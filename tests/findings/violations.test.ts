@@ -77,6 +77,12 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await counts([pending[0] as Migration, mended]), [
                 { version: "0003", validated: true, settled: false, rows: 1 },
             ]);
+            // Also where it has another name by then.
+            const renamed = migration("0002", "alter table public.notes rename to papers;");
+            const ofPapers = `delete from public.papers where id > 99; ${head.replace("notes", "papers")} papers_few check (id <= 99);`;
+            assert.deepEqual(await counts([renamed, migration("0003", ofPapers)]), [
+                { version: "0003", validated: true, settled: false, rows: 1 },
+            ]);
             // A cascade or a trigger may reach them.
             const cascading = migration("0002", `delete from public.authors; ${head} notes_few check (id <= 99);`);
             assert.deepEqual(await counts([cascading]), [

@@ -286,6 +286,57 @@ for (const major of [15, 17] as const) {
             }
         });
 
+        it("know a table and a column by the names that an earlier pending migration gives them", async () => {
+            const renaming = [
+                migration(
+                    "0001",
+                    "renamed",
+                    "alter table public.runs rename to jobs; alter table public.jobs rename column price to cents;",
+                    "alter table public.jobs rename column cents to price; alter table public.jobs rename to runs;",
+                ),
+                migration("0002", "later", "update public.jobs set cents = 1; delete from public.jobs;", "select 1;"),
+                migration(
+                    "0003",
+                    "index",
+                    "create index jobs_size on public.jobs (size);",
+                    "drop index public.jobs_size;",
+                ),
+                migration(
+                    "0004",
+                    "narrow",
+                    "alter table public.jobs alter column cents type integer;",
+                    "alter table public.jobs alter column cents type numeric(10, 2);",
+                ),
+                migration("0005", "gone", "drop table public.jobs cascade;", "select 1;"),
+            ];
+            const tried = await rehearse({
+                environment: environment(),
+                pending: renaming,
+                toRollBack: [],
+                cacheFolder: join(folder, "cache"),
+                say: () => {},
+            });
+            const { report } = await show(tried, renaming);
+            const told = report.pending.map(({ findings }) =>
+                findings
+                    .filter(({ level }) => /destructive|blocking/.test(level))
+                    .map(({ code, object }) => `${code} ${object}`),
+            );
+            assert.deepEqual(told, [
+                [],
+                ["rows-overwritten public.runs", "rows-deleted public.runs"],
+                ["index-built-under-lock public.runs"],
+                ["values-narrowed public.jobs.cents", "table-rewritten public.runs"],
+                ["table-lost public.jobs"],
+            ]);
+            const words = report.pending.flatMap(({ findings }) => findings.map(finding => finding.words));
+            assert.ok(!words.some(text => text.includes("size unknown")), words.join("\n"));
+            assert.deepEqual(
+                report.pending[2]?.locks.map(({ relation, rows }) => [relation, rows]),
+                [["public.runs", 1000]],
+            );
+        });
+
         it("say NOT VERIFIED and why where there was no shadow, with all statements in the report", async () => {
             const words = "NOT VERIFIED AGAINST A DATABASE: there is no embedded PostgreSQL for it";
             const blind = await show(
