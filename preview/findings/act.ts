@@ -33,6 +33,14 @@ export function* nodesOf({ kind, node }: Tree): Generator<Tree> {
     yield* below(node);
 }
 
+/** Statements that only make what others will run. */
+const making = ["CreateFunctionStmt", "RuleStmt"];
+
+/** All nodes of what a statement did: the body of a function or rule that it makes has not run. */
+export function stepsOf({ trees }: Act): Tree[] {
+    return trees.flatMap(tree => (making.includes(tree.kind) ? [] : [...nodesOf(tree)]));
+}
+
 function* below(value: unknown): Generator<Tree> {
     if (Array.isArray(value)) {
         for (const item of value) yield* below(item);

@@ -11,6 +11,8 @@ export interface Names {
     columnOnTarget(table: string, column: string): string | undefined;
     /** What the target calls a table or column that the shadow's catalog calls so: the same unless it was renamed. */
     before(name: string): string;
+    /** The tables whose rows change when a statement writes to the relation: itself, or those that a view shows. */
+    written(relation: RangeVar | undefined): readonly string[];
     /** Of all tables that it has. */
     all(): string[];
 }
@@ -21,10 +23,12 @@ export interface Names {
  *
  * @param look with its catalog, where columns are asked for
  * @param renamed in the order in which it happens
+ * @param views those that statements write to, by their names without quotes, with the tables that each of them shows
  */
 export function namesOf(
     look: Pick<TargetLook, "tables"> & { readonly catalog?: Catalog },
     renamed: readonly Renamed[] = [],
+    views: ReadonlyMap<string, readonly string[]> = new Map(),
 ): Names {
     const before = (name: string, steps = renamed) => steps.reduceRight(formerName, name);
     const targets = renamed.map(({ kind, to }, index) => ({ kind, to, is: before(to, renamed.slice(0, index + 1)) }));
@@ -40,13 +44,11 @@ export function namesOf(
             columns ??= columnsByPlainName();
             return columns.get(`${plain(table)}.${column}`);
         },
-        onTarget(relation) {
-            if (!relation?.relname) return undefined;
-            if (relation.schemaname) return byPlainName.get(`${relation.schemaname}.${relation.relname}`);
-            const inPublic = byPlainName.get(`public.${relation.relname}`);
-            if (inPublic) return inPublic;
-            const others = [...byPlainName].filter(([name]) => name.endsWith(`.${relation.relname}`));
-            return others.length === 1 ? others[0]?.[1] : undefined;
+        onTarget: relation => find(byPlainName, relation),
+        written(relation) {
+            const table = find(byPlainName, relation);
+            if (table !== undefined) return [table];
+            return (find(views, relation) ?? []).map(name => before(name)).filter(name => look.tables.has(name));
         },
     };
 
@@ -63,6 +65,15 @@ export function namesOf(
 /** What trials gave other names, in their order. */
 export function renamesIn(trials: readonly Pick<Trial, "statements">[]): Renamed[] {
     return trials.flatMap(({ statements }) => statements.flatMap(({ renamed }) => renamed));
+}
+
+function find<T>(byPlainName: ReadonlyMap<string, T>, relation: RangeVar | undefined): T | undefined {
+    if (!relation?.relname) return undefined;
+    if (relation.schemaname) return byPlainName.get(`${relation.schemaname}.${relation.relname}`);
+    const inPublic = byPlainName.get(`public.${relation.relname}`);
+    if (inPublic) return inPublic;
+    const others = [...byPlainName].filter(([name]) => name.endsWith(`.${relation.relname}`));
+    return others.length === 1 ? others[0]?.[1] : undefined;
 }
 
 /** Without the quotes. */

@@ -5,6 +5,7 @@ import {
     type Node,
     nodesOf,
     type RangeVar,
+    stepsOf,
     type Tree,
 } from "./act.ts";
 import { type Finding, placed } from "./finding.ts";
@@ -18,7 +19,11 @@ import type { Scene } from "./scene.ts";
 export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Finding[] {
     const { acts, look, names } = scene;
     const found = acts.flatMap(act =>
-        act.trees.flatMap(tree => [...nodesOf(tree)].flatMap(node => rowFinding(node, act) ?? [])),
+        stepsOf(act).flatMap(tree =>
+            names
+                .written(tree.node.relation as RangeVar | undefined)
+                .flatMap(table => rowFinding(table, tree, act) ?? []),
+        ),
     );
     // A function that runs a statement for each row says the same many times.
     const seen = new Set<string>();
@@ -27,16 +32,15 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
         return !seen.has(key) && seen.add(key);
     });
 
-    function rowFinding(tree: Tree, act: Act): Finding | undefined {
+    function rowFinding(table: string, tree: Tree, act: Act): Finding | undefined {
         const { kind, node } = tree;
-        const table = names.onTarget(node.relation as RangeVar | undefined);
-        if (table === undefined) return undefined;
+        const view = viewOf(node);
         const finding = (code: string, words: string): Finding => ({
             code,
             level: "destructive",
             object: table,
             ...placed(act.observation.place),
-            words: `${words} (${liveSize(look, table)})`,
+            words: `${words}${view === undefined ? "" : `, through the view ${view}`} (${liveSize(look, table)})`,
             stops: true,
         });
         if (kind === "DeleteStmt" && !isFalse(node.whereClause)) {
@@ -74,26 +78,43 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
         return undefined;
     }
 
+    /** The view through which a statement writes to a table. */
+    function viewOf({ relation }: Node): string | undefined {
+        const named = relation as RangeVar | undefined;
+        return names.onTarget(named) === undefined ? named?.relname : undefined;
+    }
+
     /** The columns that the target has now, and that are not merely filled where they are null. */
-    function overwritten(table: string, { targetList, whereClause }: Node): string[] {
-        const targets = (targetList as { ResTarget?: { name?: string } }[] | undefined) ?? [];
-        const filled = provenNull(whereClause);
-        return targets
-            .flatMap(({ ResTarget }) => ResTarget?.name ?? [])
-            .filter(name => names.columnOnTarget(table, name) !== undefined && !filled.includes(name));
+    function overwritten(table: string, node: Node): string[] {
+        const targets = (node.targetList as { ResTarget?: { name?: string } }[] | undefined) ?? [];
+        const filled = provenNull(node.whereClause, node);
+        return (
+            targets
+                .flatMap(({ ResTarget }) => ResTarget?.name ?? [])
+                // A view may call a column something else.
+                .filter(name => viewOf(node) !== undefined || names.columnOnTarget(table, name) !== undefined)
+                .filter(name => !filled.includes(name))
+        );
     }
 }
 
-/** Columns of which the condition says that they are null: overwriting those loses nothing. */
-function provenNull(where: unknown): string[] {
+/** Columns of which the condition of an update says that they are null: overwriting those loses nothing. */
+function provenNull(where: unknown, update: Node): string[] {
     const { NullTest: test, BoolExpr: bool } = (where ?? {}) as {
         NullTest?: Node;
         BoolExpr?: { boolop?: string; args?: unknown[] };
     };
-    if (bool?.boolop === "AND_EXPR") return (bool.args ?? []).flatMap(provenNull);
+    if (bool?.boolop === "AND_EXPR") return (bool.args ?? []).flatMap(arg => provenNull(arg, update));
     if (test?.nulltesttype !== "IS_NULL") return [];
-    const name = columnNames(test.arg).at(-1);
-    return name === undefined ? [] : [name];
+    const [name, ...table] = columnNames(test.arg).reverse();
+    return name !== undefined && isOfTarget(table.reverse().join("."), update) ? [name] : [];
+}
+
+/** Whether what stands before a column's name means what the update changes, and not something in its FROM. */
+function isOfTarget(qualifier: string, { relation, fromClause }: Node): boolean {
+    const { schemaname, relname, alias } = relation as RangeVar & { alias?: { aliasname?: string } };
+    if (qualifier === "") return fromClause === undefined;
+    return alias ? qualifier === alias.aliasname : [relname, `${schemaname}.${relname}`].includes(qualifier);
 }
 
 /** The dotted names of a column reference, the column last. */

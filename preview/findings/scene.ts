@@ -4,6 +4,7 @@ import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import type { TargetLook, Trial } from "../trial/observation.ts";
 import { type Act, readActs } from "./act.ts";
 import { type Names, namesOf, renamesIn } from "./names.ts";
+import { viewsWritten } from "./viewTables.ts";
 
 /** What a stack says about findings. */
 export interface FindingSettings {
@@ -34,14 +35,15 @@ export async function sceneOf(
     settings: FindingSettings,
     earlier: readonly Trial[] = [],
 ): Promise<Scene> {
+    const acts = await readActs(trial.statements);
     return {
         migration,
         directives: readDirectives(migration.up, fileName(migration, "up")),
         trial,
-        acts: await readActs(trial.statements),
+        acts,
         comparison: compare(trial.before, trial.after, renamesIn([trial])),
         look,
-        names: namesOf(look, renamesIn([...earlier, trial])),
+        names: namesOf(look, renamesIn([...earlier, trial]), await viewsWritten(acts, trial)),
         exposed: exposedSchemas(look, settings),
         settings,
     };

@@ -1,4 +1,4 @@
-import { type Act, nodesOf, type RangeVar, strings, type Tree } from "./act.ts";
+import { type Act, nodesOf, type RangeVar, stepsOf, strings, type Tree } from "./act.ts";
 import { type Finding, note } from "./finding.ts";
 import type { Scene } from "./scene.ts";
 
@@ -7,9 +7,7 @@ import type { Scene } from "./scene.ts";
  * that comes again, its insert fails.
  */
 export function sequenceFindings({ acts, look }: Pick<Scene, "acts" | "look">): Finding[] {
-    const found = acts.flatMap(act =>
-        act.trees.flatMap(tree => [...nodesOf(tree)].flatMap(each => of(each, act) ?? [])),
-    );
+    const found = acts.flatMap(act => stepsOf(act).flatMap(each => of(each, act) ?? []));
     return found.filter(({ object }, index) => found.findIndex(other => other.object === object) === index);
 
     function of({ kind, node }: Tree, { observation }: Act): Finding | undefined {

@@ -3,8 +3,8 @@ import {
     type AlterTableCommand,
     alterCommands,
     type Node,
-    nodesOf,
     type RangeVar,
+    stepsOf,
     type Tree,
 } from "./act.ts";
 import { columnWithoutValue } from "../../runner/archive/guard.ts";
@@ -39,7 +39,7 @@ const verbs = { rewrite: "rewritten", scan: "read", "index build": "indexed", ro
 
 /** What a statement does to the rows of tables of the target, and about how long that takes with as many as there are. */
 export function workOf(act: Act, { look, names, trial }: Scene): Work[] {
-    const { observation, trees } = act;
+    const { observation } = act;
     const found: Work[] = [];
     const add = (kind: Work["kind"], table: string | undefined) => {
         const size = table === undefined ? undefined : look.tables.get(table);
@@ -50,11 +50,10 @@ export function workOf(act: Act, { look, names, trial }: Scene): Work[] {
     for (const table of observation.rewritten.filter(name => !observation.truncated.includes(name)))
         add("rewrite", names.before(table));
     const rewrites = new Set(found.map(({ table }) => table));
-    for (const tree of trees.flatMap(each => [...nodesOf(each)])) {
+    for (const tree of stepsOf(act)) {
         for (const [kind, relation] of demands(tree)) {
-            const table = names.onTarget(relation);
             // A rewrite reads the table anyway.
-            if (table !== undefined && !rewrites.has(table)) add(kind, table);
+            for (const table of names.written(relation).filter(name => !rewrites.has(name))) add(kind, table);
         }
     }
     return found;

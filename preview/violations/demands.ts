@@ -1,6 +1,7 @@
 import { compare } from "../changes/comparison.ts";
-import { type Act, alterCommands, nodesOf, type RangeVar, readActs, strings } from "../findings/act.ts";
+import { type Act, alterCommands, type RangeVar, readActs, stepsOf, strings } from "../findings/act.ts";
 import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
+import { viewsWritten } from "../findings/viewTables.ts";
 import type { Catalog, Place, TargetLook, Trial } from "../trial/observation.ts";
 
 /** What pending migrations want of rows that the target has already. */
@@ -34,7 +35,7 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
     for (const trial of trials) {
         const acts = await readActs(trial.statements);
         const renames = renamesIn(trials.slice(0, trials.indexOf(trial) + 1));
-        const names = namesOf(look, renames);
+        const names = namesOf(look, renames, await viewsWritten([...earlier, ...acts], trial));
         for (const { kind, object, part = "", before, after } of compare(trial.before, trial.after).changed) {
             const table = targetName(object, renames, look);
             if (table === undefined || after === null || trial.failure) continue;
@@ -223,8 +224,8 @@ const rowChanges = ["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "Copy
  * Of any table that the target has: a cascade or a trigger reaches others. Also by a DO block or a function, whose loops
  * go over nothing on a shadow: when in doubt, yes.
  */
-function mayChangeRows({ observation, trees }: Act, names: Names): boolean {
-    const { kind, place, truncated, rewritten } = observation;
+function mayChangeRows(act: Act, names: Names): boolean {
+    const { kind, place, truncated, rewritten } = act.observation;
     if (truncated.length + rewritten.length > 0) return true;
     if (
         kind === "DoStmt" &&
@@ -233,12 +234,10 @@ function mayChangeRows({ observation, trees }: Act, names: Names): boolean {
         return true;
     }
     if (kind === "CallStmt" || kind === "SelectStmt") return true;
-    return trees
-        .flatMap(tree => [...nodesOf(tree)])
-        .some(
-            ({ kind: inner, node }) =>
-                rowChanges.includes(inner) && names.onTarget(node.relation as RangeVar | undefined) !== undefined,
-        );
+    return stepsOf(act).some(
+        ({ kind: inner, node }) =>
+            rowChanges.includes(inner) && names.written(node.relation as RangeVar | undefined).length > 0,
+    );
 }
 
 /** Whether it makes a function anew that the definition calls: the target would compute it with the one of before. */

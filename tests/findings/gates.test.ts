@@ -66,6 +66,10 @@ describe("the gates", function () {
             "lock-held stopped",
         ]);
         assert.deepEqual(await verdicts(`alter table public.people add column more text; ${rows}`), []);
+        const through = "update public.run_titles set title = 'x' where title is null";
+        assert.deepEqual(await verdicts(`alter table public.runs add column more text; ${through}`, {}, 0), [
+            "rows-changed-under-lock stopped",
+        ]);
     });
 
     it("one directive opens one gate", async () => {

@@ -1,4 +1,4 @@
-import { type Act, type Node, nodesOf, type RangeVar, type Tree } from "../act.ts";
+import { type Act, type Node, type RangeVar, stepsOf, type Tree } from "../act.ts";
 import { type Finding, insecure, note, placed } from "../finding.ts";
 import type { Scene } from "../scene.ts";
 
@@ -10,7 +10,7 @@ const limits = ["file_size_limit", "allowed_mime_types"];
  * policy. A shadow has no rows, so this is read from the statements.
  */
 export function bucketFindings({ acts }: Pick<Scene, "acts">): Finding[] {
-    const found = acts.flatMap(act => act.trees.flatMap(tree => [...nodesOf(tree)].flatMap(each => of(each, act))));
+    const found = acts.flatMap(act => stepsOf(act).flatMap(each => of(each, act)));
     const seen = new Set<string>();
     return found.filter(({ code, place }) => {
         const key = `${code} ${place?.file} ${place?.line}`;

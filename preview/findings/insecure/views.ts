@@ -1,11 +1,9 @@
 import { schemaOf } from "../../changes/aspect.ts";
 import { relationKind } from "../../changes/relationChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
-import { splitStatements } from "../../../runner/migration/statements.ts";
-import { nodesOf } from "../act.ts";
 import type { Finding } from "../finding.ts";
-import { namesOf } from "../names.ts";
 import type { Scene } from "../scene.ts";
+import { tablesBelow } from "../viewTables.ts";
 
 /**
  * Views in the API's sight that read tables with row level security as their owner does, who is not bound by it
@@ -30,7 +28,7 @@ async function findingOf(view: string, catalog: Catalog): Promise<Finding | unde
         return undefined;
     const readers = callers.filter(role => catalog.get(`grants on ${kind} ${view} to ${role}`)?.includes("SELECT"));
     if (readers.length === 0) return undefined;
-    const guarded = [...(await tablesBelow(view, catalog))].filter(table =>
+    const guarded = (await tablesBelow(view, catalog)).filter(table =>
         catalog.get(`row level security of ${table}`)?.startsWith("on"),
     );
     if (guarded.length === 0) return undefined;
@@ -42,28 +40,4 @@ async function findingOf(view: string, catalog: Catalog): Promise<Finding | unde
         words: `${way} shows ${readers.join(", ")} rows of ${guarded.join(", ")} past their row level security`,
         stops: true,
     };
-}
-
-/** The tables that a view reads, also through other views. */
-async function tablesBelow(view: string, catalog: Catalog, seen = new Set<string>()): Promise<Set<string>> {
-    const names = namesOf({ tables: new Map([...catalog.keys()].flatMap(key => relationName(key))) });
-    const definition = catalog.get(`view ${view}`) ?? catalog.get(`materialized view ${view}`) ?? "";
-    const query = definition
-        .split("\n")
-        .filter(line => !/^(persistence|access method|tablespace) /.test(line))
-        .join("\n");
-    for (const { kind, tree } of await splitStatements(query, view).catch(() => [])) {
-        for (const { kind: node, node: relation } of nodesOf({ kind, node: tree })) {
-            const name = node === "RangeVar" ? names.onTarget(relation) : undefined;
-            if (name === undefined || seen.has(name)) continue;
-            seen.add(name);
-            if (/view$/.test(relationKind(catalog, name) ?? "")) await tablesBelow(name, catalog, seen);
-        }
-    }
-    return seen;
-}
-
-function relationName(key: string): [string, { kind: "table"; rows: number; bytes: number; heapBytes: number }][] {
-    const name = /^(?:table|partitioned table|view|materialized view|foreign table) (.*)$/.exec(key)?.[1];
-    return name === undefined ? [] : [[name, { kind: "table", rows: 0, bytes: 0, heapBytes: 0 }]];
 }

@@ -1,0 +1,71 @@
+import { lastPart } from "../changes/aspect.ts";
+import { relationKind } from "../changes/relationChange.ts";
+import { splitStatements } from "../../runner/migration/statements.ts";
+import type { Catalog, Trial } from "../trial/observation.ts";
+import { type Act, nodesOf, type RangeVar, stepsOf } from "./act.ts";
+import { namesOf, plain } from "./names.ts";
+
+/** Statements that change rows through a view as they do in a table. */
+const writing = ["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"];
+
+/** The tables that a view reads, also through other views. */
+export async function tablesBelow(view: string, catalog: Catalog): Promise<string[]> {
+    return await below(view, catalog, "query");
+}
+
+/**
+ * Views that statements write to, by their names without quotes, with the tables whose rows those are: what stands after
+ * FROM, and not what a condition looks at (PostgreSQL documentation, CREATE VIEW, "Updatable Views").
+ */
+export async function viewsWritten(
+    acts: readonly Act[],
+    { before, after }: Pick<Trial, "before" | "after">,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+    const written = new Set(
+        acts
+            .flatMap(stepsOf)
+            .flatMap(({ kind, node }) => (writing.includes(kind) ? ((node.relation as RangeVar).relname ?? "") : [])),
+    );
+    const found = new Map<string, readonly string[]>();
+    for (const catalog of written.size > 0 ? [after, before] : []) {
+        for (const key of catalog.keys()) {
+            const view = /^view (.*)$/s.exec(key)?.[1];
+            if (view === undefined || !written.has(plain(lastPart(view)))) continue;
+            found.set(plain(view), await below(view, catalog, "from"));
+        }
+    }
+    return found;
+}
+
+async function below(
+    view: string,
+    catalog: Catalog,
+    part: "query" | "from",
+    seen = new Set<string>(),
+): Promise<string[]> {
+    const names = namesOf({ tables: new Map([...catalog.keys()].flatMap(key => relationName(key))) });
+    const definition = catalog.get(`view ${view}`) ?? catalog.get(`materialized view ${view}`) ?? "";
+    const query = definition
+        .split("\n")
+        .filter(line => !/^(persistence|access method|tablespace) /.test(line))
+        .join("\n");
+    const tables: string[] = [];
+    for (const { kind, tree } of await splitStatements(query, view).catch(() => [])) {
+        const node = part === "query" ? tree : { from: tree.fromClause };
+        for (const each of nodesOf({ kind, node })) {
+            const name = each.kind === "RangeVar" ? names.onTarget(each.node) : undefined;
+            if (name === undefined || seen.has(name)) continue;
+            seen.add(name);
+            const relation = relationKind(catalog, name);
+            if (relation !== "view") tables.push(name);
+            if (relation === "view" || relation === "materialized view")
+                tables.push(...(await below(name, catalog, part, seen)));
+        }
+    }
+    return tables;
+}
+
+function relationName(key: string): [string, { kind: "table"; rows: number; bytes: number; heapBytes: number }][] {
+    const name = /^(?:table|partitioned table|view|materialized view|foreign table) (.*)$/.exec(key)?.[1];
+    return name === undefined ? [] : [[name, { kind: "table", rows: 0, bytes: 0, heapBytes: 0 }]];
+}
