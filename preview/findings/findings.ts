@@ -49,6 +49,7 @@ export async function findingsOf(
 ): Promise<Told> {
     const scene = await sceneOf(migration, trial, look, settings, earlier);
     const locks = heldLocks(scene);
+    const views = await viewFindings(scene);
     const findings = [
         ...failureFindings(trial),
         ...violationFindings(violations, migration.version),
@@ -60,14 +61,14 @@ export async function findingsOf(
         ...(await policyFindings(scene)),
         ...grantFindings(scene),
         ...functionFindings(scene),
-        ...(await viewFindings(scene)),
+        ...views,
         ...roleFindings(scene),
         ...bucketFindings(scene),
         ...sequenceFindings(scene),
         ...(trial.part === "up" ? irreversibleFindings(scene) : []),
         ...unreadFindings(scene),
         ...noteFindings(scene),
-        ...advisorFindings(scene),
+        ...advisorFindings(scene, views),
     ];
     return { findings: byImportance(findings), locks, scene };
 }

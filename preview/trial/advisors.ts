@@ -64,6 +64,10 @@ const lints: Readonly<Record<string, string>> = {
         where relkind = 'v' and relnamespace = 'public'::regnamespace
             and not coalesce(reloptions @> array['security_invoker=true'] or reloptions @> array['security_invoker=on'], false)
             and (has_table_privilege('anon', c.oid, 'select') or has_table_privilege('authenticated', c.oid, 'select'))`,
+    foreign_table_in_api: `
+        select c.oid::regclass::text from pg_class as c
+        where relkind = 'f' and relnamespace = 'public'::regnamespace
+            and (has_table_privilege('anon', c.oid, 'select') or has_table_privilege('authenticated', c.oid, 'select'))`,
     function_search_path_mutable: `
         select oid::regprocedure::text from pg_proc
         where pronamespace = any (our.schemas)

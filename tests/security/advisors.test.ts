@@ -18,6 +18,8 @@ const breaches: Readonly<Record<string, string>> = {
     duplicate_index: "create index careless on public.datasets (owner_id, created_at desc)",
     security_definer_view:
         "create view public.careless as table public.datasets; grant select on public.careless to authenticated",
+    foreign_table_in_api:
+        "create foreign data wrapper careless; create server careless foreign data wrapper careless; create foreign table public.careless (id integer) server careless; grant select on public.careless to authenticated",
     function_search_path_mutable: "alter function public.handle_updated_at() reset search_path",
     rls_references_user_metadata:
         "create policy careless on public.datasets for delete to simulation_reader using (auth.jwt() -> 'user_metadata' ->> 'role' = 'admin')",
