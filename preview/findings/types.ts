@@ -1,6 +1,8 @@
+import { alterCommands, type Node, type RangeVar, stepsOf } from "./act.ts";
 import type { Finding } from "./finding.ts";
 import { placed } from "./finding.ts";
 import { liveSize } from "./live.ts";
+import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 
 /** A type without its length or precision, and those. */
@@ -9,16 +11,23 @@ interface TypeName {
     readonly limits: readonly number[];
 }
 
+/** Types whose limit is a length, by what an explicit cast cuts. */
+const lengths = [
+    ["text", "character varying", "character"],
+    ["bit varying", "bit"],
+];
+
 /** Whole numbers; those with a fraction, the exact ones first. */
 const whole = ["smallint", "integer", "bigint"];
 const fractions = ["numeric", "double precision", "real"];
 const moments = ["timestamp with time zone", "timestamp without time zone"];
+const times = [moments, ["time with time zone", "time without time zone"], ["interval"]];
 
 /** Columns whose new type holds less than the old one: PostgreSQL rounds or cuts without a word. */
-export function typeFindings({ comparison, trial, look, names }: Scene): Finding[] {
+export function typeFindings({ acts, comparison, trial, look, names }: Scene): Finding[] {
     return comparison.changed.flatMap(({ kind, object, part, before, after }): Finding[] => {
         if (kind !== "column" || before === null || after === null) return [];
-        const loss = lossOf(typeName(before), typeName(after));
+        const loss = lossOf(typeName(before), typeName(after), isCast(object, part ?? ""));
         if (loss === undefined || !look.catalog.has(`column ${names.before(`${object}.${part}`)}`)) return [];
         const place = trial.statements.find(
             ({ kind: statement, locks }) =>
@@ -35,10 +44,30 @@ export function typeFindings({ comparison, trial, look, names }: Scene): Finding
             },
         ];
     });
+
+    /** Whether a `using` says what becomes of the values, with more than the column's name. */
+    function isCast(table: string, column: string): boolean {
+        return acts.flatMap(stepsOf).some(tree =>
+            alterCommands(tree).some(({ subtype, name, def }) => {
+                const using = def?.ColumnDef?.raw_default as Node | undefined;
+                const isMine = subtype === "AT_AlterColumnType" && name === plain(column);
+                if (!isMine || names.onTarget(tree.node.relation as RangeVar) !== names.before(table)) return false;
+                return using !== undefined && !("ColumnRef" in using);
+            }),
+        );
+    }
 }
 
-/** What gets lost between two types; undefined: nothing, or PostgreSQL refuses a value that does not fit. */
-export function lossOf(from: TypeName, to: TypeName): string | undefined {
+/**
+ * What gets lost between two types; undefined: nothing, or PostgreSQL refuses a value that does not fit.
+ *
+ * @param isCast the values are cast explicitly: one that is too long is cut then, and not refused
+ */
+function lossOf(from: TypeName, to: TypeName, isCast: boolean): string | undefined {
+    const isLength = lengths.some(family => family.includes(from.base) && family.includes(to.base));
+    if (isCast && isLength && (to.limits[0] ?? Infinity) < (from.limits[0] ?? Infinity)) return "values are cut";
+    if (["integer", "bigint"].includes(from.base) && to.base === "real") return "values lose digits";
+    if (from.base === "bigint" && to.base === "double precision") return "values lose digits";
     if (fractions.includes(from.base) && whole.includes(to.base)) return "values are rounded to whole numbers";
     if (from.base === "numeric" && ["double precision", "real"].includes(to.base)) return "values lose digits";
     if (from.base === "double precision" && to.base === "real") return "values lose digits";
@@ -54,8 +83,8 @@ export function lossOf(from: TypeName, to: TypeName): string | undefined {
         return "values are rounded";
     if (moments.includes(from.base) && to.base === "date") return "the time of day goes";
     if (moments.includes(from.base) && to.base.startsWith("time ")) return "the date goes";
-    if (moments.includes(from.base) && moments.includes(to.base) && (to.limits[0] ?? 6) < (from.limits[0] ?? 6))
-        return "moments are rounded";
+    const isTime = times.some(family => family.includes(from.base) && family.includes(to.base));
+    if (isTime && (to.limits[0] ?? 6) < (from.limits[0] ?? 6)) return "fractions of a second are rounded";
     return undefined;
 }
 

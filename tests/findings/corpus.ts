@@ -45,6 +45,17 @@ export const telling: readonly Case[] = [
     ["alter table public.runs rename column price to cents; update public.runs set cents = cents * 100", ["column-renamed public.runs.price", "rows-overwritten public.runs"]],
     ["alter table public.runs rename column price to cost; alter table public.runs alter column cost type integer", ["column-renamed public.runs.price", "values-narrowed public.runs.cost", "table-rewritten public.runs"]],
     ["alter table public.runs rename to jobs; alter table public.jobs rename to tasks; delete from public.tasks where size > 500", ["table-renamed public.runs", "table-renamed public.jobs", "rows-deleted public.runs"]],
+    ["alter table public.runs alter column note type varchar(10) using note::varchar(10)", ["values-narrowed public.runs.note", "table-rewritten public.runs"]],
+    ["alter table public.runs rename to jobs; alter table public.jobs alter column note type varchar(10) using note::varchar(10)", ["table-renamed public.runs", "values-narrowed public.jobs.note", "table-rewritten public.runs"]],
+    ["alter table public.people alter column name type char(1) using left(name, 1)", ["values-narrowed public.people.name", "table-rewritten public.people"]],
+    ["alter table public.runs alter column note type varchar(10)", ["table-rewritten public.runs"]],
+    ["alter table public.runs alter column note type varchar(10) using note", ["table-rewritten public.runs"]],
+    ["alter table public.runs alter column flags type bit varying(4) using flags::bit varying(4)", ["values-narrowed public.runs.flags", "table-rewritten public.runs"]],
+    ["alter table public.runs alter column took type interval(0)", ["values-narrowed public.runs.took", "table-rewritten public.runs"]],
+    ["alter table public.runs alter column at type timestamptz(0)", ["values-narrowed public.runs.at", "table-rewritten public.runs"]],
+    ["alter table public.runs alter column size type real", ["values-narrowed public.runs.size", "table-rewritten public.runs"]],
+    ["alter table public.events_2021 alter column id type double precision", ["values-narrowed public.events_2021.id", "table-rewritten public.events_2021"]],
+    ["do $$ begin execute 'alter table public.runs alter column note type varchar(10) using note::varchar(10)'; end $$", ["values-narrowed public.runs.note", "table-rewritten public.runs"]],
     ["alter table private.secrets set unlogged", ["table-unlogged private.secrets", "table-rewritten private.secrets"]],
 
     // Rows of the target that are not as the migration wants them.

@@ -15,6 +15,8 @@ export const ground = `
         price    numeric(10, 2),
         ratio    double precision,
         at       timestamptz default now(),
+        took     interval,
+        flags    bit varying(8),
         constraint runs_note_given check (note is not null),
         constraint runs_size_bounded check (size < 1000000) not valid
     );
