@@ -1,4 +1,4 @@
-import type { Failure } from "../trial/observation.ts";
+import type { Failure, Reversal } from "../trial/observation.ts";
 import { type Finding, placed } from "./finding.ts";
 import { fileName } from "../../runner/migration/migration.ts";
 import type { Scene } from "./scene.ts";
@@ -9,16 +9,13 @@ export function irreversibleFindings({ trial, directives, comparison, migration 
     const declared = directives.irreversible;
     const enums = comparison.changed.flatMap(({ key, before, after }) => {
         const more = key.startsWith("type ") && before !== null && after !== null ? newLabels(before, after) : [];
-        return more.length > 0 ? [{ key, more }] : [];
+        return more.length > 0 && !isRestored(key, reversal) ? [{ key, more }] : [];
     });
-    const findings: Finding[] = enums.map(({ key, more }) =>
-        irreversible(
-            "enum-value-added",
-            key,
-            `gets the value ${more.join(", ")}, which no down can take away`,
-            declared,
-        ),
-    );
+    const findings: Finding[] = enums.map(({ key, more }) => {
+        const words = `gets the value ${more.join(", ")}, which no down can take away`;
+        const finding = irreversible("enum-value-added", key, words, declared);
+        return { ...finding, stops: finding.stops && !reversal?.declared.includes(key) };
+    });
     if (declared !== undefined) {
         findings.push({
             ...irreversible("declared-irreversible", fileName(migration, "up"), `no way back: ${declared}`, declared),
@@ -48,6 +45,7 @@ export function irreversibleFindings({ trial, directives, comparison, migration 
         });
     }
     for (const key of reversal.declared) {
+        if (enums.some(one => one.key === key)) continue;
         findings.push({
             code: "declared-not-restored",
             level: "note",
@@ -91,11 +89,18 @@ function differenceInWords(expected: string | null, actual: string | null): stri
     return `is not as before after down: was ${shown(expected)}, is ${shown(actual)}`;
 }
 
-/** Labels of an enum that only the second definition has. */
+/** Whether down was seen to bring it back. */
+function isRestored(key: string, reversal: Reversal | undefined): boolean {
+    if (reversal === undefined || ["not tried", "declared irreversible"].includes(reversal.verdict)) return false;
+    return !reversal.declared.includes(key) && !reversal.differs.some(one => one.key === key);
+}
+
+/** Labels of an enum that only the second definition has, where it has more of them: another name is no more. */
 function newLabels(before: string, after: string): string[] {
     const labels = (text: string): string[] => /^owner \S+ enum (.*)$/s.exec(text)?.[1]?.match(/'(?:[^']|'')*'/g) ?? [];
     const had = labels(before);
-    return labels(after).filter(label => !had.includes(label));
+    const has = labels(after);
+    return has.length > had.length ? has.filter(label => !had.includes(label)) : [];
 }
 
 function shown(definition: string): string {

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { findingsByText } from "../../preview/findings/findings.ts";
+import { findingsByText, findingsOf } from "../../preview/findings/findings.ts";
 import { unreadFindings } from "../../preview/findings/unread.ts";
 import { type GateSettings, judge } from "../../preview/gates.ts";
 import type { Trial } from "../../preview/trial/observation.ts";
+import type { Migration } from "../../runner/migration/migration.ts";
+import { onlyTrial, rehearsePending } from "../shadow/ground.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { ground } from "./ground.ts";
 import { settings, type TrialGround, trialGround } from "./trialGround.ts";
 
@@ -103,6 +106,63 @@ describe("the gates", function () {
             judged.map(({ code, verdict }) => `${code} ${verdict.gate}`),
             ["table-lost open"],
         );
+    });
+
+    describe("with the way back and the advisors of a whole rehearsal", () => {
+        let project: SqlProject;
+        before(async () => {
+            project = await sqlProject(cluster);
+            await project.client.query(`
+                create type public.mood as enum ('sad', 'ok');
+                create table public.notes (id bigint primary key, mood public.mood);
+                create table public.guarded (id bigint primary key);
+                alter table public.guarded enable row level security;
+                grant select on public.notes, public.guarded to authenticated`);
+        });
+        after(() => project?.remove());
+
+        async function rehearsed(up: string, down: string): Promise<string[]> {
+            const rehearsal = await rehearsePending(project, { "0001_case": { up, down, verify: "select 1;" } });
+            const migration: Migration = { version: "0001", slug: "case", up, down, verify: "select 1;" };
+            const { findings, scene } = await findingsOf(migration, onlyTrial(rehearsal), rehearsal.look, settings);
+            return judge(findings, scene, usual).map(
+                ({ code, object, verdict }) => `${code} ${object} ${verdict.gate}`,
+            );
+        }
+
+        it("let the values of an enum change where down takes them back", async () => {
+            const rename = (from: string, to: string) => `alter type public.mood rename value '${from}' to '${to}';`;
+            assert.deepEqual(await rehearsed(rename("sad", "low"), rename("low", "sad")), []);
+            assert.deepEqual(await rehearsed(rename("sad", "low"), "select 1;"), [
+                "down-differs type public.mood stopped",
+            ]);
+            const anew = (...labels: string[]) => `
+                create type public.mood_new as enum (${labels.map(label => `'${label}'`).join(", ")});
+                alter table public.notes alter column mood type public.mood_new using mood::text::public.mood_new;
+                drop type public.mood;
+                alter type public.mood_new rename to mood;`;
+            assert.deepEqual(await rehearsed(anew("sad", "ok", "glad"), anew("sad", "ok")), [
+                "table-rewritten public.notes open",
+            ]);
+        });
+
+        it("stop an enum's new value unless down declares that it stays", async () => {
+            const up = "alter type public.mood add value 'glad';";
+            assert.deepEqual(await rehearsed(up, "select 1;"), ["enum-value-added type public.mood stopped"]);
+            assert.deepEqual(await rehearsed(up, "-- not-restored: type public.mood\nselect 1;"), [
+                "enum-value-added type public.mood open",
+            ]);
+        });
+
+        it("leave out what the advisors say of a view where it is said already, and only there", async () => {
+            const view = (table: string) => `create view public.${table}_ids as select id from public.${table};
+                grant select on public.${table}_ids to authenticated;`;
+            const gone = "drop view public.guarded_ids, public.notes_ids;";
+            assert.deepEqual(await rehearsed(view("guarded") + view("notes"), gone), [
+                "view-past-rls public.guarded_ids stopped",
+                "advisor-says notes_ids open",
+            ]);
+        });
     });
 
     describe("without a shadow", () => {
