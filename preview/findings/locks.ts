@@ -1,4 +1,4 @@
-import { lockModes, type LockMode, type Place, type TableSize } from "../trial/observation.ts";
+import { lockModes, type LockMode, type ObservedLock, type Place, type TableSize } from "../trial/observation.ts";
 import type { Scene } from "./scene.ts";
 import { type Work, workOf } from "./work.ts";
 
@@ -31,9 +31,9 @@ export function heldLocks(scene: Scene): HeldLock[] {
     const works = acts.map(act => workOf(act, scene).map(work => ({ ...work, place: act.observation.place })));
     const held = new Map<string, HeldLock>();
     for (const [index, { observation }] of acts.entries()) {
-        for (const { relation: now, kind, mode } of observation.locks) {
+        for (const { relation: now, kind, mode } of locksOnTables(observation.locks, scene)) {
             const relation = names.before(now);
-            if (kind === "index" || kind === "sequence" || !isOnTarget(relation, kind, look)) continue;
+            if (kind === "sequence" || !isOnTarget(relation, kind, look)) continue;
             const before = held.get(relation);
             if (before && strength(before.mode) >= strength(mode)) continue;
             const later = works.slice(index).flat();
@@ -66,6 +66,24 @@ export function heldLocks(scene: Scene): HeldLock[] {
             other.heldMs - one.heldMs ||
             (other.size?.bytes ?? 0) - (one.size?.bytes ?? 0),
     );
+}
+
+/**
+ * The strongest lock on each table. Whoever plans a query looks at all indexes of its tables, so who locks an index against
+ * that, as REINDEX does, keeps reads of the table away (PostgreSQL documentation, REINDEX).
+ */
+function locksOnTables(locks: readonly ObservedLock[], { look, names }: Scene): ObservedLock[] {
+    const strongest = new Map<string, ObservedLock>();
+    for (const { table, ...lock } of locks) {
+        if (lock.kind === "index" && lock.mode !== "AccessExclusiveLock") continue;
+        const relation = lock.kind === "index" ? table : lock.relation;
+        if (relation === undefined) continue;
+        const kind = lock.kind === "index" ? (look.tables.get(names.before(relation))?.kind ?? "table") : lock.kind;
+        const before = strongest.get(relation);
+        if (before === undefined || strength(before.mode) < strength(lock.mode))
+            strongest.set(relation, { ...lock, relation, kind });
+    }
+    return [...strongest.values()];
 }
 
 /** A shadow may have things of its own. */

@@ -1,33 +1,52 @@
-import { type Act, nodesOf, type RangeVar, stepsOf, strings, type Tree } from "./act.ts";
+import { type Act, alterCommands, nodesOf, type RangeVar, stepsOf, strings, type Tree } from "./act.ts";
 import { type Finding, note } from "./finding.ts";
+import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 
 /**
  * Sequences that are set to another number: what a rollback does not set back, and where a row has a number already
  * that comes again, its insert fails.
  */
-export function sequenceFindings({ acts, look }: Pick<Scene, "acts" | "look">): Finding[] {
+export function sequenceFindings({ acts, look, names }: Pick<Scene, "acts" | "look" | "names">): Finding[] {
     const found = acts.flatMap(act => stepsOf(act).flatMap(each => of(each, act) ?? []));
     return found.filter(({ object }, index) => found.findIndex(other => other.object === object) === index);
 
-    function of({ kind, node }: Tree, { observation }: Act): Finding | undefined {
+    function of(tree: Tree, { observation }: Act): Finding | undefined {
+        const { kind, node } = tree;
         const name =
             kind === "FuncCall" && strings(node.funcname).at(-1) === "setval"
                 ? firstText(node.args)
-                : restarted(kind, node);
+                : (restarted(kind, node) ?? restartedIdentity(tree));
         if (name === undefined || !look.catalog.has(`sequence ${name}`)) return undefined;
         const words = "is set to another number, which down does not set back: an insert whose number is taken fails";
         return note("sequence-set", name, words, observation.place);
+    }
+
+    /** `alter table … alter column … restart` */
+    function restartedIdentity(tree: Tree): string | undefined {
+        const command = alterCommands(tree).find(
+            ({ subtype, def }) => subtype === "AT_SetIdentity" && restarts(def?.List?.items),
+        );
+        const table = names.onTarget(tree.node.relation as RangeVar | undefined);
+        if (command === undefined || table === undefined) return undefined;
+        const owner = ` owned by ${plain(table)}.${command.name}`;
+        const found = [...look.catalog].find(
+            ([key, text]) => key.startsWith("sequence ") && plain(text).endsWith(owner),
+        );
+        return found?.[0].slice("sequence ".length);
     }
 }
 
 /** `alter sequence … restart` */
 function restarted(kind: string, node: Tree["node"]): string | undefined {
-    if (kind !== "AlterSeqStmt") return undefined;
-    const options = (node.options as { DefElem?: { defname?: string } }[] | undefined) ?? [];
-    if (!options.some(({ DefElem }) => DefElem?.defname === "restart")) return undefined;
+    if (kind !== "AlterSeqStmt" || !restarts(node.options)) return undefined;
     const { schemaname = "public", relname = "" } = (node.sequence ?? {}) as RangeVar;
     return `${schemaname}.${relname}`;
+}
+
+function restarts(options: unknown): boolean {
+    const list = (options as { DefElem?: { defname?: string } }[] | undefined) ?? [];
+    return list.some(({ DefElem }) => DefElem?.defname === "restart");
 }
 
 /** The first argument where it is a text, with or without a cast: `'public.ticket'::regclass`. */

@@ -108,6 +108,7 @@ export const telling: readonly Case[] = [
     ["update storage.buckets set file_size_limit = null where id = 'none'", ["bucket-limits-changed storage.buckets", "rows-overwritten storage.buckets"]],
     ["select setval('public.ticket', 1)", ["sequence-set public.ticket"]],
     ["alter sequence public.ticket restart", ["sequence-set public.ticket"]],
+    ["alter table public.runs alter column id restart with 5000", ["sequence-set public.runs_id_seq"]],
     ["create table public.notes (id bigint primary key)", ["rls-missing public.notes"]],
     ["do $$ begin execute 'create table public.notes (id bigint)'; end $$", ["rls-missing public.notes"]],
     ["alter table private.secrets set schema public", ["rls-missing public.secrets", "table-renamed private.secrets"]],

@@ -75,6 +75,16 @@ describe("the gates", function () {
         ]);
     });
 
+    it("know that reads wait as well while an index that is there is built again", async () => {
+        const waiting = async (sql: string) =>
+            (await target.tell(sql)).locks.map(({ relation, stops, earlier }) => [relation, stops, earlier]);
+        assert.deepEqual(await waiting("reindex table public.runs"), [["public.runs", "reads and writes", undefined]]);
+        assert.deepEqual(await waiting("reindex index public.runs_title"), [
+            ["public.runs", "reads and writes", undefined],
+        ]);
+        assert.deepEqual(await waiting("create index on public.runs (size)"), [["public.runs", "writes", undefined]]);
+    });
+
     it("one directive opens one gate", async () => {
         const sql =
             "-- allow-insecure: it was agreed\nalter table public.runs disable row level security; truncate private.secrets";

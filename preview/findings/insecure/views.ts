@@ -1,5 +1,4 @@
-import { schemaOf } from "../../changes/aspect.ts";
-import { lastPart } from "../../changes/comparison.ts";
+import { lastPart, schemaOf } from "../../changes/aspect.ts";
 import { privilegesOf } from "../../changes/privileges.ts";
 import { relationKind } from "../../changes/relationChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
