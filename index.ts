@@ -22,7 +22,10 @@ const config = await orStop(() => readConfig());
 const { environment } = config;
 /** A run of the engine that changes things, after the preview that has shown them. */
 const doing = !pulumi.runtime.isDryRun();
-/** A preview may have a login of its own, which can write nothing: no input of a resource is different for it. */
+/**
+ * A preview may have a login of its own, which can write nothing: no input of a resource is different for it, but for what
+ * it may not read.
+ */
 const previewUser = doing ? undefined : process.env.SIMULATION_DB_PREVIEW_USER;
 const reader = { ...process.env, ...environment, ...(previewUser ? { PGUSER: previewUser } : {}) };
 const migrations = await orStop(() => readMigrations("sql", { statementsLater: true }));
@@ -104,7 +107,7 @@ const bucket = new DatasetBucket(
     {
         name: config.bucketName,
         maxBytes: config.datasetMaxBytes,
-        strayed: prediction.strayedBucket,
+        strayed: prediction.bucketStrayed,
         environment,
         after: [grants.last],
     },

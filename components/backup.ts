@@ -27,8 +27,8 @@ export class BackupBeforeChanges extends pulumi.ComponentResource {
         this.taken = runnerStep(
             `${name}-dump`,
             { create: "backup create --stdin", update: "backup create --stdin" },
-            { environment, stdin: JSON.stringify({ settings, takenAt: new Date().toISOString() }) },
-            { parent: this, dependsOn: [...after], ignoreChanges: changes ? [] : ["stdin"] },
+            { environment, stdin: JSON.stringify({ settings }), again: changes },
+            { parent: this, dependsOn: [...after] },
         );
         // The line ends with the database, which is an output of its own.
         this.last = this.taken.stdout.apply(line => line.replace(/ on \d+\/.*$/, ""));

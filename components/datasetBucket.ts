@@ -7,8 +7,8 @@ export interface DatasetBucketArgs {
     readonly name: string;
     /** Largest file, in bytes. */
     readonly maxBytes: number;
-    /** How somebody changed the bucket since, where nothing but another run of the step would mend that. */
-    readonly strayed: string | undefined;
+    /** Whether somebody changed its settings since. */
+    readonly strayed: boolean;
     readonly environment: StepEnvironment;
     /** What must exist before: the migrations that hold the bucket's name and limit in the database. */
     readonly after: readonly pulumi.Resource[];
@@ -25,10 +25,8 @@ export class DatasetBucket extends pulumi.ComponentResource {
             { create: "bucket put", update: "bucket put", delete: "bucket remove" },
             {
                 environment: args.environment,
-                stdin: JSON.stringify({
-                    ...{ name: args.name, maxBytes: args.maxBytes, mimeTypes: datasetMimeTypes },
-                    ...(args.strayed === undefined ? {} : { strayed: args.strayed }),
-                }),
+                stdin: JSON.stringify({ name: args.name, maxBytes: args.maxBytes, mimeTypes: datasetMimeTypes }),
+                again: args.strayed,
             },
             { parent: this, dependsOn: [...args.after] },
         );

@@ -11,6 +11,17 @@ export interface StepCommands {
     readonly delete?: string;
 }
 
+/** What a step is told. */
+export interface StepInputs {
+    readonly environment: StepEnvironment;
+    readonly stdin: string;
+    /**
+     * For a step that may have to run again with the same inputs: whether it has to now. The time at which it was asked
+     * is an input then, and one that does not count otherwise, so that the run after that has nothing to do.
+     */
+    readonly again?: boolean;
+}
+
 /**
  * One call of the runner as a resource. Its commands are constant text, so only stdin and environment can change it;
  * there are never `triggers`, whose replacement would create before it deletes.
@@ -18,13 +29,20 @@ export interface StepCommands {
 export function runnerStep(
     name: string,
     commands: StepCommands,
-    { environment, stdin }: { readonly environment: StepEnvironment; readonly stdin: string },
+    { environment, stdin, again }: StepInputs,
     opts: pulumi.CustomResourceOptions,
 ): local.Command {
     const verbs = Object.fromEntries(
         Object.entries(commands).map(([verb, text]) => [verb, `node runner/main.ts ${text}`]),
     );
-    return withoutTraces(() => new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, opts));
+    if (again === undefined) {
+        return withoutTraces(() => new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, opts));
+    }
+    const asked = { ...environment, SIMULATION_DB_ASKED_AT: new Date().toISOString() };
+    const ignoreChanges = again ? [] : ["environment.SIMULATION_DB_ASKED_AT"];
+    return withoutTraces(
+        () => new local.Command(name, { ...verbs, environment: asked, stdin }, { ...opts, ignoreChanges }),
+    );
 }
 
 /**

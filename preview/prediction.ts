@@ -29,8 +29,8 @@ export interface PredictionOptions {
 }
 
 export interface Prediction extends Presentation {
-    /** In words, how the bucket's settings are not as the stack left them: its step puts them right. */
-    readonly strayedBucket: string | undefined;
+    /** Whether the bucket's settings are not as the stack left them, which its step puts right. */
+    readonly bucketStrayed: boolean;
 }
 
 /** Where results and reports of previews are. */
@@ -64,7 +64,7 @@ export async function predict(options: PredictionOptions): Promise<Prediction> {
     if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);
     const catalogDrift = driftOf(rehearsal.look, snapshot, knownRoles);
     if (bucketDrift === undefined) options.say("the bucket's settings are not compared: this login may not read them");
-    const drift = { ...catalogDrift, changes: [...catalogDrift.changes, ...(bucketDrift ?? [])] };
+    const drift = { ...catalogDrift, changes: [...catalogDrift.changes, ...(bucketDrift?.changes ?? [])] };
     const presentation = await present({
         stack,
         rehearsal,
@@ -76,8 +76,7 @@ export async function predict(options: PredictionOptions): Promise<Prediction> {
         folder,
     });
     if (!options.doing) await keepSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);
-    const strayed = (bucketDrift ?? []).flatMap(({ details }) => details.map(({ words }) => words));
-    return { ...presentation, strayedBucket: strayed.length === 0 ? undefined : strayed.join("; ") };
+    return { ...presentation, bucketStrayed: bucketDrift?.strayed ?? false };
 }
 
 /** @throws UserError that names what closed a gate */

@@ -108,7 +108,9 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
 async function readDrift(isManaged: boolean): Promise<StatusJson["drift"]> {
     const drift = driftOf(await lookAt(env, { nothingToTry: true }), await readSnapshot(env), roleNames);
     if (drift.notChecked !== undefined) return { notChecked: drift.notChecked };
-    const objects = [...drift.changes, ...((await readBucketDrift(env, isManaged)) ?? [])].map(({ object }) => object);
+    const objects = [...drift.changes, ...((await readBucketDrift(env, isManaged))?.changes ?? [])].map(
+        ({ object }) => object,
+    );
     return { objects };
 }
 

@@ -182,13 +182,14 @@ function lostSince({ remembered, squashThrough }: Expectations, ledger: readonly
  * The engine deletes only what its state has, so it rolls nothing back that was applied without it. A warning and no
  * error: a run that failed half-way has them in its state, and not in its outputs.
  */
-function unknownTo({ remembered }: Expectations, { removed }: Chain): string[] {
+function unknownTo({ remembered, migrations }: Expectations, { removed }: Chain): string[] {
     const { newestMigration = "0000" } = remembered;
     const unknown = removed.filter(({ version, squashed }) => !squashed && version > newestMigration);
     if (unknown.length === 0) return [];
-    const gone = `${unknown.map(label).join(" and ")}: no longer in the sql folder, and applied since this stack's last full run`;
+    const [newestThere = "0000"] = [newestMigration, migrations.at(-1)?.version ?? "0000"].sort().reverse();
+    const gone = `${unknown.map(label).join(" and ")}: applied, by no full run of this stack, and no longer in the sql folder`;
     return [
         `${gone}. Was that done from a shell? Then this run does not roll it back: its folder has to come back for one up, ` +
-            `or in a shell: node runner/main.ts migrate down --to ${newestMigration} (docs/troubleshooting.md)`,
+            `or in a shell: node runner/main.ts migrate down --to ${newestThere} (docs/troubleshooting.md)`,
     ];
 }

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { byteSize } from "./byteSize.ts";
 import { datasetMimeTypes } from "./datasetFileTypes.ts";
+import { findBucket, type KnownBucket } from "./bucket.ts";
 import { UserError } from "./userError.ts";
 
 /** What table, bucket and files say differently. */
@@ -67,7 +68,7 @@ export async function auditDatasets(client: pg.Client, graceMinutes: number): Pr
                 join storage.objects as file on file.bucket_id = $1 and file.name = dataset.file_path
                 where dataset.updated_at < now() - $2::interval and file_size <> (file.metadata ->> 'size')::bigint
                 order by dataset.created_at`),
-            drift: await driftOf(client, { bucket, limit }),
+            drift: Object.values(await driftOf(client, { bucket, limit })).flat(),
         };
     } finally {
         await client.query("rollback");
@@ -108,26 +109,8 @@ function part(title: string, findings: readonly string[]): string[] {
     ];
 }
 
-interface Setting {
-    readonly bucket: string;
-    /** In bytes. */
-    readonly limit: number;
-}
-
-async function findSetting(client: pg.Client): Promise<Setting | undefined> {
-    const { rows: there } = await client.query<{ setting: string | null }>(
-        "select to_regclass('simulation_private.dataset_bucket') as setting",
-    );
-    const { rows } = there[0]?.setting
-        ? await client.query<Setting>(
-              `select bucket_id as bucket, max_bytes::float8 as "limit" from simulation_private.dataset_bucket`,
-          )
-        : { rows: [] };
-    return rows[0];
-}
-
-async function readSetting(client: pg.Client): Promise<Setting> {
-    const setting = await findSetting(client);
+async function readSetting(client: pg.Client): Promise<KnownBucket> {
+    const setting = await findBucket(client);
     if (setting) return setting;
     throw new UserError("There is no bucket of datasets in this database: the migrations are not applied.", [
         "npm run up",
@@ -140,22 +123,33 @@ async function readSetting(client: pg.Client): Promise<Setting> {
  * @param client may be in a session that cannot write
  * @param wasMade whether one that is missing is told
  */
-export async function bucketDrift(client: pg.Client, wasMade: boolean): Promise<string[]> {
-    const setting = await findSetting(client);
-    const faults = setting === undefined ? [] : await driftOf(client, setting);
-    return wasMade ? faults : faults.filter(fault => fault !== missing);
+export async function bucketDrift(client: pg.Client, wasMade: boolean): Promise<BucketFaults> {
+    const setting = await findBucket(client);
+    if (setting === undefined) return none;
+    const faults = await driftOf(client, setting);
+    return wasMade || !faults.settings.includes(missing) ? faults : none;
 }
+
+/** In words. */
+export interface BucketFaults {
+    /** Of the bucket itself. */
+    readonly settings: readonly string[];
+    /** Policies of somebody else that let others in. */
+    readonly openings: readonly string[];
+}
+
+const none: BucketFaults = { settings: [], openings: [] };
 
 const missing = "the bucket is missing";
 
-async function driftOf(client: pg.Client, { bucket, limit }: Setting): Promise<string[]> {
+async function driftOf(client: pg.Client, { bucket, limit }: KnownBucket): Promise<BucketFaults> {
     const { rows } = await client.query<{ public: boolean; bytes: number | null; types: string[] | null }>(
         `select coalesce(public, false) as public, file_size_limit::float8 as bytes, allowed_mime_types as types
          from storage.buckets where id = $1`,
         [bucket],
     );
     const [found] = rows;
-    if (!found) return [missing];
+    if (!found) return { settings: [missing], openings: [] };
     const list = (types: readonly string[] | null) => (types ? types.toSorted().join(", ") : "all types");
     const { rows: open } = await client.query<{ name: string; roles: string }>(
         `select policyname as name, array_to_string(roles, ', ') as roles from pg_policies
@@ -165,7 +159,7 @@ async function driftOf(client: pg.Client, { bucket, limit }: Setting): Promise<s
                 or position(quote_literal($1::text) in coalesce(qual, '') || coalesce(with_check, '')) > 0)`,
         [bucket],
     );
-    return [
+    const settings = [
         ...(found.public ? ["it is public, and should be private"] : []),
         ...(found.bytes === limit
             ? []
@@ -173,6 +167,9 @@ async function driftOf(client: pg.Client, { bucket, limit }: Setting): Promise<s
         ...(list(found.types) === list(datasetMimeTypes)
             ? []
             : [`it takes ${list(found.types)}, and should take ${list(datasetMimeTypes)}`]),
-        ...open.map(({ name, roles }) => `the policy ${JSON.stringify(name)} on storage.objects opens it to ${roles}`),
     ];
+    const openings = open.map(
+        ({ name, roles }) => `the policy ${JSON.stringify(name)} on storage.objects opens it to ${roles}`,
+    );
+    return { settings, openings };
 }

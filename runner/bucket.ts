@@ -22,7 +22,7 @@ type Former = { public: boolean; file_size_limit?: number | null; allowed_mime_t
  * @throws UserError when Storage refuses, or when that one holds files
  */
 export async function putBucket(session: Session, settings: BucketSettings, environment: Environment): Promise<void> {
-    const others = await requireNoneStranded(session.client, settings.name);
+    await requireNoneStranded(session.client, settings.name);
     const { storage } = await storageClient(environment);
     const options = { public: false, fileSizeLimit: settings.maxBytes, allowedMimeTypes: [...settings.mimeTypes] };
 
@@ -44,30 +44,58 @@ export async function putBucket(session: Session, settings: BucketSettings, envi
         [settings.name, settings.maxBytes],
     );
     if (rowCount !== 1) throw new UserError("simulation_private.dataset_bucket has no row: it is made by a migration.");
-    for (const name of others) await removeBucket(session, name, environment);
+    const { rows: others } = await session.client.query<{ name: string }>(
+        "select name from simulation_db.bucket as b where name <> $1 and not exists (select from storage.objects where bucket_id = b.name)",
+        [settings.name],
+    );
+    for (const { name } of others) await removeBucket(session, name, environment);
+}
+
+/** What the database knows of the bucket: its policies and the table go by that. */
+export interface KnownBucket {
+    readonly bucket: string;
+    /** In bytes. */
+    readonly limit: number;
+}
+
+/** Undefined where the migration that holds it is not applied. */
+export async function findBucket(client: pg.Client): Promise<KnownBucket | undefined> {
+    const { rows: there } = await client.query<{ setting: string | null }>(
+        "select to_regclass('simulation_private.dataset_bucket') as setting",
+    );
+    const { rows } = there[0]?.setting
+        ? await client.query<KnownBucket>(
+              `select bucket_id as bucket, max_bytes::float8 as "limit" from simulation_private.dataset_bucket`,
+          )
+        : { rows: [] };
+    return rows[0];
 }
 
 /**
  * The policies know one bucket: with another name in the config, files in the one before could not be reached any more.
  *
- * @returns names of buckets that the stack has had before, all of them empty
  * @throws UserError that says how many files there are
  */
-export async function requireNoneStranded(client: pg.Client, name: string): Promise<string[]> {
-    const { rows } = await client.query<{ name: string; objects: number }>(
-        `select b.name, (select count(*)::int from storage.objects as o where o.bucket_id = b.name) as objects
-         from simulation_db.bucket as b where b.name <> $1 order by b.name`,
-        [name],
-    );
-    const left = rows.find(({ objects }) => objects > 0);
-    if (left === undefined) return rows.map(each => each.name);
+export async function requireNoneStranded(client: pg.Client, name: string): Promise<void> {
+    const known = (await findBucket(client))?.bucket ?? name;
+    if (known === name) return;
+    const objects = await countObjects(client, known);
+    if (objects === 0) return;
     throw new UserError(
-        `bucketName is ${name} now, and ${countOf(left.objects)} in the bucket ${left.name} could not be reached any more.`,
-        [`set bucketName back to ${left.name}`, "or move or delete the files first (Storage API or dashboard)"],
+        `bucketName is ${name} now, and ${counted(objects)} in the bucket ${known} could not be reached any more.`,
+        [`set bucketName back to ${known}`, "or move or delete the files first (Storage API or dashboard)"],
     );
 }
 
-function countOf(objects: number): string {
+async function countObjects(client: pg.Client, bucket: string): Promise<number> {
+    const { rows } = await client.query<{ objects: number }>(
+        "select count(*)::int as objects from storage.objects where bucket_id = $1",
+        [bucket],
+    );
+    return rows[0]?.objects ?? 0;
+}
+
+function counted(objects: number): string {
     return `${objects} object${objects === 1 ? "" : "s"}`;
 }
 
@@ -105,13 +133,9 @@ export async function removeBucket(session: Session, name: string, environment: 
 }
 
 async function requireEmpty({ client }: Session, name: string): Promise<void> {
-    const { rows } = await client.query<{ objects: number }>(
-        "select count(*)::int as objects from storage.objects where bucket_id = $1",
-        [name],
-    );
-    const objects = rows[0]?.objects ?? 0;
+    const objects = await countObjects(client, name);
     if (objects === 0) return;
-    throw new UserError(`the bucket ${name} holds ${countOf(objects)}: it is not deleted.`, [
+    throw new UserError(`the bucket ${name} holds ${counted(objects)}: it is not deleted.`, [
         "move or delete the files first (Storage API or dashboard), then run the same command again",
     ]);
 }

@@ -94,6 +94,9 @@ export type RecordOptions = Pick<ChainOptions, "stdin">;
 
 /** `migrate record`: the migration on stdin, or those of the sql folder whose down or verify the ledger has otherwise. */
 export async function migrateRecord(version: string | undefined, options: RecordOptions): Promise<void> {
+    if (options.stdin && version !== undefined) {
+        throw new UserError("migrate record takes a version of the sql folder or --stdin, and not both.");
+    }
     if (options.stdin) return await oneStep("record", record);
     const migrations = await readMigrations("sql", { statementsLater: true });
     await withSession(environment, "migrate record", expectedIdentity(environment), async session => {

@@ -92,7 +92,7 @@ function escaped(name: string): string {
 }
 
 /** What is no table, also where it is written like one: a function, and what its body says as a string. */
-const noTable = [/(?:FUNCTION|PROCEDURE|function|procedure|aggregate) [^(]*/, /\nAS \$function.*$/];
+const noTable = [/(?:FUNCTION|PROCEDURE|function|procedure|aggregate) [^(]*/, /\nAS \$(?:function|procedure).*$/];
 
 /** What is no column, also where it is written like one. */
 const noColumn = [
@@ -103,7 +103,7 @@ const noColumn = [
     /, enabled .$/,
     /^persistence ./,
     // A function, but for a body that PostgreSQL itself keeps up to date.
-    /^owner .*?\nAS \$function.*$/,
+    /^owner .*?\nAS \$(?:function|procedure).*$/,
     /^owner .*?(?=\nBEGIN ATOMIC|\nRETURN )/,
     /'(?:[^']|'')*'/,
 ];

@@ -5,16 +5,16 @@ import { liveSize } from "./live.ts";
 import type { Scene } from "./scene.ts";
 
 /** Data that go with a table or column, found by identity: a new table of the same name does not bring rows back. */
-export function destructiveFindings({ trial, comparison, look, names }: Scene): Finding[] {
+export function destructiveFindings({ trial, comparison, look, targetName }: Scene): Finding[] {
     const { after } = comparison;
     const findings = trial.statements.flatMap(observation => {
         // A materialized view is made again from its query; that it goes is a note.
         const rows = observation.lost.filter(
-            ({ name }) => look.tables.get(names.before(name))?.kind !== "materialized view",
+            ({ name }) => look.tables.get(targetName(name, observation))?.kind !== "materialized view",
         );
         const lost = rows.map(one => lostFinding(one, observation));
         const emptied = observation.truncated.map(table =>
-            destructive("table-emptied", table, observation, `all rows go (${liveSize(look, names.before(table))})`),
+            destructive("table-emptied", table, observation, `all rows go (${sizeOf(table, observation)})`),
         );
         return [...lost, ...emptied];
     });
@@ -27,12 +27,16 @@ export function destructiveFindings({ trial, comparison, look, names }: Scene): 
     }
     return findings;
 
+    function sizeOf(table: string, observation: StatementObservation): string {
+        return liveSize(look, targetName(table, observation));
+    }
+
     function lostFinding({ kind, name }: Lost, observation: StatementObservation): Finding {
         if (kind === "table") {
             // A text alone does not tell what is there afterwards.
             const forms = observation.observed ? ["table", "partitioned table", "view", "materialized view"] : [];
             const again = forms.find(one => after.has(`${one} ${name}`));
-            const size = liveSize(look, names.before(name));
+            const size = sizeOf(name, observation);
             return again
                 ? destructive(
                       "table-recreated",
@@ -42,7 +46,7 @@ export function destructiveFindings({ trial, comparison, look, names }: Scene): 
                   )
                 : destructive("table-lost", name, observation, `goes with all its rows (${size})`);
         }
-        const size = liveSize(look, names.before(tableOfColumn(name)));
+        const size = sizeOf(tableOfColumn(name), observation);
         return observation.observed && after.has(`column ${name}`)
             ? destructive(
                   "column-recreated",

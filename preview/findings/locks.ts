@@ -1,4 +1,11 @@
-import { lockModes, type LockMode, type ObservedLock, type Place, type TableSize } from "../trial/observation.ts";
+import {
+    lockModes,
+    type LockMode,
+    type ObservedLock,
+    type Place,
+    type StatementObservation,
+    type TableSize,
+} from "../trial/observation.ts";
 import type { Scene } from "./scene.ts";
 import { type Work, workOf } from "./work.ts";
 
@@ -27,12 +34,11 @@ const leastMs = 2;
  * ends, so whatever runs after the first strong lock adds to the time that traffic waits.
  */
 export function heldLocks(scene: Scene): HeldLock[] {
-    const { acts, look, names } = scene;
+    const { acts, look } = scene;
     const works = acts.map(act => workOf(act, scene).map(work => ({ ...work, place: act.observation.place })));
     const held = new Map<string, HeldLock>();
     for (const [index, { observation }] of acts.entries()) {
-        for (const { relation: now, kind, mode } of locksOnTables(observation.locks, scene)) {
-            const relation = names.before(now);
+        for (const { relation, kind, mode } of locksOnTables(observation, scene)) {
             if (kind === "sequence" || !isOnTarget(relation, kind, look)) continue;
             const before = held.get(relation);
             if (before && strength(before.mode) >= strength(mode)) continue;
@@ -69,16 +75,17 @@ export function heldLocks(scene: Scene): HeldLock[] {
 }
 
 /**
- * The strongest lock on each table. Whoever plans a query looks at all indexes of its tables, so who locks an index against
+ * The strongest lock on each table, by the target's name. Whoever plans a query looks at all indexes of its tables, so who locks an index against
  * that, as REINDEX does, keeps reads of the table away (PostgreSQL documentation, REINDEX).
  */
-function locksOnTables(locks: readonly ObservedLock[], { look, names }: Scene): ObservedLock[] {
+function locksOnTables(observation: StatementObservation, { look, targetName }: Scene): ObservedLock[] {
     const strongest = new Map<string, ObservedLock>();
-    for (const { table, ...lock } of locks) {
+    for (const { table, ...lock } of observation.locks) {
         if (lock.kind === "index" && lock.mode !== "AccessExclusiveLock") continue;
-        const relation = lock.kind === "index" ? table : lock.relation;
-        if (relation === undefined) continue;
-        const kind = lock.kind === "index" ? (look.tables.get(names.before(relation))?.kind ?? "table") : lock.kind;
+        const named = lock.kind === "index" ? table : lock.relation;
+        if (named === undefined) continue;
+        const relation = targetName(named, observation);
+        const kind = lock.kind === "index" ? (look.tables.get(relation)?.kind ?? "table") : lock.kind;
         const before = strongest.get(relation);
         if (before === undefined || strength(before.mode) < strength(lock.mode))
             strongest.set(relation, { ...lock, relation, kind });

@@ -1,7 +1,8 @@
 import { compare, type Comparison } from "../changes/comparison.ts";
 import { type Directives, readDirectives } from "../../runner/migration/directives.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
-import type { TargetLook, Trial } from "../trial/observation.ts";
+import { formerName } from "../changes/rename.ts";
+import type { StatementObservation, TargetLook, Trial } from "../trial/observation.ts";
 import { type Act, readActs } from "./act.ts";
 import { type Names, namesOf, renamesIn } from "./names.ts";
 import { viewsWritten } from "./viewTables.ts";
@@ -25,6 +26,8 @@ export interface Scene {
     readonly names: Names;
     readonly exposed: ReadonlySet<string>;
     readonly settings: FindingSettings;
+    /** What the target calls what is named in the observation of a statement: as it was called before that statement. */
+    readonly targetName: (name: string, observation: StatementObservation) => string;
 }
 
 /** Puts together what the rules need to know of one trial. @param earlier what has run before it, in that order */
@@ -36,6 +39,7 @@ export async function sceneOf(
     earlier: readonly Trial[] = [],
 ): Promise<Scene> {
     const acts = await readActs(trial.statements);
+    const earlierRenames = renamesIn(earlier);
     return {
         migration,
         directives: readDirectives(migration.up, fileName(migration, "up")),
@@ -43,7 +47,13 @@ export async function sceneOf(
         acts,
         comparison: compare(trial.before, trial.after, renamesIn([trial])),
         look,
-        names: namesOf(look, renamesIn([...earlier, trial]), await viewsWritten(acts, trial)),
+        names: namesOf(look, [...earlierRenames, ...renamesIn([trial])], await viewsWritten(acts, trial)),
+        targetName(name, observation) {
+            // What was read from a text alone has the target's names.
+            if (!observation.observed) return name;
+            const statements = trial.statements.slice(0, trial.statements.indexOf(observation));
+            return [...earlierRenames, ...renamesIn([{ statements }])].reduceRight(formerName, name);
+        },
         exposed: exposedSchemas(look, settings),
         settings,
     };

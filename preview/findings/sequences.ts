@@ -29,7 +29,7 @@ export function sequenceFindings({ acts, look, names }: Pick<Scene, "acts" | "lo
         );
         const table = names.onTarget(tree.node.relation as RangeVar | undefined);
         if (command === undefined || table === undefined) return undefined;
-        const owner = ` owned by ${plain(table)}.${command.name}`;
+        const owner = ` owned by ${plain(names.columnOnTarget(table, command.name ?? "") ?? "")}`;
         const found = [...look.catalog].find(
             ([key, text]) => key.startsWith("sequence ") && plain(text).endsWith(owner),
         );

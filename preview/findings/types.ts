@@ -1,8 +1,7 @@
-import { alterCommands, type Node, type RangeVar, stepsOf } from "./act.ts";
+import { alterCommands, type Node, nodesOf, type RangeVar, stepsOf, strings } from "./act.ts";
 import type { Finding } from "./finding.ts";
 import { placed } from "./finding.ts";
 import { liveSize } from "./live.ts";
-import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 
 /** A type without its length or precision, and those. */
@@ -24,14 +23,15 @@ const moments = ["timestamp with time zone", "timestamp without time zone"];
 const times = [moments, ["time with time zone", "time without time zone"], ["interval"]];
 
 /** Columns whose new type holds less than the old one: PostgreSQL rounds or cuts without a word. */
-export function typeFindings({ acts, comparison, trial, look, names }: Scene): Finding[] {
+export function typeFindings({ acts, comparison, trial, look, names, targetName }: Scene): Finding[] {
     return comparison.changed.flatMap(({ kind, object, part, before, after }): Finding[] => {
         if (kind !== "column" || before === null || after === null) return [];
         const loss = lossOf(typeName(before), typeName(after), isCast(object, part ?? ""));
         if (loss === undefined || !look.catalog.has(`column ${names.before(`${object}.${part}`)}`)) return [];
         const place = trial.statements.find(
-            ({ kind: statement, locks }) =>
-                statement === "AlterTableStmt" && locks.some(({ relation }) => relation === object),
+            statement =>
+                statement.kind === "AlterTableStmt" &&
+                statement.locks.some(({ relation }) => targetName(relation, statement) === names.before(object)),
         )?.place;
         return [
             {
@@ -45,17 +45,28 @@ export function typeFindings({ acts, comparison, trial, look, names }: Scene): F
         ];
     });
 
-    /** Whether a `using` says what becomes of the values, with more than the column's name. */
+    /** Whether a `using` cuts the values. */
     function isCast(table: string, column: string): boolean {
         return acts.flatMap(stepsOf).some(tree =>
             alterCommands(tree).some(({ subtype, name, def }) => {
-                const using = def?.ColumnDef?.raw_default as Node | undefined;
-                const isMine = subtype === "AT_AlterColumnType" && name === plain(column);
-                if (!isMine || names.onTarget(tree.node.relation as RangeVar) !== names.before(table)) return false;
-                return using !== undefined && !("ColumnRef" in using);
+                const on = names.onTarget(tree.node.relation as RangeVar);
+                if (subtype !== "AT_AlterColumnType" || on === undefined) return false;
+                const isMine = names.columnOnTarget(on, name ?? "") === names.before(`${table}.${column}`);
+                return isMine && cuts(def?.ColumnDef?.raw_default as Node | undefined);
             }),
         );
     }
+}
+
+const shortening = ["left", "right", "substr", "substring"];
+
+/** What is too long for the new type is refused, unless an expression itself makes it shorter. */
+function cuts(using: Node | undefined): boolean {
+    if (using === undefined) return false;
+    return [...nodesOf({ kind: "using", node: using })].some(({ kind, node }) => {
+        if (kind === "TypeCast") return (node.typeName as { typmods?: unknown } | undefined)?.typmods !== undefined;
+        return kind === "FuncCall" && shortening.includes(strings(node.funcname).at(-1) ?? "");
+    });
 }
 
 /**

@@ -31,10 +31,16 @@ export async function viewsWritten(
         for (const key of catalog.keys()) {
             const view = /^view (.*)$/s.exec(key)?.[1];
             if (view === undefined || !written.has(plain(lastPart(view)))) continue;
-            found.set(plain(view), await below(view, catalog, "from"));
+            const tables = await below(view, catalog, "from");
+            found.set(plain(view), [...new Set([...(found.get(plain(view)) ?? []), ...tables])]);
         }
     }
     return found;
+}
+
+/** Whether a view reads its tables as whoever reads it (PostgreSQL documentation, CREATE VIEW: security_invoker). */
+export function isInvoker(view: string, catalog: Catalog): boolean {
+    return /security_invoker=(?:true|on|1|yes)/.test(catalog.get(`options of view ${view}`) ?? "");
 }
 
 async function below(
@@ -53,12 +59,15 @@ async function below(
     for (const { kind, tree } of await splitStatements(query, view).catch(() => [])) {
         const node = part === "query" ? tree : { from: tree.fromClause };
         for (const each of nodesOf({ kind, node })) {
-            const name = each.kind === "RangeVar" ? names.onTarget(each.node) : undefined;
+            // The catalog names the schema of each relation; a name without one is of a common table expression.
+            const name = each.kind === "RangeVar" && each.node.schemaname ? names.onTarget(each.node) : undefined;
             if (name === undefined || seen.has(name)) continue;
             seen.add(name);
             const relation = relationKind(catalog, name);
             if (relation !== "view") tables.push(name);
-            if (relation === "view" || relation === "materialized view")
+            // Whom a view with security_invoker is read by in the end is asked, also through another view.
+            const isAsked = part === "query" && isInvoker(name, catalog) && catalog.has(`view ${view}`);
+            if ((relation === "view" && !isAsked) || relation === "materialized view")
                 tables.push(...(await below(name, catalog, part, seen)));
         }
     }

@@ -38,7 +38,7 @@ export const bytesPerSecond = {
 const verbs = { rewrite: "rewritten", scan: "read", "index build": "indexed", rows: "changed row by row" } as const;
 
 /** What a statement does to the rows of tables of the target, and about how long that takes with as many as there are. */
-export function workOf(act: Act, { look, names, trial }: Scene): Work[] {
+export function workOf(act: Act, { look, names, trial, targetName }: Scene): Work[] {
     const { observation } = act;
     const found: Work[] = [];
     const add = (kind: Work["kind"], table: string | undefined) => {
@@ -48,12 +48,17 @@ export function workOf(act: Act, { look, names, trial }: Scene): Work[] {
         found.push({ kind, table, ms: (bytes / bytesPerSecond[kind]) * 1000, words: verbs[kind] });
     };
     for (const table of observation.rewritten.filter(name => !observation.truncated.includes(name)))
-        add("rewrite", names.before(table));
+        add("rewrite", targetName(table, observation));
     const rewrites = new Set(found.map(({ table }) => table));
     for (const tree of stepsOf(act)) {
         for (const [kind, relation] of demands(tree)) {
             // A rewrite reads the table anyway.
             for (const table of names.written(relation).filter(name => !rewrites.has(name))) add(kind, table);
+        }
+        // That of an index names no table.
+        if (tree.kind === "ReindexStmt" && names.onTarget(tree.node.relation as RangeVar) === undefined) {
+            for (const { kind, table } of observation.locks)
+                if (kind === "index" && table !== undefined) add("index build", targetName(table, observation));
         }
     }
     return found;

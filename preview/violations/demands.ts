@@ -1,3 +1,4 @@
+import { lastPart } from "../changes/aspect.ts";
 import { compare } from "../changes/comparison.ts";
 import { type Act, alterCommands, type RangeVar, readActs, stepsOf, strings } from "../findings/act.ts";
 import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
@@ -32,17 +33,21 @@ export interface Demand {
 export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook, "tables" | "catalog">) {
     const demands: Demand[] = [];
     const earlier: Act[] = [];
+    const views = new Map<string, readonly string[]>();
     for (const trial of trials) {
         const acts = await readActs(trial.statements);
         const renames = renamesIn(trials.slice(0, trials.indexOf(trial) + 1));
-        const names = namesOf(look, renames, await viewsWritten([...earlier, ...acts], trial));
-        for (const { kind, object, part = "", before, after } of compare(trial.before, trial.after).changed) {
-            const table = targetName(object, renames, look);
-            if (table === undefined || after === null || trial.failure) continue;
+        for (const [view, tables] of await viewsWritten(acts, trial))
+            views.set(view, [...(views.get(view) ?? []), ...tables]);
+        const names = namesOf(look, renames, views);
+        const { changed } = compare(trial.before, trial.after, renamesIn([trial]));
+        for (const { kind, object, part = "", before, after } of changed) {
+            const table = names.before(object);
+            if (!look.tables.has(table) || after === null || trial.failure) continue;
             const at = placeOf(acts, object, part);
             const place = acts[at]?.observation.place;
             const needs = kind === "constraint" ? after : part;
-            const source = new Source({ table, name: object, needs }, trial.after, look.catalog, renames);
+            const source = new Source({ table, name: object, needs }, trial.after, look.catalog, names);
             const wanted =
                 kind === "constraint"
                     ? ofConstraint(after, before, source)
@@ -167,17 +172,15 @@ class Source {
         { table, name, needs }: { table: string; name: string; needs: string },
         after: Catalog,
         now: Catalog,
-        renames: readonly { from: string; to: string }[],
+        names: Names,
     ) {
         this.table = table;
         const defaults: string[] = [];
         const added = [...after].flatMap(([key, definition]) => {
             const column = key.startsWith(`column ${name}.`) ? key.slice(`column ${name}.`.length) : undefined;
             if (column === undefined || !needs.includes(column) || now.has(`column ${table}.${column}`)) return [];
-            const former = renames.findLast(
-                ({ to }) => to === `${name}.${column}` || to === `${table}.${column}`,
-            )?.from;
-            if (former !== undefined) return [`t.${former.slice(former.lastIndexOf(".") + 1)} as ${column}`];
+            const former = names.before(`${name}.${column}`);
+            if (now.has(`column ${former}`)) return [`t.${lastPart(former)} as ${column}`];
             if (/ (?:identity|generated) /.test(definition)) return [];
             const value = after.get(`default of column ${name}.${column}`) ?? "null";
             if (value !== "null") defaults.push(value);
@@ -191,19 +194,6 @@ class Source {
 
 function columns(list: string): string[] {
     return list.split(/, (?=(?:[^"]*"[^"]*")*[^"]*$)/);
-}
-
-/** The name that the target has now for a table; undefined: it has none. */
-function targetName(
-    object: string,
-    renames: readonly { kind: string; from: string; to: string }[],
-    { tables }: Pick<TargetLook, "tables">,
-): string | undefined {
-    const name = renames.reduceRight(
-        (now, { kind, from, to }) => (kind === "table" && to === now ? from : now),
-        object,
-    );
-    return tables.has(name) ? name : undefined;
 }
 
 /** Of the statement that names it, else of the last that may have made it without a name; -1: none. */

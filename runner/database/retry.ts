@@ -55,8 +55,10 @@ export async function withRetries<T>(
                         `attempt ${tries} gave way to traffic: ${error.message.split("\n")[0]}; again in ${Math.round(pause)} ms`,
                     );
                 const pids = blockers.map(({ pid }) => pid).join();
-                if (blockers.length > 0 && pids !== named) say(`the lock is held by ${names(blockers)}`);
-                named = pids;
+                if (isTold(tries) && blockers.length > 0 && pids !== named) {
+                    say(`the lock is held by ${names(blockers)}`);
+                    named = pids;
+                }
                 watch.begin();
                 await new Promise(resolve => setTimeout(resolve, pause));
             }

@@ -97,6 +97,17 @@ describe("the backups of a stack", function () {
         await project.must("up", "--yes", "--skip-preview");
     });
 
+    it("other settings count from the next run on, also when nothing else is to be done", async () => {
+        await project.configure({ backupFolder: "other backups" });
+        await project.must("up", "--yes", "--skip-preview");
+        assert.equal(
+            (await readdir(join(project.dir, "other backups"))).filter(name => name !== ".gitignore").length,
+            1,
+        );
+        await project.configure({ backupFolder: "kept backups" });
+        await project.must("up", "--yes", "--skip-preview");
+    });
+
     it("a destroy makes one more before anything is taken back", async () => {
         const before = await ids();
         await project.must("destroy", "--yes", "--skip-preview");

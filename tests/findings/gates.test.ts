@@ -83,6 +83,11 @@ describe("the gates", function () {
             ["public.runs", "reads and writes", undefined],
         ]);
         assert.deepEqual(await waiting("create index on public.runs (size)"), [["public.runs", "writes", undefined]]);
+        const { locks } = await target.tell("reindex index public.runs_title");
+        assert.deepEqual(
+            locks.flatMap(({ work }) => work.map(({ kind, table }) => [kind, table])),
+            [["index build", "public.runs"]],
+        );
     });
 
     it("one directive opens one gate", async () => {

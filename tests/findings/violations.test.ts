@@ -83,6 +83,15 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await counts([renamed, migration("0003", ofPapers)]), [
                 { version: "0003", validated: true, settled: false, rows: 1 },
             ]);
+            // And where a column has its second other name, on a table that was renamed in between and after.
+            const renames = [
+                migration("0002", "alter table public.notes rename column body to text;"),
+                migration("0003", "alter table public.notes rename to papers;"),
+                migration("0004", "alter table public.papers rename column text to words;"),
+                migration("0005", "alter table public.papers rename to pages;"),
+                migration("0006", `${head.replace("notes", "pages")} pages_words check (words <> 'secret 100');`),
+            ];
+            assert.deepEqual(await counts(renames), [{ version: "0006", validated: true, settled: true, rows: 1 }]);
             // A cascade or a trigger may reach them.
             const cascading = migration("0002", `delete from public.authors; ${head} notes_few check (id <= 99);`);
             assert.deepEqual(await counts([cascading]), [

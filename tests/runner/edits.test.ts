@@ -118,6 +118,9 @@ describe("edited migrations", function () {
             assert.equal(code, 1);
             assert.match(stderr, new RegExp(`the sql folder has no applied migration ${version}: there is nothing to`));
         }
+        const both = await project.run("migrate record 0003 --stdin", { stdin: project.stdin("0003") });
+        assert.equal(both.code, 1);
+        assert.match(both.stderr, /takes a version of the sql folder or --stdin, and not both/);
         assert.equal((await project.history()).length, 3);
     });
 

@@ -44,6 +44,17 @@ describe("the bucket of datasets under another name", function () {
         assert.deepEqual(rows, [{ name: "datasets-eu" }]);
     });
 
+    it("what an older version of this tool has left under another name is in nobody's way", async () => {
+        const { admin } = project.target;
+        await admin.query(`
+            insert into storage.buckets (id, name, public) values ('left', 'left', false);
+            insert into storage.objects (bucket_id, name) values ('left', 'a');
+            insert into simulation_db.bucket (name) values ('left')`);
+        const { code, output } = await put("datasets-eu");
+        assert.equal(code, 0, output);
+        assert.ok((await buckets()).includes("left"));
+    });
+
     it("one that a person has deleted, and that was there before the stack, is in nobody's way", async () => {
         const { admin } = project.target;
         await admin.query(`update simulation_db.bucket set former = '{"public": true}'`);

@@ -4,7 +4,7 @@ import { relationKind } from "../../changes/relationChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
 import type { Finding } from "../finding.ts";
 import type { Scene } from "../scene.ts";
-import { tablesBelow } from "../viewTables.ts";
+import { isInvoker, tablesBelow } from "../viewTables.ts";
 
 /**
  * Views in the API's sight that read tables as their owner does, who is bound neither by row level security nor by what
@@ -25,8 +25,7 @@ const callers = ["anon", "authenticated", "public"];
 
 async function findingOf(view: string, catalog: Catalog): Promise<Finding | undefined> {
     const kind = relationKind(catalog, view);
-    if (kind === "view" && /security_invoker=(?:true|on|1|yes)/.test(catalog.get(`options of view ${view}`) ?? ""))
-        return undefined;
+    if (kind === "view" && isInvoker(view, catalog)) return undefined;
     const readers = callers.filter(role => catalog.get(`grants on ${kind} ${view} to ${role}`)?.includes("SELECT"));
     if (readers.length === 0) return undefined;
     const tables = await tablesBelow(view, catalog);
