@@ -11,7 +11,7 @@ export interface BackupArgs {
 
 /**
  * A dump before migrations run or are rolled back by an update. Another one by each run that is to change something, also
- * by one that goes on with what failed before: rows were written meanwhile.
+ * by one that goes on with what failed before: rows were written meanwhile. And where its settings changed.
  */
 export class BackupBeforeChanges extends pulumi.ComponentResource {
     readonly taken: local.Command;

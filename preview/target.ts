@@ -74,7 +74,7 @@ export async function readTarget(environment: Environment, expected: Expectation
         const roles = await readRoles(client, expected.stackRoles);
         if (books === undefined) return unread(identity, roles, expected);
         const { ledger, texts, claim } = books;
-        if (claim !== undefined) await requireNoneStranded(client, expected.bucketName).catch(ifDenied);
+        if (claim !== undefined) await requireNoneStranded(client, expected.bucketName).catch(unlessDenied);
         const chain = compareChain(expected.migrations, ledger);
         requireNoneOrphaned(expected.squashThrough, chain);
         if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
@@ -114,7 +114,7 @@ async function readBooks(client: pg.Client): Promise<Books | undefined> {
 }
 
 /** A preview's own login need not see what is in Storage. */
-function ifDenied(error: unknown): void {
+function unlessDenied(error: unknown): void {
     if (!isDenied(error)) throw error;
 }
 

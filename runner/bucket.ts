@@ -16,13 +16,13 @@ type Former = { public: boolean; file_size_limit?: number | null; allowed_mime_t
 
 /**
  * Creates the private bucket, or gives it these settings, and tells the database which bucket it is. A bucket that was
- * there before keeps its former settings in the ledger, and gets them back from {@link removeBucket}. So does one that the
- * stack had under another name.
+ * there before keeps its former settings in the ledger, and gets them back from {@link removeBucket}. So does the one that
+ * the stack had until now, where that has another name; one that it made goes.
  *
  * @throws UserError when Storage refuses, or when that one holds files
  */
 export async function putBucket(session: Session, settings: BucketSettings, environment: Environment): Promise<void> {
-    await requireNoneStranded(session.client, settings.name);
+    const left = await requireNoneStranded(session.client, settings.name);
     const { storage } = await storageClient(environment);
     const options = { public: false, fileSizeLimit: settings.maxBytes, allowedMimeTypes: [...settings.mimeTypes] };
 
@@ -44,11 +44,7 @@ export async function putBucket(session: Session, settings: BucketSettings, envi
         [settings.name, settings.maxBytes],
     );
     if (rowCount !== 1) throw new UserError("simulation_private.dataset_bucket has no row: it is made by a migration.");
-    const { rows: others } = await session.client.query<{ name: string }>(
-        "select name from simulation_db.bucket as b where name <> $1 and not exists (select from storage.objects where bucket_id = b.name)",
-        [settings.name],
-    );
-    for (const { name } of others) await removeBucket(session, name, environment);
+    if (left !== undefined) await removeBucket(session, left, environment);
 }
 
 /** What the database knows of the bucket: its policies and the table go by that. */
@@ -73,14 +69,17 @@ export async function findBucket(client: pg.Client): Promise<KnownBucket | undef
 
 /**
  * The policies know one bucket: with another name in the config, files in the one before could not be reached any more.
+ * What is in a bucket that the stack has never taken is none of its business, whatever the migration's default says.
  *
+ * @returns the name of the one before
  * @throws UserError that says how many files there are
  */
-export async function requireNoneStranded(client: pg.Client, name: string): Promise<void> {
+export async function requireNoneStranded(client: pg.Client, name: string): Promise<string | undefined> {
     const known = (await findBucket(client))?.bucket ?? name;
-    if (known === name) return;
+    const { rows: taken } = await client.query("select from simulation_db.bucket where name = $1", [known]);
+    if (known === name || taken.length === 0) return undefined;
     const objects = await countObjects(client, known);
-    if (objects === 0) return;
+    if (objects === 0) return known;
     throw new UserError(
         `bucketName is ${name} now, and ${counted(objects)} in the bucket ${known} could not be reached any more.`,
         [`set bucketName back to ${known}`, "or move or delete the files first (Storage API or dashboard)"],

@@ -5,7 +5,7 @@ import { liveSize } from "./live.ts";
 import type { Scene } from "./scene.ts";
 
 /** Data that go with a table or column, found by identity: a new table of the same name does not bring rows back. */
-export function destructiveFindings({ trial, comparison, look, targetName }: Scene): Finding[] {
+export function destructiveFindings({ trial, comparison, look, names, targetName }: Scene): Finding[] {
     const { after } = comparison;
     const findings = trial.statements.flatMap(observation => {
         // A materialized view is made again from its query; that it goes is a note.
@@ -20,7 +20,10 @@ export function destructiveFindings({ trial, comparison, look, targetName }: Sce
     });
     for (const { kind, object, before, key, after: now } of comparison.changed) {
         if (kind !== "relation" || !before?.includes("persistence p") || !now?.includes("persistence u")) continue;
-        const place = trial.statements.find(({ rewritten }) => rewritten.includes(object));
+        const table = names.before(object);
+        const place = trial.statements.find(statement =>
+            statement.rewritten.some(name => targetName(name, statement) === table),
+        );
         findings.push(
             destructive("table-unlogged", object, place, `becomes unlogged: a crash of the server empties it (${key})`),
         );

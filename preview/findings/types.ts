@@ -58,14 +58,16 @@ export function typeFindings({ acts, comparison, trial, look, names, targetName 
     }
 }
 
-const shortening = ["left", "right", "substr", "substring"];
+/** What leaves of a text all that counts. */
+const keeping = ["btrim", "ltrim", "rtrim", "lower", "upper", "text", "varchar"];
 
-/** What is too long for the new type is refused, unless an expression itself makes it shorter. */
+/** What is too long for the new type is refused, unless an expression itself makes it shorter: when in doubt, it does. */
 function cuts(using: Node | undefined): boolean {
     if (using === undefined) return false;
     return [...nodesOf({ kind: "using", node: using })].some(({ kind, node }) => {
-        if (kind === "TypeCast") return (node.typeName as { typmods?: unknown } | undefined)?.typmods !== undefined;
-        return kind === "FuncCall" && shortening.includes(strings(node.funcname).at(-1) ?? "");
+        if (kind === "FuncCall") return !keeping.includes(strings(node.funcname).at(-1) ?? "");
+        const { names, typmods } = (node.typeName ?? {}) as { names?: unknown; typmods?: unknown };
+        return kind === "TypeCast" && (typmods !== undefined || !keeping.includes(strings(names).at(-1) ?? ""));
     });
 }
 

@@ -43,10 +43,15 @@ export function isInvoker(view: string, catalog: Catalog): boolean {
     return /security_invoker=(?:true|on|1|yes)/.test(catalog.get(`options of view ${view}`) ?? "");
 }
 
+/**
+ * @param asReader whether whoever reads the view reads what is below it, too: a materialized view is filled by its owner,
+ *     who so reads all of it
+ */
 async function below(
     view: string,
     catalog: Catalog,
     part: "query" | "from",
+    asReader = part === "query" && catalog.has(`view ${view}`),
     seen = new Set<string>(),
 ): Promise<string[]> {
     const names = namesOf({ tables: new Map([...catalog.keys()].flatMap(key => relationName(key))) });
@@ -61,14 +66,13 @@ async function below(
         for (const each of nodesOf({ kind, node })) {
             // The catalog names the schema of each relation; a name without one is of a common table expression.
             const name = each.kind === "RangeVar" && each.node.schemaname ? names.onTarget(each.node) : undefined;
-            if (name === undefined || seen.has(name)) continue;
+            // A view with security_invoker asks its reader itself, also through another view.
+            if (name === undefined || seen.has(name) || (asReader && isInvoker(name, catalog))) continue;
             seen.add(name);
             const relation = relationKind(catalog, name);
             if (relation !== "view") tables.push(name);
-            // Whom a view with security_invoker is read by in the end is asked, also through another view.
-            const isAsked = part === "query" && isInvoker(name, catalog) && catalog.has(`view ${view}`);
-            if ((relation === "view" && !isAsked) || relation === "materialized view")
-                tables.push(...(await below(name, catalog, part, seen)));
+            if (relation === "view" || relation === "materialized view")
+                tables.push(...(await below(name, catalog, part, asReader && relation === "view", seen)));
         }
     }
     return tables;

@@ -182,7 +182,7 @@ export function compareStates(start: State, before: State, after: State): Change
             lost.push({ kind: "table", name: then.name });
             continue;
         }
-        if (now.file !== then.file) rewritten.push(now.name);
+        if (now.file !== then.file) rewritten.push(then.name);
         if (now.name !== then.name) renamed.push({ kind: "table", from: then.name, to: now.name });
         const columnsNow = new Map(now.columns);
         const known = new Set(first.map(([number]) => number));

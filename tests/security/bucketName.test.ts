@@ -44,6 +44,17 @@ describe("the bucket of datasets under another name", function () {
         assert.deepEqual(rows, [{ name: "datasets-eu" }]);
     });
 
+    it("what is in somebody else's bucket does not count, even one that has the name of the migration's default", async () => {
+        const { admin } = project.target;
+        await admin.query(`
+            update simulation_private.dataset_bucket set bucket_id = 'theirs';
+            insert into storage.buckets (id, name, public) values ('theirs', 'theirs', false);
+            insert into storage.objects (bucket_id, name) values ('theirs', 'a')`);
+        const { code, output } = await put("datasets-eu");
+        assert.equal(code, 0, output);
+        assert.ok((await buckets()).includes("theirs"));
+    });
+
     it("what an older version of this tool has left under another name is in nobody's way", async () => {
         const { admin } = project.target;
         await admin.query(`
