@@ -91,7 +91,11 @@ planned_name (kind, table_name, name) as (
         ('policy', 'storage.objects', 'dataset_files_owner_only_read'),
         ('policy', 'storage.objects', 'dataset_files_owner_only_insert'),
         ('policy', 'storage.objects', 'dataset_files_owner_only_update'),
-        ('policy', 'storage.objects', 'dataset_files_owner_only_delete')
+        ('policy', 'storage.objects', 'dataset_files_owner_only_delete'),
+        ('policy', 'storage.objects', 'dataset_files_anon_no_read'),
+        ('policy', 'storage.objects', 'dataset_files_anon_no_insert'),
+        ('policy', 'storage.objects', 'dataset_files_anon_no_update'),
+        ('policy', 'storage.objects', 'dataset_files_anon_no_delete')
 ),
 
 -- Rows that a constraint of the migrations would refuse; counted only where the columns are there.

@@ -25,7 +25,7 @@ for (const kind of opposites) {
                 `select policyname as name, roles::text[] as roles, cmd as verb, qual, with_check as "check" from pg_policies
                  where policyname ~ '^(datasets|simulation_runs|dataset_files)_'`,
             );
-            assert.equal(rows.length, 23);
+            assert.equal(rows.length, 27);
             for (const { name, roles, verb, qual, check } of rows) {
                 assert.equal(roles.length, 1, name);
                 assert.notEqual(roles[0], "public", name);

@@ -76,7 +76,7 @@ export const stackGrants = [
 /** The part of attacks.txt before which these are made: policies add up, and other teams make them too. */
 export const besideCareless = "beside careless policies of others, for all of storage.objects and simulation_runs";
 export const carelessPolicies = `
-    create policy careless on storage.objects for all to authenticated using (true) with check (true);
+    create policy careless on storage.objects for all to public using (true) with check (true);
     create policy careless on public.simulation_runs for all to authenticated using (true) with check (true)`;
 
 /** A project with all migrations and grants, and the rows that the attacks are about. */

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { type Ground, makeGround, opposites, titleOf } from "./ground.ts";
 
+/** Makes the function that says which names of files are safe say something else. */
+const namesSafe = (condition: string) =>
+    `create or replace function simulation_private.is_safe_object_name(name text) returns boolean
+     language sql immutable set search_path = '' as $$ select ${condition} $$`;
+
 /** One way each to break what a migration made, and what its verify has to say then. */
 const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
     ["0001", "drop schema simulation_private cascade", /schema simulation_private is missing/],
@@ -151,6 +156,10 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
     ],
     ["0023", "drop policy dataset_files_owner_only_read on storage.objects", /policies dataset_files_owner_only_read/],
     ["0023", "alter table storage.objects disable row level security", /row level security is off/],
+    ["0024", namesSafe("name !~ '[?#]'"), /takes a\/%2e%2e\/b\.csv/],
+    ["0024", namesSafe("false"), /refuses an ordinary name/],
+    ["0025", "drop policy dataset_files_anon_no_read on storage.objects", /policies dataset_files_anon_no_read/],
+    ["0025", "revoke execute on function simulation_private.dataset_bucket_id() from anon", /anon cannot execute/],
 ];
 
 for (const kind of opposites) {

@@ -33,7 +33,7 @@ const sections: readonly Section[] = [
         says: [
             /archive: public\.datasets \(license\)/,
             /1 rows kept in the archive/,
-            /0024 +public\.datasets +columns +1/,
+            /0026 +public\.datasets +columns +1/,
             /1 of 1 archived rows are back/,
         ],
     },
@@ -50,8 +50,8 @@ const sections: readonly Section[] = [
     },
     {
         heading: "The ledger is behind, the state lives",
-        before: `eval "$(npm run -s env)" && node runner/main.ts migrate down && npm run preview 2>&1  | grep 'had 0024 applied'`,
-        says: [/0024_datasets_license applied/, /unchanged/],
+        before: `eval "$(npm run -s env)" && node runner/main.ts migrate down && npm run preview 2>&1  | grep 'had 0026 applied'`,
+        says: [/0026_datasets_license applied/, /unchanged/],
     },
     { heading: "A run was killed", says: [/unchanged/] },
     { heading: "End it", says: [/- table public\.datasets/, /- \d+ deleted/] },
