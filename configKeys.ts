@@ -27,7 +27,11 @@ export const configKeys = {
     databaseSslMode: { oneOf: ["verify-full", "verify-ca", "require", "disable"] },
     databaseCaFile: { like: anything, is: "the path of a file, or empty" },
     databaseIdentity: { like: /^(\d+\/.+)?$/, is: "<system identifier>/<name>, or empty" },
-    storageUrl: { like: /^(embedded|https?:\/\/[^/]+.*)$/, is: "an address that begins with https://, or embedded" },
+    // In clear only to this machine: the service key goes there.
+    storageUrl: {
+        like: /^(embedded|https:\/\/[^/]+.*|http:\/\/(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(\/.*)?)$/,
+        is: "an address that begins with https://, or embedded",
+    },
     bucketName: { like: /^[a-z0-9][a-z0-9_-]{2,62}$/, is: "3 to 63 lowercase letters, digits, - and _" },
     datasetMaxBytes: { whole: [1, 50 * 1024 ** 3] },
     squashThrough: { like: /^(\d{4})?$/, is: 'the version of a migration, in quotes ("0300"), or empty' },

@@ -1,6 +1,6 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type pg from "pg";
-import type { Environment } from "./database/connection.ts";
+import { type Environment, isLoopback } from "./database/connection.ts";
 import type { Session } from "./database/session.ts";
 import { UserError } from "./userError.ts";
 
@@ -139,12 +139,17 @@ async function requireEmpty({ client }: Session, name: string): Promise<void> {
     ]);
 }
 
-/** Address and key of the project's Storage. @throws UserError when either is not set */
+/** Address and key of the project's Storage. @throws UserError when either is not set, or the key would go in clear */
 export function storageAccess(environment: Environment): { readonly url: string; readonly key: string } {
     const { SUPABASE_URL: url, SUPABASE_SERVICE_ROLE_KEY: key } = environment;
     if (!url) {
         throw new UserError("SUPABASE_URL is not set: the address of the project's API.", [
             "set storageUrl in the stack's config",
+        ]);
+    }
+    if (!URL.canParse(url) || (new URL(url).protocol !== "https:" && !isLoopback(new URL(url).hostname))) {
+        throw new UserError(`SUPABASE_URL is ${url}: the service key is sent by https only.`, [
+            "set storageUrl in the stack's config to the address that begins with https://",
         ]);
     }
     if (!key) {

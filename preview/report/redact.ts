@@ -1,10 +1,11 @@
 /** What stands in a statement where a secret may: after `password`, and in a connection string. */
 const secrets: readonly (readonly [RegExp, string])[] = [
-    [/(\bpassword\s*=?\s*)(?:'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\2\$|"[^"]*")/gi, "$1'…'"],
-    [/(\bpassword\s*=\s*)[^\s'"]+/gi, "$1…"],
-    [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]+:)[^\s@/]+@/gi, "$1…@"],
-    // JSON Web Tokens, such as the service key.
+    [/(\bpassword["']?\s*(?:=>?|:)?\s*(?:e|u&)?)(?:'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\2\$|"[^"]*")/gi, "$1'…'"],
+    [/(\bpassword\s*=\s*)[^\s'">]+/gi, "$1…"],
+    [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*:)[^\s@/]+@/gi, "$1…@"],
+    // Keys of a project: JSON Web Tokens, such as the service key was, and the form of today.
     [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, "…"],
+    [/\bsb_secret_[\w-]+/g, "…"],
 ];
 
 /** The same value with secrets taken out of every text in it: reports go into pull requests. */

@@ -16,7 +16,7 @@ export interface Scratch {
 const namePrefix = "simulation_db_verify_";
 
 /** Hosts of real projects. */
-const projectHost = /(^|\.)supabase\.(co|com|in|net)$/;
+const projectHost = /(^|\.)supabase\.(co|com|in|net)\.?$/i;
 
 /**
  * Makes a database, does the work, and drops it: on the server that VERIFY_PGHOST and its siblings name, or else on the

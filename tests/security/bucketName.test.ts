@@ -66,6 +66,16 @@ describe("the bucket of datasets under another name", function () {
         assert.ok((await buckets()).includes("left"));
     });
 
+    it("is asked for by https, unless Storage is on this machine: the service key goes along", async () => {
+        const { code, output } = await project.run("bucket put", {
+            stdin: JSON.stringify(bucketSettings),
+            env: { SUPABASE_URL: "http://storage.example.org", SUPABASE_SERVICE_ROLE_KEY: "a-key-in-clear" },
+        });
+        assert.equal(code, 1);
+        assert.match(output, /SUPABASE_URL is http:\/\/storage\.example\.org: the service key is sent by https only/);
+        assert.doesNotMatch(output, /a-key-in-clear/);
+    });
+
     it("one that a person has deleted, and that was there before the stack, is in nobody's way", async () => {
         const { admin } = project.target;
         await admin.query(`update simulation_db.bucket set former = '{"public": true}'`);

@@ -1,8 +1,8 @@
 import { UserError } from "../../runner/userError.ts";
 import { holdsUnknown } from "./values.ts";
 
-/** The stacks that only ever run with the official plugins. */
-const GUARDED_STACKS: readonly string[] = ["staging", "prod"];
+/** The stacks that only ever run with the official plugins: also `prod-eu` and `staging-2`. */
+const guardedStacks = /^(?:staging|prod)/;
 
 /** The plugin that a stand-in stands in for. */
 export interface Official {
@@ -24,7 +24,7 @@ export function refusal(official: Official, what: string): UserError {
  */
 export function refuseRemote(official: Official, urn: string, hosts: Readonly<Record<string, unknown>>): void {
     const stack = stackOf(urn);
-    if (GUARDED_STACKS.includes(stack) && !(isTest() && Object.values(hosts).some(isNamed))) {
+    if (guardedStacks.test(stack) && !(isTest() && Object.values(hosts).some(isNamed))) {
         throw refusal(official, `does not work on stack ${stack}`);
     }
     for (const [source, host] of Object.entries(hosts)) {
