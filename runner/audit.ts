@@ -152,11 +152,17 @@ async function driftOf(client: pg.Client, { bucket, limit }: KnownBucket): Promi
     if (!found) return { settings: [missing], openings: [] };
     const list = (types: readonly string[] | null) => (types ? types.toSorted().join(", ") : "all types");
     const { rows: open } = await client.query<{ name: string; roles: string }>(
-        `select policyname as name, array_to_string(roles, ', ') as roles from pg_policies
+        `select policyname as name, array_to_string(roles, ', ') as roles from pg_policies as policy
          where schemaname = 'storage' and tablename = 'objects' and permissive = 'PERMISSIVE'
             and roles && array['public', 'anon']::name[]
             and ((coalesce(qual, '') || coalesce(with_check, '')) !~ 'bucket_id'
-                or position(quote_literal($1::text) in coalesce(qual, '') || coalesce(with_check, '')) > 0)`,
+                or position(quote_literal($1::text) in coalesce(qual, '') || coalesce(with_check, '')) > 0)
+            -- Where a migration keeps anon out, it opens nothing (sql/0025_dataset_files_anon_policies).
+            and (
+                select count(*) from pg_policies as guard
+                where guard.schemaname = 'storage' and guard.tablename = 'objects' and guard.permissive = 'RESTRICTIVE'
+                    and guard.policyname like 'dataset\\_files\\_anon\\_no\\_%' and policy.cmd in (guard.cmd, 'ALL')
+            ) < case policy.cmd when 'ALL' then 4 else 1 end`,
         [bucket],
     );
     const settings = [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Audit } from "../../runner/audit.ts";
 import { ada, alan } from "../sql/scene.ts";
-import { makeProject, type Project } from "./project.ts";
+import { anonReadsNothing, makeProject, type Project } from "./project.ts";
 
 for (const major of [15, 17] as const) {
     describe(`npm run audit (PostgreSQL ${major})`, function () {
@@ -101,10 +101,13 @@ for (const major of [15, 17] as const) {
             });
         }
 
-        it("names a policy of others that opens the bucket to anon", async () => {
+        it("names a policy of others that opens the bucket to anon, where nothing keeps anon out any more", async () => {
             await sql("create policy everything on storage.objects for select to public using (true)");
+            const { found: guarded } = await auditJson();
+            assert.deepEqual(guarded.drift, []);
+            await sql("drop policy dataset_files_anon_no_read on storage.objects");
             const { found } = await auditJson();
-            await sql("drop policy everything on storage.objects");
+            await sql(`drop policy everything on storage.objects; ${anonReadsNothing}`);
             assert.deepEqual(found.drift, ['the policy "everything" on storage.objects opens it to public']);
         });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { datasetMimeTypes } from "../../runner/datasetFileTypes.ts";
-import { makeProject, type Project } from "./project.ts";
+import { anonReadsNothing, makeProject, type Project } from "./project.ts";
 
 /** What somebody could do to a database after up, how it is undone, and the check that has to notice it. */
 const faults: readonly [fault: string, undo: string, check: RegExp][] = [
@@ -40,8 +40,8 @@ const faults: readonly [fault: string, undo: string, check: RegExp][] = [
         /^FAILED {2}the applications' roles/m,
     ],
     [
-        "create policy all_files on storage.objects for select to anon using (true)",
-        "drop policy all_files on storage.objects",
+        "drop policy dataset_files_anon_no_read on storage.objects; create policy all_files on storage.objects for select to anon using (true)",
+        `drop policy all_files on storage.objects; ${anonReadsNothing}`,
         /^FAILED {2}a user's folder in the bucket/m,
     ],
     [

@@ -15,6 +15,11 @@ export interface Project {
     stop(): Promise<void>;
 }
 
+/** The policy of sql/0025_dataset_files_anon_policies that others' hold against, made again after it was dropped. */
+export const anonReadsNothing = `
+    create policy dataset_files_anon_no_read on storage.objects as restrictive for select to anon
+    using (bucket_id is distinct from (select simulation_private.dataset_bucket_id()))`;
+
 /** What the stack tells `bucket put`. */
 export const bucketSettings = { name: "datasets", maxBytes: 52_428_800, mimeTypes: datasetMimeTypes };
 
