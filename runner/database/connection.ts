@@ -43,7 +43,8 @@ export async function connect(environment: Environment, purpose: string): Promis
 
 /** True for the names of this machine, where there is no network to protect. */
 export function isLoopback(host: string): boolean {
-    return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+    const bare = host.replace(/^\[(.*)\]$/, "$1");
+    return bare === "localhost" || bare === "::1" || /^127(\.\d{1,3}){3}$/.test(bare);
 }
 
 /** Where a session goes; named in errors. */

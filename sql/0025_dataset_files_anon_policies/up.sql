@@ -1,4 +1,3 @@
--- allow-insecure: the policies that keep anon out call it, and all it tells is the id of the bucket
 -- Keeps who is not signed in out of the bucket of the datasets, whatever the policies of others say.
 -- A policy that names no role is for everybody. The restrictive ones of authenticated do not bind anon.
 grant execute on function simulation_private.dataset_bucket_id() to anon;

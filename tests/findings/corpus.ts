@@ -133,6 +133,7 @@ export const telling: readonly Case[] = [
     ["grant select (name) on public.people to anon", ["grant-to-anon public.people.name"]],
     ["grant insert on private.secrets to public", ["grant-to-public private.secrets"]],
     ["grant usage on schema private to anon", ["grant-to-anon schema private"]],
+    ["grant usage on schema private to anon; grant execute on function private.purge() to anon", ["grant-to-anon schema private", "grant-to-anon function private.purge()"]],
     ["grant execute on function public.title_of(bigint) to anon", ["grant-to-anon function public.title_of(run bigint)", "function-for-anon function public.title_of(run bigint)"]],
     ["grant usage on sequence public.ticket to anon", ["grant-to-anon public.ticket"]],
     ["grant select on public.people to authenticated", ["grant-without-rls public.people"]],

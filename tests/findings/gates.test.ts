@@ -200,6 +200,7 @@ describe("the gates", function () {
             ["alter table public.runs disable row level security", ["rls-off public.runs stopped"]],
             ["drop policy runs_read on public.runs", ["policy-dropped policy runs_read on public.runs stopped"]],
             ["grant select on public.people to anon", ["grant-to-anon anon stopped"]],
+            ["grant execute on function private.purge() to anon", []],
             ["create table public.notes (id bigint)", ["rls-missing public.notes stopped"]],
             ["create index on public.runs (size)", ["index-built-under-lock public.runs open"]],
             ["do $$ begin execute 'drop table private.secrets'; end $$", ["opaque DO block open"]],

@@ -19,6 +19,10 @@ describe("the SQL files", function () {
         }
     });
 
+    it("ask for no gate to be opened: a stack with gates: strict applies them, too", async () => {
+        for (const { version, up } of await readMigrations(sqlFolder)) assert.doesNotMatch(up, /^-- allow-/m, version);
+    });
+
     it("keep to the conventions, as npm run check:sql sees them", async () => {
         const known = new Set<string>();
         const found: string[] = [];

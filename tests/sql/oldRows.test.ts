@@ -48,6 +48,21 @@ for (const kind of grounds) {
             assert.deepEqual(await readRuns(), before);
         });
 
+        it("datasets whose path an address reads otherwise stop the rule until they have another", async () => {
+            await ground.up("0023");
+            const path = (name: string) => [`${ada.sub}/${name}.csv`];
+            await ground.admin.query(
+                `insert into public.datasets (owner_id, name, file_path, file_type) values ('${ada.sub}', 'Growth', $1, 'csv')`,
+                path("growth 5%"),
+            );
+            await assert.rejects(ground.up(), /1 datasets have a file_path with one of % \? #/);
+            await ground.admin.query("update public.datasets set file_path = $1", path("growth 5 percent"));
+            await ground.up();
+            await assert.rejects(ground.admin.query("update public.datasets set file_path = $1", path("a#b")), {
+                constraint: "datasets_file_path_safe",
+            });
+        });
+
         it("new runs start as running now where the columns are ours, and as before where they are not", async () => {
             await ground.up();
             await scene(ground, async say => {

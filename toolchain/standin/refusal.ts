@@ -2,7 +2,7 @@ import { UserError } from "../../runner/userError.ts";
 import { holdsUnknown } from "./values.ts";
 
 /** The stacks that only ever run with the official plugins: also `prod-eu` and `staging-2`. */
-const guardedStacks = /^(?:staging|prod)/;
+const guardedStacks = /^(?:staging|prod(?:uction)?)(?![a-z])/;
 
 /** The plugin that a stand-in stands in for. */
 export interface Official {

@@ -2,12 +2,13 @@ import { schemaOf } from "../../changes/aspect.ts";
 import { alterCommands, type Node, type RangeVar, strings, type Tree } from "../act.ts";
 import { type Finding, insecure, note, placed } from "../finding.ts";
 import type { Scene } from "../scene.ts";
+import { isInReach } from "./reach.ts";
 
 /**
- * Fences that the text of a migration takes away, for when no shadow could try it. The catalog is not asked, so it errs on
- * the side of a finding.
+ * Fences that the text of a migration takes away, for when no shadow could try it. Of the catalog only schemas are asked,
+ * so it errs on the side of a finding.
  */
-export function insecureByText({ acts, exposed }: Pick<Scene, "acts" | "exposed">): Finding[] {
+export function insecureByText({ acts, exposed, look }: Pick<Scene, "acts" | "exposed" | "look">): Finding[] {
     const trees = acts.flatMap(({ trees: each, observation }) =>
         each.map(tree => ({ tree, place: observation.place })),
     );
@@ -29,7 +30,7 @@ export function insecureByText({ acts, exposed }: Pick<Scene, "acts" | "exposed"
         }
         if (kind === "DropStmt" && node.removeType === "OBJECT_POLICY")
             return [insecure("policy-dropped", `policy ${policyNames(node.objects)}`, "is dropped")];
-        if (kind === "GrantStmt" && node.is_grant === true)
+        if (kind === "GrantStmt" && node.is_grant === true && !isOutOfReach(node))
             return everybody(node).map(role =>
                 insecure(
                     role === "anon" ? "grant-to-anon" : "grant-to-public",
@@ -55,6 +56,15 @@ export function insecureByText({ acts, exposed }: Pick<Scene, "acts" | "exposed"
             ];
         }
         return [];
+    }
+
+    function isOutOfReach({ objtype, objects }: Node): boolean {
+        if (objtype !== "OBJECT_FUNCTION") return false;
+        const functions = (objects as { ObjectWithArgs?: { objname?: unknown } }[] | undefined) ?? [];
+        return functions.every(({ ObjectWithArgs }) => {
+            const [name, schema] = strings(ObjectWithArgs?.objname).reverse();
+            return name !== undefined && schema !== undefined && !isInReach(schema, look.catalog, exposed);
+        });
     }
 }
 

@@ -4,11 +4,10 @@ import { newObjects } from "../../changes/otherChange.ts";
 import { gained, inWords, privilegesOf } from "../../changes/privileges.ts";
 import { relationKind } from "../../changes/relationChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
-import { type Finding, insecure } from "../finding.ts";
+import { type Finding, insecure, note } from "../finding.ts";
 import type { Scene } from "../scene.ts";
+import { everybody, isInReach } from "./reach.ts";
 
-/** Whom everybody on the internet is: anon has the public key, and PUBLIC includes anon. */
-const everybody = ["anon", "public"];
 const rowPrivileges = ["select", "insert", "update", "delete"];
 
 /** What everybody gets, now or with the next object, and owners who are callers of the API. */
@@ -45,7 +44,10 @@ export function grantFindings({ comparison, exposed }: Scene): Finding[] {
         if (given.length === 0) return [];
         const name = column === undefined ? object : `${object}.${column}`;
         const who = part === "anon" ? "anon" : "everybody (PUBLIC), so anon too,";
-        return [insecure(part === "anon" ? "grant-to-anon" : "grant-to-public", name, `${who} may ${inWords(given)}`)];
+        const code = part === "anon" ? "grant-to-anon" : "grant-to-public";
+        if (object.startsWith("function ") && !isInReach(schemaOf(object) ?? "", after, exposed))
+            return [note(code, name, `${who} may ${inWords(given)}, by what names it: they may not use its schema`)];
+        return [insecure(code, name, `${who} may ${inWords(given)}`)];
     }
 
     function withoutRowSecurity({ part, object, key, before: was, after: is }: ChangedAspect): Finding[] {
