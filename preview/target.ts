@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { type Chain, compareChain } from "../runner/ledger/chain.ts";
-import { connect, type Environment, isLoopback } from "../runner/database/connection.ts";
+import { connect, type Environment } from "../runner/database/connection.ts";
+import { isLoopback } from "../runner/database/loopback.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
 import { type Claim, type LedgerRow, readClaim, readLedger, readTexts } from "../runner/ledger/ledger.ts";
 import { isDenied } from "../runner/database/sqlError.ts";

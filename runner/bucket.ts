@@ -1,6 +1,7 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type pg from "pg";
-import { type Environment, isLoopback } from "./database/connection.ts";
+import type { Environment } from "./database/connection.ts";
+import { isLoopback } from "./database/loopback.ts";
 import type { Session } from "./database/session.ts";
 import { UserError } from "./userError.ts";
 

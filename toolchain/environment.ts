@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { LocalServer } from "../local/server.ts";
-import { isLoopback } from "../runner/database/connection.ts";
+import { isLoopback } from "../runner/database/loopback.ts";
 import { UserError } from "../runner/userError.ts";
 import { firstOnPath, pathWith } from "./commandPath.ts";
 import type { PulumiCli } from "./pulumiCli.ts";

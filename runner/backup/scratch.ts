@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { connect, type Environment, isLoopback } from "../database/connection.ts";
+import { connect, type Environment } from "../database/connection.ts";
+import { isLoopback } from "../database/loopback.ts";
 import { readIdentity } from "../database/identity.ts";
 import { UserError } from "../userError.ts";
 import type { Manifest } from "./manifest.ts";

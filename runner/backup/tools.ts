@@ -1,6 +1,7 @@
 import { readdir, realpath } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { type Environment, isLoopback } from "../database/connection.ts";
+import type { Environment } from "../database/connection.ts";
+import { isLoopback } from "../database/loopback.ts";
 import { UserError } from "../userError.ts";
 import { runProgram } from "./program.ts";
 

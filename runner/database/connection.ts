@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import pg from "pg";
+import { isLoopback } from "./loopback.ts";
 import { UserError } from "../userError.ts";
 
 /** libpq's connection variables and nothing else: what psql and pg_dump read, the runner reads. */
@@ -39,12 +40,6 @@ export async function connect(environment: Environment, purpose: string): Promis
         throw connectionError(error as NodeJS.ErrnoException, config);
     }
     return client;
-}
-
-/** True for the names of this machine, where there is no network to protect. */
-export function isLoopback(host: string): boolean {
-    const bare = host.replace(/^\[(.*)\]$/, "$1");
-    return bare === "localhost" || bare === "::1" || /^127(\.\d{1,3}){3}$/.test(bare);
 }
 
 /** Where a session goes; named in errors. */

@@ -1,4 +1,4 @@
-import { isLoopback } from "../../runner/database/connection.ts";
+import { isLoopback } from "../../runner/database/loopback.ts";
 import { UserError } from "../../runner/userError.ts";
 
 /** A pull request, and who speaks there. */

@@ -1,3 +1,4 @@
+import { isLoopback } from "../../runner/database/loopback.ts";
 import { UserError } from "../../runner/userError.ts";
 import { holdsUnknown } from "./values.ts";
 
@@ -49,11 +50,6 @@ export function isThisMachine(hosts: string): boolean {
         .split(",")
         .map(host => host.trim().toLowerCase())
         .every(host => host === "" || host.startsWith("/") || isLoopback(host));
-}
-
-function isLoopback(host: string): boolean {
-    const bare = host.replace(/^\[(.*)\]$/, "$1");
-    return bare === "localhost" || bare === "::1" || /^127(\.\d{1,3}){3}$/.test(bare);
 }
 
 function stackOf(urn: string): string {

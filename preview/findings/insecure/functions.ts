@@ -3,6 +3,7 @@ import { functionTraits } from "../../changes/otherChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
 import { type Finding, insecure } from "../finding.ts";
 import type { Scene } from "../scene.ts";
+import { everybody } from "./reach.ts";
 
 /** Functions that run with their owner's rights without care, or that everybody may call through the API. */
 export function functionFindings({ comparison, exposed }: Scene): Finding[] {
@@ -57,7 +58,7 @@ export function functionFindings({ comparison, exposed }: Scene): Finding[] {
 
 /** Whose grant lets anon call it. */
 function callable(catalog: Catalog, name: string): string | undefined {
-    const grantees = ["anon", "public"].filter(role => catalog.has(`grants on ${name} to ${role}`));
+    const grantees = everybody.filter(role => catalog.has(`grants on ${name} to ${role}`));
     return grantees.length === 0 ? undefined : `a grant to ${grantees.join(" and ").replace("public", "PUBLIC")}`;
 }
 
