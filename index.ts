@@ -56,6 +56,7 @@ const prediction = await orStop(() =>
         environment: reader,
         target,
         remembered,
+        warnings: { ...target.warnings, others: [...target.warnings.others, ...unpromoted] },
         stackRoles: roleNames,
         shadowUrl: process.env.SIMULATION_DB_SHADOW_URL ?? "",
         doing,
@@ -118,7 +119,7 @@ new BackupBeforeDestroy(
     { settings: config.backup, identity: target.identity, environment, after: [bucket.step] },
     { protect: config.protect },
 );
-await announce([...target.warnings, ...unpromoted], prediction, chain);
+await announce(prediction, chain);
 await orStop(() => requireOpen(prediction));
 
 /** `<system identifier>/<name>`: the database that this stack manages. */

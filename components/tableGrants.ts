@@ -1,6 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { datasetService, simulationReader } from "../runner/applicationRoles.ts";
+import { laterTables, tableGrants } from "../runner/applicationGrants.ts";
 
 export interface TableGrantsArgs {
     readonly provider: postgresql.Provider;
@@ -11,27 +11,6 @@ export interface TableGrantsArgs {
     /** What must exist before: the tables. */
     readonly after: readonly pulumi.Resource[];
 }
-
-/** One row per grant; `columns` narrows it. Row level security still decides which rows. */
-export interface TableGrant {
-    readonly role: string;
-    readonly table: string;
-    readonly privilege: "SELECT" | "INSERT" | "UPDATE";
-    readonly columns?: readonly string[];
-}
-
-/** What the upload service finds out by reading the file. */
-const measured = ["file_size", "schema_json", "row_count", "column_count"];
-const written = ["name", "description", "file_path", "file_type", ...measured];
-
-/** What the applications' roles may do in schema public: least privilege, and nothing is deleted by a service. */
-export const tableGrants: readonly TableGrant[] = [
-    { role: datasetService, table: "datasets", privilege: "SELECT" },
-    { role: datasetService, table: "datasets", privilege: "INSERT", columns: ["id", "owner_id", ...written] },
-    { role: datasetService, table: "datasets", privilege: "UPDATE", columns: measured },
-    { role: simulationReader, table: "datasets", privilege: "SELECT" },
-    { role: simulationReader, table: "simulation_runs", privilege: "SELECT" },
-];
 
 /**
  * The grants that converge: shown in a preview, given back when removed. What a destroy must restore exactly, such as
@@ -68,8 +47,11 @@ export class TableGrants extends pulumi.ComponentResource {
         }
         // A reader also reads what later phases add; row level security shows it no row until a policy names it.
         this.last = new postgresql.DefaultPrivileges(
-            `${name}-${simulationReader}-later-tables`,
-            { role: simulationReader, owner, database, schema: "public", objectType: "table", privileges: ["SELECT"] },
+            `${name}-${laterTables.role}-later-tables`,
+            {
+                ...{ role: laterTables.role, owner, database, schema: "public", objectType: "table" },
+                privileges: [laterTables.privilege],
+            },
             options(),
         );
         this.registerOutputs();

@@ -9,11 +9,10 @@ export interface ChainResource extends pulumi.Resource {
 
 /** Says in a preview what was found, each under its own resource; in a run only what nobody has said yet. */
 export async function announce(
-    warnings: readonly string[],
-    { general, rollbacks, perVersion }: Presentation,
+    { report, general, rollbacks, perVersion }: Presentation,
     chain: ChainResource,
 ): Promise<void> {
-    for (const warning of warnings) await pulumi.log.warn(warning);
+    for (const warning of [...report.warnings.ledger, ...report.warnings.others]) await pulumi.log.warn(warning);
     if (!pulumi.runtime.isDryRun()) return;
     for (const message of general) await say(message);
     for (const message of rollbacks) await say(message, chain);

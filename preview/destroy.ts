@@ -26,7 +26,7 @@ try {
         rehearsal,
         pending: [],
         toRollBack,
-        drift: driftOf(rehearsal.look, { nothing: true }, []),
+        drift: driftOf(rehearsal.look, { nothing: true }),
         // A rollback is stopped by nothing but that it would not run.
         settings: { exposedSchemas: [], maxLockMs: Infinity },
         gates: { gates: "default", requireVerified: false, drift: "warn" },

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { previewLogin } from "../runner/applicationRoles.ts";
 import type { Environment } from "../runner/database/connection.ts";
 import { readBucketDrift } from "./drift/bucket.ts";
 import { driftOf } from "./drift/drift.ts";
@@ -9,6 +8,7 @@ import type { FindingSettings } from "./findings/scene.ts";
 import type { GateSettings } from "./gates.ts";
 import type { Remembered } from "./remembered.ts";
 import { type Presentation, present, reportFolder } from "./report/presentation.ts";
+import type { Warnings } from "./report/report.ts";
 import type { Target } from "./target.ts";
 import { rehearse } from "./trial/rehearsal.ts";
 
@@ -18,6 +18,7 @@ export interface PredictionOptions {
     readonly environment: Environment;
     readonly target: Pick<Target, "chain" | "toRollBack">;
     readonly remembered: Remembered;
+    readonly warnings: Warnings;
     /** Roles that the stack makes itself, before its first migration. */
     readonly stackRoles: readonly string[];
     readonly review: FindingSettings & GateSettings;
@@ -32,6 +33,8 @@ export interface Prediction extends Presentation {
     /** Whether the bucket's settings are not as the stack left them, which its step puts right. */
     readonly bucketStrayed: boolean;
 }
+
+const bucketNotChecked = "the bucket's settings are not compared: this login may not read them";
 
 /** Where results and reports of previews are. */
 const folder = join(".local", "preview");
@@ -60,22 +63,26 @@ export async function predict(options: PredictionOptions): Promise<Prediction> {
         readSnapshot(environment),
         readBucketDrift(environment, options.remembered.database !== undefined),
     ]);
-    const knownRoles = [...stackRoles, previewLogin];
-    if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);
-    const catalogDrift = driftOf(rehearsal.look, snapshot, knownRoles);
-    if (bucketDrift === undefined) options.say("the bucket's settings are not compared: this login may not read them");
-    const drift = { ...catalogDrift, changes: [...catalogDrift.changes, ...(bucketDrift?.changes ?? [])] };
+    if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look);
+    const catalogDrift = driftOf(rehearsal.look, snapshot);
+    const drift = {
+        ...catalogDrift,
+        changes: [...catalogDrift.changes, ...(bucketDrift?.changes ?? [])],
+        ...(bucketDrift === undefined ? { bucketNotChecked } : {}),
+    };
+    if (drift.bucketNotChecked !== undefined) options.say(drift.bucketNotChecked);
     const presentation = await present({
         stack,
         rehearsal,
         pending,
         toRollBack,
         drift,
+        warnings: options.warnings,
         settings: review,
         gates: review,
         folder,
     });
-    if (!options.doing) await keepSeen(reportFolder(stack, folder), rehearsal.look, knownRoles);
+    if (!options.doing) await keepSeen(reportFolder(stack, folder), rehearsal.look);
     return { ...presentation, bucketStrayed: bucketDrift?.strayed ?? false };
 }
 

@@ -2,7 +2,6 @@ import { Command } from "commander";
 import { listArchive } from "../runner/archive/registry.ts";
 import { readManifests, sizeOf } from "../runner/backup/manifest.ts";
 import { byteSize } from "../runner/byteSize.ts";
-import { roleNames } from "../runner/applicationRoles.ts";
 import { connect } from "../runner/database/connection.ts";
 import { readIdentity } from "../runner/database/identity.ts";
 import { label, summary } from "../runner/migration/migration.ts";
@@ -106,7 +105,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
 }
 
 async function readDrift(isManaged: boolean): Promise<StatusJson["drift"]> {
-    const drift = driftOf(await lookAt(env, { nothingToTry: true }), await readSnapshot(env), roleNames);
+    const drift = driftOf(await lookAt(env, { nothingToTry: true }), await readSnapshot(env));
     if (drift.notChecked !== undefined) return { notChecked: drift.notChecked };
     const objects = [...drift.changes, ...((await readBucketDrift(env, isManaged))?.changes ?? [])].map(
         ({ object }) => object,
@@ -124,7 +123,7 @@ async function readLastBackup(database: string): Promise<StatusJson["lastBackup"
 function restLines({ drift, lastBackup, archive }: StatusJson): string[] {
     const drifted =
         "notChecked" in drift
-            ? drift.notChecked.replace(/^drift /, "")
+            ? `not checked: ${drift.notChecked}`
             : drift.objects.length === 0
               ? "none"
               : `${drift.objects.length} changed by hand: ${drift.objects.join(", ")}; npm run preview shows them`;

@@ -10,6 +10,7 @@ import { requireNoneStranded, storageAccess } from "../runner/bucket.ts";
 import { requirePreconditions } from "../runner/preconditions.ts";
 import { UserError } from "../runner/userError.ts";
 import type { Remembered } from "./remembered.ts";
+import type { Warnings } from "./report/report.ts";
 import { requireNoneOrphaned, requireOlder, squashMoves, strayedSquash } from "./squash.ts";
 
 /** What the target database says before anything is planned. */
@@ -25,8 +26,7 @@ export interface Target {
     readonly ownRoles: readonly string[];
     /** What the ledger says of the squash, where that is neither what the stack left nor what it wants. */
     readonly strayed: string | undefined;
-    /** What a person should know and that stops nothing. */
-    readonly warnings: readonly string[];
+    readonly warnings: Warnings;
 }
 
 export interface Expectations {
@@ -90,7 +90,10 @@ export async function readTarget(environment: Environment, expected: Expectation
             toRollBack: texts.filter(({ version }) => removed.has(version)).reverse(),
             ownRoles: isNew ? [] : roles,
             strayed: strayedSquash(claim?.squashedThrough ?? "", expected),
-            warnings: [...lostSince(expected, ledger), ...unknownTo(expected, chain), ...squashMoves(chain, expected)],
+            warnings: {
+                ledger: [...lostSince(expected, ledger), ...unknownTo(expected, chain)],
+                others: squashMoves(chain, expected),
+            },
         };
     } finally {
         await client.end();
@@ -135,9 +138,12 @@ function unread(identity: DatabaseIdentity, roles: readonly string[], expected: 
         toRollBack: [],
         ownRoles: expected.remembered.database === undefined ? [] : roles,
         strayed: undefined,
-        warnings: [
-            `this login may not read the ledger, so what is pending is taken from the stack's state (applied up to ${newestMigration}); edits and rollbacks are not seen`,
-        ],
+        warnings: {
+            ledger: [],
+            others: [
+                `this login may not read the ledger, so what is pending is taken from the stack's state (applied up to ${newestMigration}); edits and rollbacks are not seen`,
+            ],
+        },
     };
 }
 

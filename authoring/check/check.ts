@@ -68,7 +68,7 @@ export async function check({
         rehearsal: isTarget ? rehearsal : withoutSizes(rehearsal),
         pending,
         toRollBack,
-        drift: driftOf(rehearsal.look, { nothing: true }, []),
+        drift: driftOf(rehearsal.look, { nothing: true }),
         settings: settings.review,
         gates: settings.review,
         folder,

@@ -16,8 +16,10 @@ export interface DriftEntry {
 
 /** The target against the ledger's last snapshot. */
 export interface Drift {
-    /** Undefined: it was compared. */
+    /** Why not; undefined: it was compared. */
     readonly notChecked?: string;
+    /** Why the settings of the bucket were not compared, which are no part of the catalog; undefined: they were. */
+    readonly bucketNotChecked?: string;
     readonly entries: readonly DriftEntry[];
     /** What a person changed, object by object, in words. */
     readonly changes: readonly ObjectChange[];
@@ -31,21 +33,17 @@ const none = { entries: [], changes: [], managed: [] } as const;
  * Compares the target with the snapshot that the last change left in the ledger. No shadow is needed, so this is done
  * also when nothing is pending.
  */
-export function driftOf(
-    look: Pick<TargetLook, "catalog" | "major">,
-    snapshot: Snapshot,
-    stackRoles: readonly string[],
-): Drift {
+export function driftOf(look: Pick<TargetLook, "catalog" | "major">, snapshot: Snapshot): Drift {
     if ("nothing" in snapshot) return none;
-    if ("notReadable" in snapshot) return { ...none, notChecked: `drift not checked: ${snapshot.notReadable}` };
+    if ("notReadable" in snapshot) return { ...none, notChecked: snapshot.notReadable };
     if (snapshot.major !== undefined && snapshot.major !== look.major) {
         return {
             ...none,
-            notChecked: `drift not checked: the last snapshot is of PostgreSQL ${snapshot.major} and the server is ${look.major} now; the next change takes a new one`,
+            notChecked: `the last snapshot is of PostgreSQL ${snapshot.major} and the server is ${look.major} now; the next change takes a new one`,
         };
     }
     const comparison = compare(snapshot.catalog, look.catalog);
-    const byHand = comparison.changed.map(aspect => ({ ...aspect, hand: handOf(aspect, comparison, stackRoles) }));
+    const byHand = comparison.changed.map(aspect => ({ ...aspect, hand: handOf(aspect, comparison) }));
     const entries = byHand.map(({ key, before, after, hand }) => ({ key, expected: before, actual: after, hand }));
     const of = (hand: Hand) => changesOf({ ...comparison, changed: byHand.filter(aspect => aspect.hand === hand) });
     return { entries, changes: of("person"), managed: of("supabase") };
@@ -57,9 +55,9 @@ export function byPersons({ entries }: Drift): DriftEntry[] {
 }
 
 /** The part of a catalog that neither Supabase nor the stack's own resources change. */
-export function ownPart(catalog: Catalog, stackRoles: readonly string[]): Catalog {
+export function ownPart(catalog: Catalog): Catalog {
     const comparison = compare(catalog, catalog);
-    const all = [...catalog].map(([key, text]) => ({ ...readAspect(key), before: text, after: text }));
-    const own = all.filter(aspect => handOf(aspect, comparison, stackRoles) === "person");
+    const all = [...catalog].map(([key, text]) => ({ ...readAspect(key), before: null, after: text }));
+    const own = all.filter(aspect => handOf(aspect, comparison) === "person");
     return new Map(own.map(({ key, after }) => [key, after]));
 }

@@ -1,5 +1,6 @@
 import { schemaOf } from "../changes/aspect.ts";
 import type { ChangedAspect, Comparison } from "../changes/comparison.ts";
+import { isDeclared } from "./declared.ts";
 
 /** Whose hand a change is from: Supabase upgrades its own services by itself. */
 export type Hand = "person" | "supabase" | "stack";
@@ -17,14 +18,11 @@ const managedRoles =
 /**
  * Whose hand a difference is from. In a managed schema a person makes policies, triggers that call functions from
  * elsewhere, and grants on what was there before; whatever else changes there, an upgrade changes.
- *
- * @param stackRoles roles of the stack itself: their grants are its own resources, which the engine compares
  */
-export function handOf(aspect: ChangedAspect, comparison: Comparison, stackRoles: readonly string[]): Hand {
+export function handOf(aspect: ChangedAspect, comparison: Comparison): Hand {
     const { kind, key, object, part = "" } = aspect;
     const isGrant = kind === "grants" || kind === "default privileges";
-    if (isGrant && stackRoles.includes(part)) return "stack";
-    if (stackRoles.some(role => isAboutRole(key, role))) return "stack";
+    if (isDeclared(aspect, comparison)) return "stack";
     if (isGrant && managedRoles.test(/^default privileges of (\S+) in/.exec(object)?.[1] ?? "")) return "supabase";
     if (/^(extension|event trigger) /.test(object)) return ownedBySupabase(aspect) ? "supabase" : "person";
     const role = /^role (\S+)$/.exec(key)?.[1] ?? /^membership of (\S+) in /.exec(key)?.[1];
@@ -39,16 +37,6 @@ export function handOf(aspect: ChangedAspect, comparison: Comparison, stackRoles
         return isNewOrGone(object, comparison) ? "supabase" : "person";
     }
     return "supabase";
-}
-
-function isAboutRole(key: string, role: string): boolean {
-    return (
-        key === `role ${role}` ||
-        key.startsWith(`membership of ${role} in `) ||
-        key.startsWith(`settings of ${role} in `) ||
-        key.endsWith(` in ${role}`) ||
-        key === `comment on role ${role}`
-    );
 }
 
 /** A right that no upgrade gives to whoever calls the API. */

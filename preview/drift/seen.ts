@@ -15,9 +15,9 @@ interface Seen {
 }
 
 /** Keeps what the preview saw, in the folder of its reports. */
-export async function keepSeen(folder: string, look: TargetLook, stackRoles: readonly string[]): Promise<void> {
+export async function keepSeen(folder: string, look: TargetLook): Promise<void> {
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, "seen.json"), `${JSON.stringify(seenOf(look, stackRoles))}\n`);
+    await writeFile(join(folder, "seen.json"), `${JSON.stringify(seenOf(look))}\n`);
 }
 
 /**
@@ -26,11 +26,11 @@ export async function keepSeen(folder: string, look: TargetLook, stackRoles: rea
  *
  * @throws UserError when the catalog was changed since
  */
-export async function requireAsSeen(folder: string, look: TargetLook, stackRoles: readonly string[]): Promise<void> {
+export async function requireAsSeen(folder: string, look: TargetLook): Promise<void> {
     const text = await readFile(join(folder, "seen.json"), "utf8").catch(() => undefined);
     if (text === undefined) return;
     const before = JSON.parse(text) as Seen;
-    const now = seenOf(look, stackRoles);
+    const now = seenOf(look);
     const isComparable = before.identity === now.identity && before.applied.join() === now.applied.join();
     if (!isComparable || before.catalog === now.catalog) return;
     throw new UserError(
@@ -39,7 +39,7 @@ export async function requireAsSeen(folder: string, look: TargetLook, stackRoles
     );
 }
 
-function seenOf({ identity, ledger, catalog }: TargetLook, stackRoles: readonly string[]): Seen {
-    const own = [...ownPart(catalog, stackRoles)].sort(([one], [other]) => (one < other ? -1 : 1));
+function seenOf({ identity, ledger, catalog }: TargetLook): Seen {
+    const own = [...ownPart(catalog)].sort(([one], [other]) => (one < other ? -1 : 1));
     return { identity, applied: (ledger ?? []).map(({ version }) => version), catalog: hashOf(JSON.stringify(own)) };
 }

@@ -7,7 +7,7 @@ import { Markup, markup } from "./markup.ts";
 import { pictureOf } from "./picture.ts";
 import type { LockReport, MigrationReport, Report } from "./report.ts";
 import { style } from "./style.ts";
-import { archiveWords, telling } from "./text.ts";
+import { archiveWords, notCheckedWords, telling } from "./text.ts";
 
 /** The report as one page that needs nothing else: no network, no script. */
 export function htmlOf(report: Report): string {
@@ -36,7 +36,8 @@ export function htmlOf(report: Report): string {
                     ${proof.notes.length > 0 && migrations.length > 0 ? notes(proof.notes) : undefined}
                 </header>
                 <main>
-                    ${driftSection(report.drift)}
+                    ${warningsSection(report)}
+                    ${driftSection(report)}
                     ${
                         report.diagram.tables.length > 0
                             ? markup`<section>
@@ -204,15 +205,26 @@ function lockChart(locks: readonly LockReport[]): Markup | undefined {
         <div class="axis soft" aria-hidden="true"><span>0</span><span>${duration(longest)}</span></div>`;
 }
 
-function driftSection({ notChecked, changes, managed, entries, stops }: Report["drift"]): Markup | undefined {
-    if (notChecked === undefined && changes.length === 0 && managed.length === 0) return undefined;
+function warningsSection({ warnings: { ledger, others } }: Report): Markup | undefined {
+    const all = [...ledger, ...others];
+    if (all.length === 0) return undefined;
+    return markup`<ul class="plain">
+        ${all.map(words => markup`<li><span class="stop">Warning:</span> ${words}</li>`)}
+    </ul>`;
+}
+
+function driftSection({ drift }: Report): Markup | undefined {
+    const { notChecked, bucketNotChecked, changes, managed, entries, stops } = drift;
+    const isWhole = notChecked === undefined && bucketNotChecked === undefined;
+    if (isWhole && changes.length === 0 && managed.length === 0) return undefined;
     const shown = (text: string | null) => (text === null ? markup`<em>not there</em>` : markup`<code>${text}</code>`);
     const rows = entries
         .filter(({ hand }) => hand === "person")
         .map(({ key, expected, actual }) => [markup`<code>${key}</code>`, shown(expected), shown(actual)]);
     return markup`<section>
         <h2>Drift${stops ? ": stops" : ""}</h2>
-        ${notChecked ? markup`<p>${notChecked}</p>` : undefined}
+        ${notChecked ? markup`<p>${capital(notCheckedWords(notChecked))}.</p>` : undefined}
+        ${bucketNotChecked ? markup`<p>${capital(bucketNotChecked)}.</p>` : undefined}
         ${
             changes.length > 0
                 ? markup`<p>Changed since this tool's last change:</p>

@@ -20,7 +20,7 @@ import {
     type Words,
 } from "./markdownNodes.ts";
 import type { LockReport, MigrationReport, Report } from "./report.ts";
-import { archiveWords, telling } from "./text.ts";
+import { archiveWords, notCheckedWords, telling } from "./text.ts";
 import { shortened } from "./wrap.ts";
 
 /** GitHub takes 65,536 characters in a comment; whoever posts it may add some. In bytes, which are never fewer. */
@@ -88,6 +88,7 @@ export function markdownOf(report: Report): string {
 
 function written(report: Report, fullness: Fullness): string {
     const { stack, proof, pending, rollbacks, drift, stopped, target, madeAt } = report;
+    const warnings = [...report.warnings.ledger, ...report.warnings.others];
     const migrations = [...rollbacks, ...pending].sort((one, other) => Number(stops(other)) - Number(stops(one)));
     // In their order, unless some have to be left out.
     const shown = migrations.length <= fullness.migrations ? [...rollbacks, ...pending] : migrations;
@@ -106,6 +107,7 @@ function written(report: Report, fullness: Fullness): string {
               ]
             : []),
         ...(proof.notes.length > 0 && migrations.length > 0 ? [list(proof.notes.map(words => ({ words })))] : []),
+        ...warnings.map(words => paragraph(strong("Warning:"), ` ${words}`)),
         ...driftPart(drift, fullness),
         ...shown.slice(0, fullness.migrations).flatMap(each => migrationPart(each, fullness)),
         ...(left > 0 ? [paragraph(`… and ${left} more migrations.`)] : []),
@@ -210,14 +212,16 @@ function lockRow({ relation, stops: waits, heldMs, rows: count, bytes, mode }: L
     return [code(relation), waits, duration(heldMs), size, mode];
 }
 
-function driftPart({ notChecked, changes, managed, entries, stops: isStopped }: Report["drift"], { rows }: Fullness) {
-    if (notChecked !== undefined) return [paragraph(strong(notChecked))];
+function driftPart(drift: Report["drift"], { rows }: Fullness) {
+    const { notChecked, bucketNotChecked, changes, managed, entries, stops: isStopped } = drift;
+    if (notChecked !== undefined) return [paragraph(strong(sentence(notCheckedWords(notChecked))))];
     const shown = (text: string | null) => (text === null ? emphasis("not there") : code(shortened(text, 160)));
     const byPerson = entries
         .filter(({ hand }) => hand === "person")
         .map(({ key, expected, actual }): Words[] => [code(key), shown(expected), shown(actual)]);
     const changed = (all: readonly ObjectChange[]) => list(limited(all.map(changeItem), rows, words => ({ words })));
     return [
+        ...(bucketNotChecked === undefined ? [] : [paragraph(sentence(bucketNotChecked))]),
         ...(changes.length > 0
             ? [
                   heading(3, `Drift${isStopped ? ": stops" : ""}`),

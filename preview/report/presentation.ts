@@ -80,8 +80,9 @@ export function presentationOf(report: Report, files: readonly string[]): Omit<P
     };
 }
 
-function isWorthReading({ pending, rollbacks, drift }: Report): boolean {
-    return pending.length + rollbacks.length + drift.changes.length + drift.managed.length > 0;
+function isWorthReading({ pending, rollbacks, drift, warnings }: Report): boolean {
+    const told = [pending, rollbacks, drift.changes, drift.managed, warnings.ledger, warnings.others];
+    return told.some(({ length }) => length > 0);
 }
 
 function messageOf(report: MigrationReport, textOf: (report: MigrationReport) => string[]): Message {

@@ -26,9 +26,17 @@ export interface Report {
     /** Applied, in this order. */
     readonly pending: readonly MigrationReport[];
     readonly drift: Drift & { readonly stops: boolean };
+    readonly warnings: Warnings;
     /** Who may do what on the tables that change, before and after all of it. */
     readonly access: readonly Access[];
     readonly diagram: Diagram;
+}
+
+/** What a person should know and that stops nothing. */
+export interface Warnings {
+    /** The ledger is not as the stack's last full run left it, and the engine would not notice. */
+    readonly ledger: readonly string[];
+    readonly others: readonly string[];
 }
 
 export interface MigrationReport {
@@ -70,6 +78,7 @@ export interface ReportSource {
     /** Newest first. */
     readonly toRollBack: readonly Migration[];
     readonly drift: Drift;
+    readonly warnings?: Warnings;
     readonly settings: FindingSettings;
     readonly gates: GateSettings;
     readonly now?: Date;
@@ -78,6 +87,7 @@ export interface ReportSource {
 /** Puts the report together: looks at every trial with all rules and holds what they find against the gates. */
 export async function reportOf(source: ReportSource): Promise<Report> {
     const { stack, rehearsal, pending, toRollBack, drift, gates, now = new Date() } = source;
+    const { warnings = { ledger: [], others: [] } } = source;
     const { look, proof, up, down } = rehearsal;
     const rollbacks = await Promise.all(toRollBack.map(migration => migrationReport(migration, "down", source)));
     const applied = await Promise.all(pending.map(migration => migrationReport(migration, "up", source)));
@@ -97,6 +107,7 @@ export async function reportOf(source: ReportSource): Promise<Report> {
         rollbacks,
         pending: applied,
         drift: { ...drift, stops: driftStops },
+        warnings,
         access: accessOf(before, after, touched),
         diagram: diagramOf(before, after, touched),
     };

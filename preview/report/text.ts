@@ -106,6 +106,11 @@ export function generalText({ proof, drift, pending, rollbacks }: Report): strin
     ];
 }
 
+/** `drift not checked: this login may not read the ledger (simulation_db.snapshot)` */
+export function notCheckedWords(why: string): string {
+    return `drift not checked: ${why}`;
+}
+
 export function driftText({ notChecked, changes, managed, stops }: Report["drift"]): string[] {
     const upgraded =
         managed.length > 0
@@ -114,7 +119,7 @@ export function driftText({ notChecked, changes, managed, stops }: Report["drift
                   width,
               )
             : [];
-    if (notChecked !== undefined) return wrap(notChecked, width, "    ");
+    if (notChecked !== undefined) return wrap(notCheckedWords(notChecked), width, "    ");
     if (changes.length === 0) return upgraded;
     const count = `${changes.length} object${changes.length === 1 ? "" : "s"}`;
     return [

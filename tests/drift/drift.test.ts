@@ -12,8 +12,6 @@ import { ensureLedger } from "../../runner/ledger/ledger.ts";
 import { UserError } from "../../runner/userError.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 
-const stackRoles = ["dataset_service"];
-
 for (const major of [15, 17] as const) {
     describe(`the drift of a target (PostgreSQL ${major})`, function () {
         this.timeout(60_000);
@@ -26,7 +24,9 @@ for (const major of [15, 17] as const) {
             admin = await login(cluster.adminUrl());
             await ensureLedger(client);
             await client.query(`
-                create role dataset_service;
+                create role dataset_service login;
+                create role simulation_reader login;
+                create table public.datasets (id uuid primary key, file_size bigint);
                 create table public.notes (id bigint primary key, body text);
                 alter table public.notes enable row level security;
                 create policy notes_read on public.notes for select to authenticated using (id > 0);
@@ -49,7 +49,7 @@ for (const major of [15, 17] as const) {
 
         async function drift(environment: Record<string, string> = cluster.environment): Promise<Drift> {
             const all = { ...process.env, ...environment };
-            return driftOf(await lookAt(all), await readSnapshot(all), stackRoles);
+            return driftOf(await lookAt(all), await readSnapshot(all));
         }
 
         /** Makes a change, looks, and takes it back. */
@@ -144,14 +144,58 @@ for (const major of [15, 17] as const) {
             assert.ok(objects.includes("~ table auth.users"), objects.join("\n"));
         });
 
-        it("passes over the grants that are the stack's own resources", async () => {
+        it("passes over what the stack's own resources do", async () => {
             const found = await changed(
                 client,
-                "grant select on public.notes to dataset_service",
-                "revoke all on public.notes from dataset_service",
+                `grant select on public.datasets to dataset_service, simulation_reader;
+                 grant insert (id, file_size), update (file_size) on public.datasets to dataset_service;
+                 alter default privileges in schema public grant select on tables to simulation_reader`,
+                `alter default privileges in schema public revoke select on tables from simulation_reader;
+                 revoke all on public.datasets from dataset_service, simulation_reader`,
             );
             assert.deepEqual(byPersons(found), []);
         });
+
+        it("passes over a login for previews, made as documented", async () => {
+            const found = await changed(
+                client,
+                "create role simulation_preview login connection limit 10; alter role simulation_preview set default_transaction_read_only = on",
+                "drop role simulation_preview",
+            );
+            assert.deepEqual(byPersons(found), []);
+        });
+
+        for (const [given, back] of [
+            ["grant dataset_service to authenticated", "revoke dataset_service from authenticated"],
+            ["grant service_role to simulation_reader", "revoke service_role from simulation_reader"],
+            ["alter role dataset_service bypassrls", "alter role dataset_service nobypassrls"],
+            ["grant select on public.notes to dataset_service", "revoke all on public.notes from dataset_service"],
+            [
+                "grant update on public.datasets to dataset_service",
+                "revoke all on public.datasets from dataset_service",
+            ],
+            [
+                "grant update (id) on public.datasets to dataset_service",
+                "revoke all on public.datasets from dataset_service",
+            ],
+            [
+                "grant select on public.datasets to simulation_reader with grant option",
+                "revoke all on public.datasets from simulation_reader",
+            ],
+            [
+                "alter default privileges for role postgres in schema public grant insert on tables to simulation_reader",
+                "alter default privileges for role postgres in schema public revoke insert on tables from simulation_reader",
+            ],
+            [
+                "create role simulation_preview login; grant select on public.notes to simulation_preview",
+                "drop owned by simulation_preview; drop role simulation_preview",
+            ],
+            ["create role simulation_preview login bypassrls", "drop role simulation_preview"],
+        ] as const) {
+            it(`names what a person gives to the stack's own roles, or of them to others: ${given}`, async () => {
+                assert.notDeepEqual(byPersons(await changed(admin, given, back)), []);
+            });
+        }
 
         it("says that it is not known where the login may not read the ledger", async () => {
             await admin.query("create role looker login password 'look'");
@@ -161,7 +205,7 @@ for (const major of [15, 17] as const) {
                     PGUSER: "looker",
                     PGPASSWORD: "look",
                 });
-                assert.match(notChecked ?? "", /^drift not checked: this login may not read the ledger/);
+                assert.match(notChecked ?? "", /^this login may not read the ledger/);
                 assert.deepEqual(entries, []);
             } finally {
                 await admin.query("drop role looker");
@@ -170,7 +214,7 @@ for (const major of [15, 17] as const) {
 
         it("is not claimed after an upgrade to another major version", async () => {
             const all = { ...process.env, ...cluster.environment };
-            const found = driftOf({ ...(await lookAt(all)), major: 18 }, await readSnapshot(all), []);
+            const found = driftOf({ ...(await lookAt(all)), major: 18 }, await readSnapshot(all));
             assert.match(found.notChecked ?? "", new RegExp(`of PostgreSQL ${major} and the server is 18 now`));
         });
 
@@ -178,19 +222,19 @@ for (const major of [15, 17] as const) {
             const folder = await mkdtemp(join(tmpdir(), "simulation-db-seen-"));
             const look = () => lookAt({ ...process.env, ...cluster.environment });
             try {
-                await requireAsSeen(folder, await look(), stackRoles);
-                await keepSeen(folder, await look(), stackRoles);
-                await requireAsSeen(folder, await look(), stackRoles);
+                await requireAsSeen(folder, await look());
+                await keepSeen(folder, await look());
+                await requireAsSeen(folder, await look());
                 await client.query("drop policy files_read on storage.objects");
                 const changed = await look();
                 await client.query(
                     "create policy files_read on storage.objects for select to authenticated using (bucket_id = 'notes')",
                 );
-                await assert.rejects(requireAsSeen(folder, changed, stackRoles), UserError);
-                await client.query("grant select on public.notes to dataset_service");
-                await requireAsSeen(folder, await look(), stackRoles);
+                await assert.rejects(requireAsSeen(folder, changed), UserError);
+                await client.query("grant select on public.datasets to dataset_service");
+                await requireAsSeen(folder, await look());
             } finally {
-                await client.query("revoke all on public.notes from dataset_service");
+                await client.query("revoke all on public.datasets from dataset_service");
                 await rm(folder, { recursive: true, force: true });
             }
         });

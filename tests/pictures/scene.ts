@@ -101,7 +101,7 @@ export async function shown(): Promise<Shown> {
             rehearsal,
             pending,
             toRollBack: [],
-            drift: driftOf(rehearsal.look, await readSnapshot(environment), roleNames),
+            drift: driftOf(rehearsal.look, await readSnapshot(environment)),
             settings: { exposedSchemas: [], maxLockMs: 1000 },
             gates: { gates: "default", requireVerified: false, drift: "warn" },
             folder: join(folder, "preview"),

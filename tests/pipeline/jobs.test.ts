@@ -26,6 +26,9 @@ interface Circumstances {
         readonly text: string;
         readonly changes?: number;
         readonly notChecked?: string;
+        readonly bucketNotChecked?: string;
+        /** How the ledger is not as the last full run left it. */
+        readonly ledger?: readonly string[];
         /** Whether a gate is closed. */
         readonly stopped?: boolean;
     };
@@ -50,10 +53,15 @@ async function done(job: string, circumstances: Circumstances = {}): Promise<Don
             run: async (verb, ...args) => {
                 commands.push([verb, ...args].join(" "));
                 if (report) {
-                    const { text, changes = 0, notChecked, stopped = false } = report;
+                    const { text, changes = 0, notChecked, bucketNotChecked, ledger = [], stopped = false } = report;
                     put(join(reports, "report.md"), text);
-                    const drift = { changes: Array.from({ length: changes }, () => ({})), notChecked };
-                    put(join(reports, "report.json"), JSON.stringify({ drift, stopped }));
+                    const drift = {
+                        changes: Array.from({ length: changes }, () => ({})),
+                        notChecked,
+                        bucketNotChecked,
+                    };
+                    const warnings = { ledger, others: [] };
+                    put(join(reports, "report.json"), JSON.stringify({ drift, stopped, warnings }));
                 }
                 return codes[verb] ?? 0;
             },
@@ -101,6 +109,29 @@ describe("a pipeline's job", () => {
         const badly = await done("up", { report: { text: "report" }, codes: { up: 255 } });
         assert.deepEqual([badly.code, badly.commands], [255, ["up --yes --non-interactive"]]);
         assert.match(badly.summary, /NOT all applied/);
+    });
+
+    it("up does not say that all was applied where the ledger is behind the stack's state, which the engine believes", async () => {
+        const behind = await done("up", { report: { text: "report", ledger: ["it ends at 0025"] } });
+        assert.deepEqual([behind.code, behind.commands], [1, ["up --yes --non-interactive"]]);
+        assert.match(
+            behind.summary,
+            /\n\nThe ledger is not as the stack's last full run left it: it ends at 0025\.\n\nreport/,
+        );
+    });
+
+    it("drift fails where the ledger is not as the last full run left it", async () => {
+        const { code, said } = await done("drift", { report: { text: "", ledger: ["it ends at 0025"] } });
+        assert.deepEqual(
+            [code, said],
+            [1, ["The ledger is not as the stack's last full run left it: it ends at 0025."]],
+        );
+    });
+
+    it("drift says where the bucket was not compared, and claims nothing of it", async () => {
+        const { code, summary } = await done("drift", { report: { text: "", bucketNotChecked: "the bucket is not" } });
+        assert.equal(code, 0);
+        assert.match(summary, /\n\nNo drift of the catalog; the bucket is not\.\n/);
     });
 
     it("drift fails when the database changed, or when nobody could look, also where a preview only warns", async () => {

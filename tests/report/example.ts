@@ -123,7 +123,7 @@ export async function example(cluster: TestCluster): Promise<Example> {
             rehearsal,
             pending: migrations,
             toRollBack,
-            drift: driftOf(rehearsal.look, await readSnapshot(environment), []),
+            drift: driftOf(rehearsal.look, await readSnapshot(environment)),
             settings: { exposedSchemas: [], maxLockMs: 1000 },
             gates: { gates: "default", requireVerified: false, drift: "warn" },
             folder: join(project.folder, "preview"),

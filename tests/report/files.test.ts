@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { micromark } from "micromark";
 import { gfm, gfmHtml } from "micromark-extension-gfm";
+import { htmlOf } from "../../preview/report/html.ts";
 import { jsonOf } from "../../preview/report/json.ts";
 import { markdownOf, markerOf } from "../../preview/report/markdown.ts";
 import type { Report } from "../../preview/report/report.ts";
@@ -55,6 +56,26 @@ describe("report.md and report.json", function () {
         ])
             assert.ok(text.includes(part), part);
         assert.doesNotMatch(text, /Shortened/);
+    });
+
+    it("begins with what stops nothing and yet has to be known, and says what was not compared", () => {
+        const ledger = ["the ledger of this database ends at 0025"];
+        const report: Report = {
+            ...plan,
+            warnings: { ledger, others: ["not promoted: 0026"] },
+            drift: { ...plan.drift, bucketNotChecked: "the bucket's settings are not compared" },
+        };
+        assertFitsSchema(jsonOf(report));
+        const told = "**Warning:** the ledger of this database ends at 0025\n\n**Warning:** not promoted: 0026";
+        for (const text of [markdownOf(report), markdownOf({ ...report, pending: Array(300).fill(plan.pending[0]) })]) {
+            const [before = "", after = ""] = text.split(told);
+            assert.doesNotMatch(before, /^###/m);
+            assert.match(after, /The bucket's settings are not compared\./);
+        }
+        const page = htmlOf(report);
+        for (const words of [...ledger, "not promoted: 0026", "The bucket's settings are not compared."]) {
+            assert.ok(page.includes(words.replaceAll("'", "&#39;")) || page.includes(words), words);
+        }
     });
 
     it("shows a rollback in the same form", () => {

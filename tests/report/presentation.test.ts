@@ -103,7 +103,7 @@ for (const major of [15, 17] as const) {
                 rehearsal: tried,
                 pending: migrations,
                 toRollBack: [],
-                drift: driftOf(tried.look, await readSnapshot(environment()), []),
+                drift: driftOf(tried.look, await readSnapshot(environment())),
                 settings: { exposedSchemas: [], maxLockMs: 2000 },
                 gates: { gates: "default", requireVerified: false, drift: "warn", ...own },
                 folder: join(folder, "preview"),

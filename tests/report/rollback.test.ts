@@ -52,7 +52,7 @@ for (const major of [15, 17] as const) {
                 rehearsal,
                 pending: [],
                 toRollBack,
-                drift: driftOf(rehearsal.look, await readSnapshot(environment), []),
+                drift: driftOf(rehearsal.look, await readSnapshot(environment)),
                 settings: { exposedSchemas: [], maxLockMs: 1 },
                 gates: { gates: "strict", requireVerified: true, drift: "stop" },
                 folder: join(project.folder, "preview"),

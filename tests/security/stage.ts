@@ -1,4 +1,4 @@
-import { tableGrants } from "../../components/tableGrants.ts";
+import { tableGrants } from "../../runner/applicationGrants.ts";
 import { type Ground, type GroundKind, makeGround } from "../sql/ground.ts";
 import { ada, alan, contoso, edsger, katherine, linus, northwind } from "../sql/scene.ts";
 

@@ -53,10 +53,15 @@ async function preview(pipeline: Pipeline): Promise<number> {
 /** Its own preview comes first, so a gate that closed since the review stops it before anything is changed. */
 async function up(pipeline: Pipeline): Promise<number> {
     const { code, text } = await reported(pipeline, "up", "--yes", "--non-interactive");
-    const words = code === 0 ? "Applied." : "NOT all applied: the log says why.";
+    const report = await readReport(pipeline.reports);
+    // The engine applies nothing that its state says is there already.
+    const strayed = code === 0 && report ? ledgerWords(report) : undefined;
+    const words = code === 0 ? (strayed ?? "Applied.") : "NOT all applied: the log says why.";
     await publish(publicationOf(pipeline, words, text), pipeline);
+    if (strayed !== undefined) pipeline.say(strayed);
+    if (code !== 0 || strayed !== undefined) return code || 1;
     // For the stack that is promoted from this one.
-    return code || (await pipeline.run("promotion"));
+    return await pipeline.run("promotion");
 }
 
 /** What the setting `drift: warn` lets pass in a preview is what this job is there to tell. */
@@ -65,17 +70,25 @@ async function drift(pipeline: Pipeline): Promise<number> {
     if (code !== 0 && text === undefined) return code;
     const report = await readReport(pipeline.reports);
     const words = report === undefined ? "There is no report, so nothing is known of drift." : wordsOf(report);
-    await publish(publicationOf(pipeline, words ?? "No drift.", text), pipeline);
+    const { bucketNotChecked = "" } = report?.drift ?? {};
+    const none = bucketNotChecked === "" ? "No drift." : `No drift of the catalog; ${bucketNotChecked}.`;
+    await publish(publicationOf(pipeline, words ?? none, text), pipeline);
     // What is pending and stopped is for the review to tell.
     if (words === undefined) return report?.stopped ? 0 : code;
     pipeline.say(words);
     return code || 1;
 }
 
-function wordsOf({ drift: { changes, notChecked } }: Report): string | undefined {
+function wordsOf(report: Report): string | undefined {
+    const { changes, notChecked } = report.drift;
     if (notChecked !== undefined) return `Drift was not checked: ${notChecked}.`;
-    if (changes.length === 0) return undefined;
+    if (changes.length === 0) return ledgerWords(report);
     return `The database is not as the last change left it: ${changes.length} difference${changes.length === 1 ? "" : "s"}.`;
+}
+
+function ledgerWords({ warnings: { ledger } }: Report): string | undefined {
+    if (ledger.length === 0) return undefined;
+    return `The ledger is not as the stack's last full run left it: ${ledger.join("; ")}.`;
 }
 
 async function destroy({ stack, confirm, run }: Pipeline): Promise<number> {
