@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { UserError } from "../runner/userError.ts";
 import type { PostgresMajor } from "./cluster.ts";
 import { runtimeHome } from "./runtimeHome.ts";
-import { asUser, type ServiceUser, serviceUser } from "./serviceUser.ts";
+import { asUser, passableFolder, type ServiceUser, serviceUser } from "./serviceUser.ts";
 
 /** The programs of one PostgreSQL, ready to be run by the account of `serviceUser`. */
 export interface PostgresBinaries {
@@ -43,7 +43,7 @@ async function locate(major: PostgresMajor): Promise<PostgresBinaries> {
     if (!("failure" in direct)) return direct;
 
     const { version } = JSON.parse(await readFile(join(packageRoot, "package.json"), "utf8")) as { version: string };
-    const copy = join(await runtimeHome(projectRoot), "binaries", `postgres-${version}`);
+    const copy = join(await passableFolder(await runtimeHome(projectRoot), "binaries"), `postgres-${version}`);
     await copyOnce(packageRoot, copy);
     const copied = await tryRun(join(copy, "native"), user);
     if (!("failure" in copied)) return copied;

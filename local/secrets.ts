@@ -69,7 +69,8 @@ async function read(file: string): Promise<LocalSecrets | undefined> {
         // Said below.
     }
     throw new UserError(`${file} is not what this project wrote: it should hold ${names.join(", ")}.`, [
-        "Remove it together with the folder `postgres` beside it: the embedded database is then made anew.",
+        "Bring back the one that the embedded database was made with, or",
+        "make the database anew: `npm run stop`, remove it, .local/postgres and .local/pulumi/state, `npm start`.",
     ]);
 }
 

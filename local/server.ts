@@ -9,6 +9,7 @@ import { postgresBinaries } from "./postgresBinaries.ts";
 import { livingPostmaster } from "./postmasterPid.ts";
 import { callerHome, runtimeHome } from "./runtimeHome.ts";
 import { type LocalSecrets, localSecrets } from "./secrets.ts";
+import { passableFolder } from "./serviceUser.ts";
 import { startStorageDaemon, stopStorageDaemon } from "./storageDaemon.ts";
 
 /** What a program needs to use the embedded default. */
@@ -47,8 +48,7 @@ export async function startLocal(options: {
 }): Promise<LocalServer> {
     const { root, major, shape, say } = options;
     const mine = await callerHome(root);
-    const folder = join(await runtimeHome(root), "postgres", String(major));
-    await mkdir(folder, { recursive: true });
+    const folder = await passableFolder(await runtimeHome(root), "postgres", String(major));
     await mkdir(join(mine, "storage"), { recursive: true });
 
     return await withFileLock(
@@ -151,7 +151,7 @@ function refuseOtherShape(marker: Marker, shape: BaselineShape, folder: string):
             `The embedded database was made with simulation-db:${name} "${made}", and the stack now says "${asked}".`,
             [
                 `Set it back to "${made}", or`,
-                `make the database anew: \`npm run destroy\`, \`npm run stop\`, remove ${folder}, \`npm start\`.`,
+                `make the database anew: \`npm run stop\`, remove ${folder} and .local/pulumi/state, \`npm start\`.`,
             ],
         );
     }

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { chmod, lstat, mkdir, realpath, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { UserError } from "../runner/userError.ts";
 
 /** The account that PostgreSQL runs under. */
@@ -42,6 +42,20 @@ export async function canReach(folder: string, user: ServiceUser | undefined): P
         if (((mode >> shift) & 1) === 0) return false;
         if (at === dirname(at)) return true;
     }
+}
+
+/**
+ * Makes a folder of `home`, with those between the two, such that the account which runs PostgreSQL passes through
+ * them: whatever the caller's umask is, and also where an earlier run has left them closed.
+ */
+export async function passableFolder(home: string, ...names: readonly string[]): Promise<string> {
+    let folder = home;
+    for (const name of names) {
+        folder = join(folder, name);
+        await mkdir(folder, { recursive: true });
+        if (process.getuid?.() === 0) await chmod(folder, 0o711);
+    }
+    return folder;
 }
 
 /**

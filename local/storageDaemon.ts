@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -18,6 +19,8 @@ interface Kept extends StorageDaemon {
     readonly identity: string;
     /** What it was started with: another database, other secrets or other code need another daemon. */
     readonly purpose: string;
+    /** Where daemon.json was written. */
+    readonly folder: string;
 }
 
 /** Where the endpoint listens when nobody else does; later starts take the port of the one before. */
@@ -45,16 +48,17 @@ export async function startStorageDaemon(options: {
     await mkdir(folder, { recursive: true });
     const purpose = await purposeOf(options);
     const before = await readKept(folder);
-    const healthy = before !== undefined && alive(before) && (await answers(before.url));
+    const ours = before !== undefined && isOf(before, folder);
+    const healthy = ours && alive(before) && (await answers(before.url));
     if (healthy && before.purpose === purpose) return before;
-    if (before) await end(before, healthy ? stopSeconds : stuckSeconds);
+    if (ours) await end(before, healthy ? stopSeconds : stuckSeconds);
 
     const logFile = join(folder, "storage.log");
     let port = await freePort(before?.port, firstPort);
     for (let attempt = 1; ; attempt++) {
         const { pid, identity, url, log } = await spawnDaemon(options, port, logFile);
         if (url !== undefined) {
-            const kept: Kept = { pid, identity, url, port: Number(new URL(url).port), purpose };
+            const kept: Kept = { pid, identity, url, port: Number(new URL(url).port), purpose, folder };
             await keep(folder, kept);
             return kept;
         }
@@ -71,7 +75,7 @@ export async function startStorageDaemon(options: {
 /** Stops the endpoint of a folder; false when none ran. The file stays: it remembers the port. */
 export async function stopStorageDaemon(folder: string): Promise<boolean> {
     const kept = await readKept(folder);
-    return kept !== undefined && (await end(kept, stopSeconds));
+    return kept !== undefined && isOf(kept, folder) && (await end(kept, stopSeconds));
 }
 
 async function spawnDaemon(
@@ -128,6 +132,11 @@ async function end({ pid, identity }: { pid: number; identity: string }, seconds
     return await processGone(pid, identity, stopSeconds * 1000);
 }
 
+/** A copy of a checkout brings the file along, and the process in it is the first one's; one that was moved is ours. */
+function isOf(kept: Kept, folder: string): boolean {
+    return kept.folder === folder || !existsSync(join(kept.folder, "daemon.json"));
+}
+
 /** A number in a file is not a process: it may belong to another one by now. */
 function alive(kept: Kept): boolean {
     return isSameProcess(kept.pid, kept.identity);
@@ -155,10 +164,10 @@ async function purposeOf(options: Parameters<typeof startStorageDaemon>[0]): Pro
 async function readKept(folder: string): Promise<Kept | undefined> {
     try {
         const found = JSON.parse(await readFile(join(folder, "daemon.json"), "utf8")) as Partial<Kept>;
-        const { pid, identity, url, port, purpose } = found;
+        const { pid, identity, url, port, purpose, folder: writtenIn } = found;
         if (typeof pid !== "number" || typeof identity !== "string" || typeof url !== "string") return undefined;
-        if (typeof port !== "number" || typeof purpose !== "string") return undefined;
-        return { pid, identity, url, port, purpose };
+        if (typeof port !== "number" || typeof purpose !== "string" || typeof writtenIn !== "string") return undefined;
+        return { pid, identity, url, port, purpose, folder: writtenIn };
     } catch {
         // None yet, or half of one: what it could have named is found neither way.
         return undefined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import type { BaselineShape } from "../../local/baseline.ts";
 import { processGone, processIdentity } from "../../local/processIdentity.ts";
 import { runtimeHome } from "../../local/runtimeHome.ts";
 import { type LocalServer, startLocal, stopLocal } from "../../local/server.ts";
+import { startStorageDaemon, stopStorageDaemon } from "../../local/storageDaemon.ts";
 
 const shape: BaselineShape = { defaultPrivileges: "open", simulationRuns: "bare" };
 
@@ -101,6 +102,31 @@ describe("the embedded default of npm start", function () {
         assert.equal((await again).storageUrl, one.storageUrl);
     });
 
+    it("leaves the Storage endpoint of another checkout alone, of which this one is a copy, and ends that of a moved one", async () => {
+        const one = await start();
+        const copy = await mkdtemp(join(tmpdir(), "simulation-db-copy-"));
+        const [copied, moved] = [join(copy, "storage"), join(copy, "moved")];
+        await cp(inside("storage"), copied, { recursive: true });
+        try {
+            assert.equal(await stopStorageDaemon(copied), false);
+            const second = await startStorageDaemon({
+                folder: copied,
+                filesDir: join(copied, "files-15"),
+                secretsFile: inside("secrets.json"),
+                database: {},
+            });
+            assert.notEqual(second.url, one.storageUrl);
+            assert.equal(await storageStatus(one), 200);
+            await rename(copied, moved);
+            assert.equal(await stopStorageDaemon(moved), true);
+            assert.equal(await storageStatus(one), 200);
+        } finally {
+            await stopStorageDaemon(copied);
+            await stopStorageDaemon(moved);
+            await rm(copy, { recursive: true, force: true });
+        }
+    });
+
     it("moves to other ports when its own were taken meanwhile, and stays there", async () => {
         const one = await start();
         await stopLocal(root, say);
@@ -137,18 +163,26 @@ describe("the embedded default of npm start", function () {
             name: "UserError",
             next: [
                 'Set it back to "bare", or',
-                `make the database anew: \`npm run destroy\`, \`npm run stop\`, remove ${inside("postgres", "15")}, \`npm start\`.`,
+                `make the database anew: \`npm run stop\`, remove ${inside("postgres", "15")} and .local/pulumi/state, \`npm start\`.`,
             ],
         });
     });
 
-    it("refuses secrets that were made anew for old data", async () => {
+    it("refuses secrets that were made anew for old data, and damaged ones", async () => {
         const one = await start();
         const file = inside("secrets.json");
         const before = await readFile(file, "utf8");
         await rm(file);
         try {
             await assert.rejects(start(), /does not take the password/);
+            await writeFile(file, "{}");
+            await assert.rejects(start(), {
+                name: "UserError",
+                next: [
+                    "Bring back the one that the embedded database was made with, or",
+                    "make the database anew: `npm run stop`, remove it, .local/postgres and .local/pulumi/state, `npm start`.",
+                ],
+            });
         } finally {
             await writeFile(file, before, { mode: 0o600 });
         }
@@ -200,6 +234,24 @@ describe("the embedded default of npm start", function () {
             await stopLocal(deep, say);
             await rm(home, { recursive: true, force: true });
             await rm(closed, { recursive: true, force: true });
+        }
+    });
+
+    it("is made under a umask that leaves others nothing, and where an earlier start left closed folders", async function () {
+        if (process.getuid?.() !== 0) this.skip();
+        const other = await mkdtemp(join(tmpdir(), "simulation-db-umask-"));
+        await chmod(other, 0o755);
+        await mkdir(join(other, ".local"), { mode: 0o755 });
+        await mkdir(join(other, ".local", "postgres"), { mode: 0o700 });
+        const umask = process.umask(0o077);
+        try {
+            const server = await startLocal({ root: other, major: 15, shape, say });
+            assert.match(said[0] ?? "", / in \.local\/postgres\/15$/);
+            assert.deepEqual(await ask(server, "select 1 as one"), [{ one: 1 }]);
+        } finally {
+            process.umask(umask);
+            await stopLocal(other, say);
+            await rm(other, { recursive: true, force: true });
         }
     });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Outcome } from "../support/engine.ts";
@@ -7,7 +7,7 @@ import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
 import { smallPlan } from "./smallPlan.ts";
 
 describe("npm start and its sisters, on a copy of the project with few migrations", function () {
-    this.timeout(240_000);
+    this.timeout(300_000);
     let copy: ProjectCopy;
     let dir: string;
     let started: Outcome;
@@ -16,6 +16,8 @@ describe("npm start and its sisters, on a copy of the project with few migration
     let status: string;
     let all: Outcome;
     let table: Outcome;
+    let reshaped: Outcome;
+    let remade: Outcome;
     let destroyed: Outcome;
     let stopped: Outcome;
     let port: string;
@@ -37,6 +39,10 @@ describe("npm start and its sisters, on a copy of the project with few migration
         ({ stdout: status } = await sh("npm run -s status"));
         all = await sh("npm run -s status -- --all --json");
         table = await sh("npm run -s status -- --all");
+        await appendFile(join(dir, "Pulumi.dev.yaml"), "  simulation-db:embeddedDefaultPrivileges: closed\n");
+        reshaped = await sh("npm start");
+        const [, data = ""] = /remove (.+) and \.local\/pulumi\/state, `npm start`/.exec(reshaped.output) ?? [];
+        remade = await sh(`npm run stop && rm -r "${data}" .local/pulumi/state && npm start`);
         destroyed = await sh("npm run destroy -- --yes");
         stopped = await sh("npm run stop");
     });
@@ -91,6 +97,13 @@ describe("npm start and its sisters, on a copy of the project with few migration
         assert.match(table.stdout, /^prod: Pulumi\.prod\.yaml is not ready:$/m);
     });
 
+    it("a database of another shape is refused, and made by what the refusal says", () => {
+        assert.equal(reshaped.code, 1);
+        assert.match(reshaped.output, /embeddedDefaultPrivileges "open", and the stack now says "closed"/);
+        assert.equal(remade.code, 0, remade.output);
+        assert.match(remade.output, /newestMigration\s*: "0003"/);
+    });
+
     it("npm run destroy takes all of it back, and npm run stop ends the servers", async () => {
         assert.equal(destroyed.code, 0, destroyed.output);
         assert.match(destroyed.output, /Resources:\n\s+- \d+ deleted/);
@@ -104,7 +117,7 @@ describe("npm start and its sisters, on a copy of the project with few migration
             string,
             string
         >;
-        for (const { output } of [started, startedAgain, destroyed, stopped]) {
+        for (const { output } of [started, startedAgain, remade, destroyed, stopped]) {
             for (const [name, secret] of Object.entries(secrets)) assert.ok(!output.includes(secret), name);
         }
     });
