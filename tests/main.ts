@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { explain } from "../runner/userError.ts";
@@ -7,6 +7,7 @@ import { pathWith } from "../toolchain/commandPath.ts";
 import { localPulumiHome } from "../toolchain/environment.ts";
 import { ensurePlugins } from "../toolchain/plugins.ts";
 import { ensurePulumi } from "../toolchain/pulumiCli.ts";
+import { mochaArguments, names } from "./support/mochaArguments.ts";
 import type { Totals } from "./support/reporter.ts";
 
 // `npm test`: all tests; `npm test -- --grep TEXT` or `npm test -- tests/FOLDER`: some of them.
@@ -28,32 +29,6 @@ async function withToolchain(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv>
     const cli = await ensurePulumi({ root, env, say });
     await ensurePlugins({ root, env, say, cli, pulumiHome: localPulumiHome(root), standIns: true });
     return { ...env, PATH: pathWith([dirname(process.execPath), ...cli.folders], env.PATH ?? "") };
-}
-
-function names(given: readonly string[], ...options: string[]): boolean {
-    return given.some(argument => options.includes(argument.split("=")[0] ?? ""));
-}
-
-function isFolder(argument: string): boolean {
-    // What follows --grep may be too long for the name of a file.
-    return existsSync(argument) && statSync(argument).isDirectory();
-}
-
-/** Our defaults, except where the user's arguments say otherwise. */
-function mochaArguments(given: readonly string[], totals: string): string[] {
-    const has = (...options: string[]) => names(given, ...options);
-    const chosen = given.some(argument => !argument.startsWith("-") && existsSync(argument));
-    return [
-        join(root, "node_modules", "mocha", "bin", "mocha.js"),
-        ...(has("--reporter", "-R")
-            ? []
-            : ["--reporter", join(root, "tests", "support", "reporter.ts"), "--reporter-option", `totals=${totals}`]),
-        ...(has("--timeout", "-t") ? [] : ["--timeout", "120000"]),
-        ...(has("--parallel", "-p", "--no-parallel") ? [] : ["--parallel"]),
-        ...(has("--jobs", "-j", "--no-parallel") ? [] : ["--jobs", "2"]),
-        ...given.map(argument => (isFolder(argument) ? join(argument, "**", "*.test.ts") : argument)),
-        ...(chosen ? [] : ["tests/**/*.test.ts"]),
-    ];
 }
 
 function readTotals(file: string): Totals | undefined {
