@@ -108,6 +108,15 @@ describe("the comment of a pull request", () => {
         );
     });
 
+    it("names the commit that it is about, where the event does", async () => {
+        const sha = "0123456789abcdef0123456789abcdef01234567";
+        await published("text", "staging", { pull_request: { number: 7, head: { sha } } });
+        assert.match(
+            github.comments[0]?.body ?? "",
+            new RegExp(`\n## Preview of staging\n\nOf commit ${sha}\\.\n\ntext$`),
+        );
+    });
+
     it("is found on a later page, with the line ends of a browser", async () => {
         for (let count = 0; count < 150; count++) github.add("a word", "User");
         github.add("<!-- simulation-db: staging -->\r\nold", "Bot");

@@ -21,6 +21,8 @@ interface Circumstances {
     readonly confirm?: string;
     /** Exit codes by verb; 0 for all others. */
     readonly codes?: Readonly<Record<string, number>>;
+    /** What a refused program leaves instead of a report. */
+    readonly refusal?: string;
     /** The drift in report.json, and the text of report.md; without it the command writes none. */
     readonly report?: {
         readonly text: string;
@@ -36,7 +38,7 @@ interface Circumstances {
 
 /** Runs a job whose commands are only written down: what they do is for the tests of the commands. */
 async function done(job: string, circumstances: Circumstances = {}): Promise<Done> {
-    const { stack = "staging", protect = false, confirm, codes = {}, report } = circumstances;
+    const { stack = "staging", protect = false, confirm, codes = {}, refusal, report } = circumstances;
     const commands: string[] = [];
     const said: string[] = [];
     let result: Done | undefined;
@@ -45,6 +47,7 @@ async function done(job: string, circumstances: Circumstances = {}): Promise<Don
         const reports = join(folder, "reports");
         put(join(reports, "report.md"), "the report of yesterday");
         put(join(reports, "report.json"), JSON.stringify({ drift: { changes: [] } }));
+        put(join(reports, "stopped.md"), "the refusal of yesterday");
         const code = await runJob(job, {
             stack: { name: stack, values: { protect } as Pipeline["stack"]["values"] },
             reports,
@@ -52,6 +55,7 @@ async function done(job: string, circumstances: Circumstances = {}): Promise<Don
             env: { GITHUB_STEP_SUMMARY: summary },
             run: async (verb, ...args) => {
                 commands.push([verb, ...args].join(" "));
+                if (refusal !== undefined) put(join(reports, "stopped.md"), refusal);
                 if (report) {
                     const { text, changes = 0, notChecked, bucketNotChecked, ledger = [], stopped = false } = report;
                     put(join(reports, "report.md"), text);
@@ -99,7 +103,17 @@ describe("a pipeline's job", () => {
     it("preview never publishes the report of another run", async () => {
         const { summary } = await done("preview", { codes: { preview: 255 } });
         assert.doesNotMatch(summary, /yesterday/);
-        assert.match(summary, /There is no report: it ended before the database was looked at/);
+        assert.match(summary, /There is no report: the log says why/);
+    });
+
+    it("publishes why a run was refused that came to no report, and the report where there is one", async () => {
+        const refused = { codes: { preview: 255 }, refusal: "0003 was edited" };
+        assert.match((await done("preview", refused)).summary, /ended with an error\.\n\n0003 was edited\n$/);
+        const both = await done("preview", { ...refused, report: { text: "STOP" } });
+        assert.doesNotMatch(both.summary, /edited/);
+        const unseen = await done("drift", refused);
+        assert.equal(unseen.code, 255);
+        assert.match(unseen.summary, /nothing is known of drift\.\n\n0003 was edited\n$/);
     });
 
     it("up asks nobody, says whether all was applied, and writes the record for the next stack only then", async () => {
@@ -169,19 +183,34 @@ describe("a pipeline's job", () => {
 });
 
 describe("npm run ci", () => {
-    const ci = (...args: string[]) =>
-        spawnSync(process.execPath, [join(root, "toolchain/main.ts"), "ci", ...args], { cwd: root, encoding: "utf8" });
+    const ci = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+        spawnSync(process.execPath, [join(root, "toolchain/main.ts"), "ci", ...args], {
+            cwd: root,
+            env: { ...process.env, ...env },
+            encoding: "utf8",
+        });
 
     it("says which jobs there are, in words and without a stack trace", () => {
-        const { status, stderr } = ci("previw");
+        const { status, stderr } = ci(["previw"]);
         assert.deepEqual(
             [status, stderr],
             [1, "There is no job previw (did you mean preview?): there are check, preview, up, drift, destroy.\n"],
         );
     });
 
+    it("publishes what is wrong with a stack's file, as no report can follow", () =>
+        inScratch(async folder => {
+            const summary = put(join(folder, "summary.md"), "");
+            const { status } = ci(["preview", "-s", "staging"], { GITHUB_STEP_SUMMARY: summary });
+            assert.equal(status, 1);
+            assert.match(
+                readFileSync(summary, "utf8"),
+                /^## staging\n\n```\nPulumi\.staging\.yaml is not ready:\n {2}simulation-db:databaseHost is still/,
+            );
+        }));
+
     it("does not destroy what nobody named twice", () => {
-        const { status, stderr } = ci("destroy", "-s", "dev", "--confirm", "prod");
+        const { status, stderr } = ci(["destroy", "-s", "dev", "--confirm", "prod"]);
         assert.equal(status, 1);
         assert.match(
             stderr,

@@ -81,6 +81,13 @@ for (const major of [15, 17] as const) {
             assert.equal(report.pending[0].version, "0004");
         });
 
+        it("a refusal before any report leaves its words for whoever publishes reports", async () => {
+            await project.useSql({ ...smallPlan, "0003_notes/up.sql": `${smallPlan["0003_notes/up.sql"]}select 1;\n` });
+            assertRefused(await project.preview(), "0003");
+            const words = await readFile(join(project.dir, ".local/preview/dev/stopped.md"), "utf8");
+            assert.match(words, /^```\n[\s\S]*0003_notes: up\.sql differs[\s\S]*\n```\n$/);
+        });
+
         it("what takes longer than a second is said while it goes on, in lines that fit 80 columns", async () => {
             await project.useSql({ ...smallPlan, ...slow });
             const lines = (await project.must("preview")).output.split("\n").filter(line => line.endsWith(" …"));

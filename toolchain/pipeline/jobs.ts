@@ -1,6 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Report } from "../../preview/report/report.ts";
+import { stoppedFile } from "../../preview/report/stopped.ts";
 import { didYouMean } from "../../runner/nearest.ts";
 import { UserError } from "../../runner/userError.ts";
 import type { StackFile } from "../stackFile.ts";
@@ -107,9 +108,11 @@ async function destroy({ stack, confirm, run }: Pipeline): Promise<number> {
 
 /** Runs a command that writes reports; an older report is never taken for its own. */
 async function reported(pipeline: Pipeline, verb: string, ...args: string[]) {
-    for (const file of ["report.md", "report.json"]) await rm(join(pipeline.reports, file), { force: true });
+    for (const file of ["report.md", "report.json", stoppedFile])
+        await rm(join(pipeline.reports, file), { force: true });
     const code = await pipeline.run(verb, ...args);
-    return { code, text: await readFile(join(pipeline.reports, "report.md"), "utf8").catch(() => undefined) };
+    const read = async (file: string) => await readFile(join(pipeline.reports, file), "utf8").catch(() => undefined);
+    return { code, text: (await read("report.md")) ?? (await read(stoppedFile)) };
 }
 
 async function readReport(folder: string): Promise<Report | undefined> {
@@ -118,7 +121,7 @@ async function readReport(folder: string): Promise<Report | undefined> {
 }
 
 function publicationOf({ stack }: Pipeline, words: string, report: string | undefined): Publication {
-    const none = "There is no report: it ended before the database was looked at. The log says why.";
+    const none = "There is no report: the log says why.";
     return { stack: shortName(stack), text: [words, report ?? none].filter(Boolean).join("\n\n") };
 }
 

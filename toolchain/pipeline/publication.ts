@@ -23,19 +23,26 @@ interface Surroundings {
 export async function publish({ stack, text }: Publication, { env, say }: Surroundings): Promise<void> {
     if (env.GITHUB_STEP_SUMMARY) await appendFile(env.GITHUB_STEP_SUMMARY, `## ${stack}\n\n${text}\n`);
     const { GITHUB_TOKEN: token, GITHUB_REPOSITORY: repository } = env;
-    const number = await pullRequestOf(env);
+    const { number, head } = await pullRequestOf(env);
     if (!token || !repository || number === undefined) return;
+    const commit = head?.sha === undefined ? "" : `Of commit ${head.sha}.\n\n`;
     const url = await commentOn(
         { api: env.GITHUB_API_URL || "https://api.github.com", repository, number, token },
         `simulation-db: ${stack}`,
-        `## Preview of ${stack}\n\n${text}`,
+        `## Preview of ${stack}\n\n${commit}${text}`,
     );
     say(`The report is in the pull request: ${url}`);
 }
 
+/** What GitHub tells of the pull request that a run is for, as far as it matters here. */
+interface PullRequestEvent {
+    readonly number?: number;
+    readonly head?: { readonly sha?: string };
+}
+
 /** The file that GitHub describes the event in, which started the run. */
-async function pullRequestOf({ GITHUB_EVENT_PATH: file }: NodeJS.ProcessEnv): Promise<number | undefined> {
-    if (!file) return undefined;
-    const event = JSON.parse(await readFile(file, "utf8")) as { pull_request?: { number?: number } };
-    return event.pull_request?.number;
+async function pullRequestOf({ GITHUB_EVENT_PATH: file }: NodeJS.ProcessEnv): Promise<PullRequestEvent> {
+    if (!file) return {};
+    const event = JSON.parse(await readFile(file, "utf8")) as { pull_request?: PullRequestEvent };
+    return event.pull_request ?? {};
 }
