@@ -29,6 +29,7 @@ interface Job {
 interface Workflow {
     readonly on: Readonly<Record<string, unknown>>;
     readonly permissions: object;
+    readonly concurrency?: { readonly group: string };
     readonly jobs: Readonly<Record<string, Job>>;
 }
 
@@ -41,11 +42,12 @@ const jobs = files.flatMap(({ name, workflow }) =>
 );
 
 describe("the workflows", () => {
-    it("are there: review, deploy, drift and destroy", () => {
+    it("are there: review, deploy, hotfix, drift and destroy", () => {
         assert.deepEqual(files.map(({ name }) => name).sort(), [
             "deploy.yml",
             "destroy.yml",
             "drift.yml",
+            "hotfix.yml",
             "review.yml",
         ]);
     });
@@ -127,6 +129,24 @@ describe("the workflows", () => {
         assert.equal(artifact("prod", "download-artifact"), artifact("staging", "upload-artifact"));
     });
 
+    it("reach prod without staging only when a person starts them and says why", () => {
+        const { workflow } = files.find(({ name }) => name === "hotfix.yml") ?? {};
+        assert.deepEqual(Object.keys(workflow?.on ?? {}), ["workflow_dispatch"]);
+        assert.deepEqual(Object.keys(workflow?.jobs ?? {}), ["prod"]);
+        const job = workflow?.jobs["prod"];
+        assert.equal(job?.environment, "prod", "whose reviewers are asked");
+        const step = job?.steps.find(({ run }) => run !== undefined);
+        assert.equal(step?.env?.["SIMULATION_DB_UNPROMOTED_REASON"], "${{ inputs.reason }}");
+        const others = files.filter(({ name }) => name !== "hotfix.yml");
+        for (const { name, text } of others) assert.doesNotMatch(text, /UNPROMOTED_REASON/, name);
+    });
+
+    it("share no group, in which GitHub would cancel one for another that waits", () => {
+        const groups = files.flatMap(({ workflow }) => workflow.concurrency?.group ?? []);
+        assert.equal(groups.length, 4);
+        assert.equal(new Set(groups).size, groups.length, groups.join());
+    });
+
     it("look for drift each night, and destroy only when a person starts them", () => {
         const events = (file: string) => Object.keys(files.find(({ name }) => name === file)?.workflow.on ?? {});
         assert.deepEqual(events("destroy.yml"), ["workflow_dispatch"]);
@@ -142,6 +162,16 @@ describe("the workflows", () => {
             [...text.matchAll(/uses: (\S+)@\S+ # (v\S+)/g)].map(([, action, tag]) => `${action} ${tag}`),
         );
         assert.deepEqual([...new Set(used)].sort(), checked.sort());
+    });
+
+    it("preview each stack that is not embedded, and look for its drift", () => {
+        const real = stackNames(root).filter(
+            name => !/databaseHost: embedded/.test(readFileSync(join(root, `Pulumi.${name}.yaml`), "utf8")),
+        );
+        for (const where of ["review.yml: preview", "drift.yml: drift"]) {
+            const { job } = jobs.find(each => each.where === where) ?? {};
+            assert.deepEqual([...(job?.strategy?.matrix.stack ?? [])].sort(), real, where);
+        }
     });
 
     it("name stacks that have a file, and an end to each job's patience", () => {
