@@ -91,13 +91,13 @@ export default tseslint.config(
         "Authors use the runner's and the preview's parts, and a server of local/: none of it needs the engine.",
     ),
     house(
-        ["config.ts", "index.ts"],
+        ["config.ts", "configKeys.ts", "index.ts"],
         ["**/authoring/**", "**/local/**", "**/toolchain/**"],
         "The stack does not know how the database or the engine came here.",
     ),
     house(
         ["local/**"],
         ["@pulumi/*", "**/components/**", "**/config.ts", "**/authoring/**", "**/toolchain/**"],
-        "The embedded default stands on its own: only toolchain/ and tests/ use it.",
+        "The embedded default stands on its own: it knows nothing of those that use it.",
     ),
 );

@@ -5,6 +5,7 @@ import { fences, readPage } from "../docs/pages.ts";
 import { assertPrinted, type Shown, shownCommands } from "../docs/shown.ts";
 import { writeExample } from "../sql/example.ts";
 import type { Outcome } from "../support/engine.ts";
+import { hasPostgresClient } from "../support/postgresClient.ts";
 import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
 
 /** A stack on one line: of the example's three, a clone has only this one. */
@@ -18,7 +19,8 @@ describe("README.md and docs/commands.md, done by somebody who adds the migratio
     let readme: string[];
     let shown: Shown[];
 
-    before(async () => {
+    before(async function () {
+        if (!hasPostgresClient()) this.skip();
         const page = await readPage("README.md");
         readme = fences(page, "console");
         shown = [...shownCommands(page), ...shownCommands(await readPage("docs/commands.md"))];

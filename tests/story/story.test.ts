@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readPage } from "../docs/pages.ts";
 import { canCertify } from "../support/certificate.ts";
+import { hasPostgresClient } from "../support/postgresClient.ts";
 import { beginTelling, type Telling } from "./telling.ts";
 import { type Chapter, firstDifference, readChapters } from "./transcript.ts";
 
@@ -11,7 +12,7 @@ describe("docs/story.md, typed command by command", function () {
     let telling: Telling;
 
     before(async function () {
-        if (!(await canCertify())) this.skip();
+        if (!(await canCertify()) || !hasPostgresClient()) this.skip();
         telling = await beginTelling();
     });
     after(() => telling?.end());

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -169,8 +169,8 @@ async function installPlugin(engineHome: string, name: keyof typeof VERSIONS): P
     const folder = `resource-${name}-v${VERSIONS[name]}`;
     const target = join(engineHome, "plugins", folder);
     if (PLUGINS === "official") {
-        await mkdir(dirname(target), { recursive: true });
-        await symlink(join(homedir(), ".pulumi/plugins", folder), target);
+        // A copy: the engine does not follow links here.
+        await cp(join(homedir(), ".pulumi/plugins", folder), target, { recursive: true });
         return;
     }
     await mkdir(target, { recursive: true });
