@@ -137,7 +137,7 @@ function encryptedKey(key: ConfigKey): string {
 
 /** Undefined: the key may have this value. */
 function faultOf(key: ConfigKey, text: string): string | undefined {
-    if (/[<>]/.test(text)) return `${key} is still the placeholder ${text}`;
+    if (/[<>]/.test(text)) return `${key} is still the placeholder ${text}: ${allowedFor(key)}`;
     const rule: Rule = configKeys[key];
     if (isAllowed(rule, text)) return undefined;
     const said = text === "" ? "is missing" : `is "${text}"`;

@@ -26,7 +26,7 @@ describe("what the stand-in plugins refuse", () => {
         it(`"${host}" is not this machine`, () => assert.equal(isThisMachine(host), false));
     }
 
-    for (const stack of ["staging", "prod", "prod-eu"]) {
+    for (const stack of ["staging", "staging-2", "prod", "prod-eu", "prod2eu", "prodeu"]) {
         it(`stack ${stack} is refused even with a local host, in words that say how to go on`, () => {
             const urn = DEV.replace("dev", stack);
             assert.throws(

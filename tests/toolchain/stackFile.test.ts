@@ -123,7 +123,11 @@ describe("a stack's file", () => {
         ["bucketName", "A", 'is "A": 3 to 63 lowercase letters, digits, - and _ is needed'],
         ["storageUrl", "example.org", 'is "example.org": an address that begins with https://, or embedded is needed'],
         ["databaseIdentity", "postgres", 'is "postgres": <system identifier>/<name>, or empty is needed'],
-        ["databaseCaFile", "<certs/ca.crt>", "is still the placeholder <certs/ca.crt>"],
+        [
+            "databaseCaFile",
+            "<certs/ca.crt>",
+            "is still the placeholder <certs/ca.crt>: the path of a file, or empty is needed",
+        ],
         ["backupFolder", "", "is missing: the path of a folder is needed"],
     ] as const) {
         it(`with ${key}: ${value === "" ? "nothing" : value} is told what it may be`, () =>

@@ -1,9 +1,7 @@
+import { isProduction } from "../../configKeys.ts";
 import { isLoopback } from "../../runner/database/loopback.ts";
 import { UserError } from "../../runner/userError.ts";
 import { holdsUnknown } from "./values.ts";
-
-/** The stacks that only ever run with the official plugins: also `prod-eu` and `staging-2`. */
-const guardedStacks = /^(?:staging|prod(?:uction)?)(?![a-z])/;
 
 /** The plugin that a stand-in stands in for. */
 export interface Official {
@@ -25,7 +23,7 @@ export function refusal(official: Official, what: string): UserError {
  */
 export function refuseRemote(official: Official, urn: string, hosts: Readonly<Record<string, unknown>>): void {
     const stack = stackOf(urn);
-    if (guardedStacks.test(stack) && !(isTest() && Object.values(hosts).some(isNamed))) {
+    if (isGuarded(stack) && !(isTest() && Object.values(hosts).some(isNamed))) {
         throw refusal(official, `does not work on stack ${stack}`);
     }
     for (const [source, host] of Object.entries(hosts)) {
@@ -33,6 +31,11 @@ export function refuseRemote(official: Official, urn: string, hosts: Readonly<Re
             throw refusal(official, `works on this machine only, and ${source} is ${host}`);
         }
     }
+}
+
+/** The stacks that only ever run with the official plugins: also `prod-eu` and `staging-2`. */
+function isGuarded(stack: string): boolean {
+    return isProduction(stack) || stack.startsWith("staging");
 }
 
 /** Whether a test of this project has staging and prod on this machine: toolchain/environment.ts, standInsServe. */
