@@ -60,7 +60,7 @@ function ownCaches(root: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 async function usableGo(env: NodeJS.ProcessEnv): Promise<{ command: string; env: NodeJS.ProcessEnv }> {
     const install = [
-        "Install Go 1.24 or later (https://go.dev/doc/install),",
+        `Install Go ${goVersion} or later (https://go.dev/doc/install),`,
         `or install Pulumi ${pulumiVersion} or later (https://www.pulumi.com/docs/install/); then run this again.`,
     ];
     const command = firstOnPath("go", `${env.PATH ?? ""}:${usualPlace}`);

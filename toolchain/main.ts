@@ -191,7 +191,7 @@ async function status(name: string, args: readonly string[]): Promise<number> {
 async function ci(job: string, name: string, confirm: string | undefined): Promise<number> {
     const { runJob } = await import("./pipeline/jobs.ts");
     const { reportFolder } = await import("../preview/report/presentation.ts");
-    const stack = readStackFile(root, name);
+    const stack = await readStackOrPublish(name);
     // It is for the comment: no other program is handed it.
     const { GITHUB_TOKEN: _, ...env } = process.env;
     const child = async (command: string, args: readonly string[]) =>
@@ -214,6 +214,19 @@ async function ci(job: string, name: string, confirm: string | undefined): Promi
     });
 }
 
+/** A file with faults ends the job before it has begun: the report of an earlier commit must not go on looking current. */
+async function readStackOrPublish(name: string): Promise<StackFile> {
+    try {
+        return readStackFile(root, name);
+    } catch (error) {
+        const { publish } = await import("./pipeline/publication.ts");
+        const { stoppedText } = await import("../preview/report/stopped.ts");
+        const publication = { stack: name.split("/").at(-1) ?? name, text: stoppedText(error) };
+        await publish(publication, { env: process.env, say }).catch((fault: unknown) => say(explain(fault)));
+        throw error;
+    }
+}
+
 async function stop(): Promise<number> {
     const { stopLocal } = await import("../local/server.ts");
     await stopLocal(root, say);
@@ -231,6 +244,16 @@ const commandLine = new Command("npm run")
     .description("The stack, with the engine and, for local stacks, the database brought along.")
     .showHelpAfterError();
 
+/** For commands that ask no stack. */
+function plain(name: string, description: string, run: (args: string[]) => Promise<number>): Command {
+    return commandLine
+        .command(name)
+        .description(description)
+        .action(async (_options: object, self: Command) => {
+            process.exitCode = await run(self.args);
+        });
+}
+
 function command(name: string, description: string, run: (stack: string, args: string[]) => Promise<number>): Command {
     return commandLine
         .command(name)
@@ -243,12 +266,13 @@ function command(name: string, description: string, run: (stack: string, args: s
 
 /** For commands that hand on what they do not know themselves. */
 function passing(made: Command, to: string): void {
-    made.usage(`[--stack <stack>] [arguments of ${to}]`).allowUnknownOption().allowExcessArguments();
+    const stack = made.options.length > 0 ? "[--stack <stack>] " : "";
+    made.usage(`${stack}[arguments of ${to}]`).allowUnknownOption().allowExcessArguments();
 }
 
 const withStack = async (verb: string, stack: string, args: string[]) => await pulumi(await ready(stack), [verb], args);
 command("start", "start the local database, preview, apply, and say what to do next", start);
-command("stop", "end the local database and its Storage endpoint; the data stays", stop);
+plain("stop", "end the local database and its Storage endpoint; the data stays", stop);
 passing(
     command("preview", "show what would change", (stack, args) => withStack("preview", stack, args)),
     "pulumi preview",
@@ -284,7 +308,7 @@ passing(
     "node runner/main.ts promotion make",
 );
 passing(
-    command("new", "make the files of the next migration", (_stack, args) => author("new", args)),
+    plain("new", "make the files of the next migration", args => author("new", args)),
     "node authoring/main.ts new",
 );
 passing(
@@ -296,12 +320,9 @@ passing(
     "node authoring/main.ts propose-down",
 );
 passing(
-    commandLine
-        .command("adopt")
-        .description("look at a project that is there, say which migrations match it, and write its stack file")
-        .action(async (_options: object, self: Command) => {
-            process.exitCode = await author("adopt", self.args, checkSettings("dev"));
-        }),
+    plain("adopt", "look at a project that is there, say which migrations match it, and write its stack file", args =>
+        author("adopt", args, checkSettings("dev")),
+    ),
     "node authoring/main.ts adopt",
 );
 passing(

@@ -20,6 +20,8 @@ describe("pinned versions", () => {
     it("are those that the Go modules build", () => {
         assert.match(goMod("cli"), new RegExp(`^\\s+github.com/pulumi/pulumi/pkg/v3 v${pulumiVersion}\\b`, "m"));
         assert.match(goMod("cli"), new RegExp(`^go ${goVersion}$`, "m"));
+        const readme = readFileSync(join(root, "README.md"), "utf8");
+        assert.ok(readme.includes(`or Go ${goVersion.replace(/\.\d+$/, "")} to build`), "README.md says which Go");
         for (const { folder, package: path } of enginePrograms)
             assert.match(goMod(folder), new RegExp(`^tool ${path}$`, "m"));
     });
