@@ -58,7 +58,6 @@ const prediction = await orStop(() =>
         remembered,
         warnings: { ...target.warnings, others: [...target.warnings.others, ...unpromoted] },
         stackRoles: roleNames,
-        shadowUrl: process.env.SIMULATION_DB_SHADOW_URL ?? "",
         doing,
         say: line => void pulumi.log.info(line, undefined, undefined, true),
     }),

@@ -22,8 +22,6 @@ export interface PredictionOptions {
     /** Roles that the stack makes itself, before its first migration. */
     readonly stackRoles: readonly string[];
     readonly review: FindingSettings & GateSettings;
-    /** A server for the shadow, as a libpq URI; empty: an embedded one. */
-    readonly shadowUrl: string;
     /** Whether this is the run itself, which must find what its preview saw. */
     readonly doing: boolean;
     readonly say: (line: string) => void;
@@ -46,7 +44,7 @@ const folder = join(".local", "preview");
  * @throws UserError when the target was changed after the preview
  */
 export async function predict(options: PredictionOptions): Promise<Prediction> {
-    const { stack, environment, target, stackRoles, review, shadowUrl } = options;
+    const { stack, environment, target, stackRoles, review } = options;
     const pending = target.chain.pending;
     const { toRollBack } = target;
     // What they read has nothing to do with each other, and a target may be far away.
@@ -56,7 +54,6 @@ export async function predict(options: PredictionOptions): Promise<Prediction> {
             pending,
             toRollBack,
             stackRoles,
-            ...(shadowUrl === "" ? {} : { shadowUrl }),
             cacheFolder: join(folder, "cache"),
             say: options.say,
         }),

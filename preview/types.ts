@@ -67,7 +67,6 @@ async function typesOf(schemas: readonly string[]): Promise<string> {
         pending,
         toRollBack,
         stackRoles: roleNames,
-        ...(env.SIMULATION_DB_SHADOW_URL ? { shadowUrl: env.SIMULATION_DB_SHADOW_URL } : {}),
         cacheFolder: ".local/preview/cache",
         inspect: async shadow => {
             text = await databaseType(shadow, schemas);

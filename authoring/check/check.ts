@@ -52,13 +52,11 @@ export async function check({
     settings,
     say,
 }: Case): Promise<Checked> {
-    const { SIMULATION_DB_SHADOW_URL: shadowUrl } = process.env;
     const rehearsal = await rehearse({
         environment,
         pending,
         toRollBack,
         stackRoles: roleNames,
-        ...(isTarget && shadowUrl ? { shadowUrl } : {}),
         cacheFolder: join(folder, "cache"),
         say,
     });

@@ -23,7 +23,7 @@ import { readState } from "./state.ts";
 import { tryUp } from "./up.ts";
 
 export interface RehearsalOptions {
-    /** libpq's variables of the target, and the runner's settings. */
+    /** libpq's variables of the target, the runner's settings, and where the user's own server for shadows is. */
     readonly environment: Environment;
     /** In the order of their application. */
     readonly pending: readonly Migration[];
@@ -31,8 +31,6 @@ export interface RehearsalOptions {
     readonly toRollBack: readonly Migration[];
     /** Roles that the stack makes before its first migration runs. */
     readonly stackRoles?: readonly string[];
-    /** A server of the user's own, as a libpq URI. Never the target. */
-    readonly shadowUrl?: string;
     /** Where results are kept for the next preview; made when missing. */
     readonly cacheFolder: string;
     /**
@@ -51,7 +49,7 @@ export interface RehearsalOptions {
 /**
  * Looks at the target and runs on a shadow of it what an update would run. What is to be rolled back goes first.
  *
- * @throws UserError when the target cannot be reached, or is what shadowUrl points at
+ * @throws UserError when the target cannot be reached, or is what SIMULATION_DB_SHADOW_URL points at
  */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     const { environment, pending, toRollBack, inspect } = options;
@@ -105,7 +103,8 @@ async function findShadow(
     options: RehearsalOptions,
     progress: Progress,
 ): Promise<{ shadow: Shadow } | { reasons: string[] }> {
-    const { environment, shadowUrl } = options;
+    const { environment } = options;
+    const { SIMULATION_DB_SHADOW_URL: shadowUrl } = environment;
     const needs = needsOf(options);
     const reasons: string[] = [];
     if (shadowUrl) {
@@ -135,9 +134,10 @@ function needsOf({ stackRoles = [], pending, toRollBack }: RehearsalOptions): Sh
     return { comingRoles: stackRoles, migrationTexts: texts.join("\n") };
 }
 
-function otherCircumstances({ environment, stackRoles, shadowUrl }: RehearsalOptions): unknown[] {
+function otherCircumstances({ environment, stackRoles }: RehearsalOptions): unknown[] {
     const path = environment.PATH ?? process.env.PATH;
-    return [environment.SIMULATION_DB_ARCHIVE, environment.SIMULATION_DB_POSTGRES_BIN, path, stackRoles, shadowUrl];
+    const { SIMULATION_DB_ARCHIVE, SIMULATION_DB_POSTGRES_BIN, SIMULATION_DB_SHADOW_URL } = environment;
+    return [SIMULATION_DB_ARCHIVE, SIMULATION_DB_POSTGRES_BIN, path, stackRoles, SIMULATION_DB_SHADOW_URL];
 }
 
 async function runAll(

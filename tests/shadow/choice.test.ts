@@ -68,12 +68,16 @@ for (const major of majors) {
             }
         };
 
+        const withShadow = (url: string) => ({
+            environment: { ...project.environment, SIMULATION_DB_SHADOW_URL: url },
+        });
+
         it("one of the user's own comes first, and is left as it was", async () => {
             // A role that only the target has.
             await project.admin.query("create role only_here in role authenticated");
             const before = await stateOf(other);
             try {
-                const { proof, up } = await rehearsePending(project, reaching, { shadowUrl: urlOf(other.adminUrl()) });
+                const { proof, up } = await rehearsePending(project, reaching, withShadow(urlOf(other.adminUrl())));
                 assert.equal(proof.level, "your shadow");
                 assert.match(
                     proof.words,
@@ -100,13 +104,13 @@ for (const major of majors) {
             );
             await admin.query("create role left_behind");
             await admin.end();
-            await rehearsePending(project, reaching, { shadowUrl: urlOf(other.adminUrl()) });
+            await rehearsePending(project, reaching, withShadow(urlOf(other.adminUrl())));
             assert.deepEqual(await stateOf(other), before);
         });
 
         it("a shadow on the target's own server is refused, whatever it is called", async () => {
             await assert.rejects(
-                rehearsePending(project, reaching, { shadowUrl: urlOf(cluster.adminUrl("template1")) }),
+                rehearsePending(project, reaching, withShadow(urlOf(cluster.adminUrl("template1")))),
                 /SIMULATION_DB_SHADOW_URL is a database of the target's own server/,
             );
         });
@@ -117,7 +121,7 @@ for (const major of majors) {
             await admin.query("create role weak login password 'weak'");
             await admin.end();
             const shadowUrl = urlOf({ ...other.adminUrl(), user: "weak", password: "weak" });
-            const { proof } = await rehearsePending(project, reaching, { shadowUrl });
+            const { proof } = await rehearsePending(project, reaching, withShadow(shadowUrl));
             assert.equal(proof.level, "embedded shadow");
             assert.ok(proof.verified);
             assert.equal(
@@ -125,7 +129,7 @@ for (const major of majors) {
                 "your shadow: the login of SIMULATION_DB_SHADOW_URL is no superuser: it cannot make the target's roles",
             );
             const gone = "postgresql://postgres:secret-word@127.0.0.1:1/postgres";
-            const other1 = await rehearsePending(project, reaching, { shadowUrl: gone });
+            const other1 = await rehearsePending(project, reaching, withShadow(gone));
             assert.match(other1.proof.notes[0] ?? "", /^your shadow: nothing listens on 127\.0\.0\.1:1/);
             assert.ok(!JSON.stringify(other1.proof).includes("secret-word"));
         });
