@@ -23,6 +23,10 @@ export interface Look extends TargetLook {
     readonly ledgerRows: readonly string[];
     readonly defaultPrivileges: readonly DefaultPrivilege[];
     readonly columnPrivileges: readonly ColumnPrivilege[];
+    /** Materialized views that have been refreshed, as `schema.name`. */
+    readonly populated: readonly string[];
+    /** Collations of PostgreSQL's own: many are those of the operating system. */
+    readonly collations: readonly string[];
     /** Whether Supabase's library supautils lets the runner do what PostgreSQL alone would refuse. */
     readonly hasSupautils: boolean;
 }
@@ -97,13 +101,18 @@ export async function lookAt(
     }
 }
 
-type ForTrial = Pick<Look, "tables" | "defaultPrivileges" | "columnPrivileges" | "extensionFiles">;
+type ForTrial = Pick<
+    Look,
+    "tables" | "defaultPrivileges" | "columnPrivileges" | "extensionFiles" | "populated" | "collations"
+>;
 
 const nothingForTrial: ForTrial = {
     tables: new Map(),
     defaultPrivileges: [],
     columnPrivileges: [],
     extensionFiles: [],
+    populated: [],
+    collations: [],
 };
 
 async function readForTrial(client: pg.Client): Promise<ForTrial> {
@@ -112,7 +121,36 @@ async function readForTrial(client: pg.Client): Promise<ForTrial> {
         defaultPrivileges: await readDefaultPrivileges(client),
         columnPrivileges: await readColumnPrivileges(client),
         extensionFiles: await readExtensionFiles(client),
+        populated: await readPopulated(client),
+        collations: await readCollations(client),
     };
+}
+
+/** The names, those of the database's encoding alone. */
+export async function readCollations(client: pg.Client): Promise<string[]> {
+    const { rows } = await client.query<{ name: string }>(
+        `select collname as name from pg_catalog.pg_collation
+         where collnamespace = 'pg_catalog'::regnamespace
+            and collencoding in (-1, pg_char_to_encoding(getdatabaseencoding()))
+         order by collname`,
+    );
+    return rows.map(({ name }) => name);
+}
+
+async function readPopulated(client: pg.Client): Promise<string[]> {
+    const { rows } = await client.query<{ name: string }>(
+        `select format('%I.%I', n.nspname, c.relname) as name
+         from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+         where c.relkind = 'm' and c.relispopulated order by 1`,
+    );
+    return rows.map(({ name }) => name);
+}
+
+/** Tables that have rows, or may have, as `schema.table` without quotes. */
+export function tablesWithRows({ tables }: Pick<Look, "tables">): ReadonlySet<string> {
+    // Of a partitioned table the rows are those of partitions that were analyzed.
+    const filled = [...tables].filter(([, { rows, heapBytes }]) => rows !== 0 || heapBytes > 0);
+    return new Set(filled.map(([name]) => name.replaceAll('"', "")));
 }
 
 /** SHA-256 of all keys and definitions; the order in which the server said them has no say. */

@@ -62,7 +62,7 @@ async function shadowOn(
     const { gaps } = extended;
     const { name } = look.database;
     const admin = await server.as(superuser, name);
-    const { client, notes } = await moveIn(admin, look, {
+    const { client, notes, missing } = await moveIn(admin, look, {
         comingRoles,
         database: { name, shared: false },
         enter: async () => {
@@ -83,7 +83,7 @@ async function shadowOn(
         database: name,
         proof: { level: "embedded shadow", notes: [...copy.notes, ...notes, ...standInNotes] },
         made: `PostgreSQL ${look.major}, catalog copied by ${copy.copiedBy}`,
-        gaps: { ...gaps, names: new Set([...gaps.names, ...copy.missing]) },
+        gaps: { ...gaps, names: new Set([...gaps.names, ...copy.missing, ...missing]) },
         end: () => server.leave(),
     };
 }

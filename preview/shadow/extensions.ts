@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 import type { PostgresMajor } from "../../local/cluster.ts";
 import { postgresBinaries } from "../../local/postgresBinaries.ts";
+import { splitStatements } from "../../runner/migration/statements.ts";
 import type { TargetExtensionFile } from "../look/extensions.ts";
 import type { Gaps } from "./shadow.ts";
 
@@ -21,19 +22,20 @@ export interface ExtendedServer {
  * nobody else finds them.
  *
  * @param folder for the copy; it goes with the shadow
- * @param texts of the migrations: what they name may be created by them
+ * @param texts of the migrations: what the target could have is stood in for when they create it
  */
 export async function standIns(
     folder: string,
     major: PostgresMajor,
     extensions: readonly TargetExtensionFile[],
-    texts: string,
+    texts: readonly string[],
 ): Promise<ExtendedServer> {
     const { postgres } = await postgresBinaries(major);
     const native = dirname(dirname(postgres));
     const here = new Set((await readdir(extensionFolder(native))).filter(isControl).map(name => name.slice(0, -8)));
     const missing = extensions.filter(({ name }) => !here.has(name));
-    const wanted = missing.filter(({ name, installed }) => installed || texts.includes(name));
+    const created = await createdIn(texts);
+    const wanted = missing.filter(({ name, installed }) => installed || created.has(name));
     const gaps: Gaps = {
         standIns: wanted.map(({ name }) => name),
         names: new Set(wanted.flatMap(({ name, names }) => [name, ...names])),
@@ -44,6 +46,22 @@ export async function standIns(
     await copyLinked(native, copy);
     for (const extension of wanted) await writeStandIn(extensionFolder(copy), extension);
     return { postgres: join(copy, "bin", "postgres"), gaps };
+}
+
+/** In a DO block, whose code the parser takes for a text. */
+const createdByCode = /\bcreate\s+extension\s+(?:if\s+not\s+exists\s+)?"?([\w-]+)/gi;
+
+/** The extensions that the texts create. That a comment or a longer word has the name of one says nothing. */
+async function createdIn(texts: readonly string[]): Promise<Set<string>> {
+    const created = new Set<string>();
+    for (const text of texts) {
+        // A text with a mistake in it is told with its place where it is tried.
+        for (const { kind, tree, text: statement } of await splitStatements(text, "").catch(() => [])) {
+            if (kind === "CreateExtensionStmt") created.add(tree.extname as string);
+            if (kind === "DoStmt") for (const [, name = ""] of statement.matchAll(createdByCode)) created.add(name);
+        }
+    }
+    return created;
 }
 
 function extensionFolder(native: string): string {

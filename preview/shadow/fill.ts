@@ -3,7 +3,7 @@ import { readCatalog } from "../../runner/catalog/catalog.ts";
 import type { Environment } from "../../runner/database/connection.ts";
 import { ensureLedger } from "../../runner/ledger/ledger.ts";
 import { UserError } from "../../runner/userError.ts";
-import { hashOfCatalog, type Look } from "../look/look.ts";
+import { hashOfCatalog, type Look, readCollations } from "../look/look.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { type CatalogScript, dumpSchema, planSchema, runScript } from "./copy.ts";
 import { allowExtensions, allowPolicies, platformOf } from "./platform.ts";
@@ -74,14 +74,16 @@ export async function copyCatalog(
  * Gives the copy what belongs to this preview alone: the target's settings, the roles that are about to come, and the
  * ledger.
  *
- * @returns a session as the role that runs the migrations, and notes on where the shadow is not the target
+ * @returns a session as the role that runs the migrations, notes on where the shadow is not the target, and names of what
+ *   it has not
  */
 export async function moveIn(
     admin: pg.Client,
     look: Look,
     { comingRoles, database, enter }: Room,
-): Promise<{ client: pg.Client; notes: string[] }> {
+): Promise<{ client: pg.Client; notes: string[]; missing: string[] }> {
     const notes = await giveSettings(admin, look, database);
+    await populate(admin, look);
     const client = await enter();
     notes.push(...(await makeComingRoles(client, look, comingRoles)));
     await ensureLedger(client);
@@ -92,7 +94,20 @@ export async function moveIn(
         );
     }
     if (look.hasSupautils) await allowExtensions(admin, look.runsAs);
-    return { client, notes };
+    const collations = await readCollations(admin);
+    return { client, notes, missing: look.collations.filter(name => !collations.includes(name)) };
+}
+
+/**
+ * Lets those materialized views be read that can be read on the target: a copy of the catalog alone has none that can.
+ * Their queries are not run for it, since over no rows they find nothing, and one may ask a foreign server.
+ */
+async function populate(admin: pg.Client, { populated }: Look): Promise<void> {
+    await admin.query(
+        `update pg_catalog.pg_class as c set relispopulated = format('%I.%I', n.nspname, c.relname) = any ($1)
+         from pg_catalog.pg_namespace as n where n.oid = c.relnamespace and c.relkind = 'm'`,
+        [populated],
+    );
 }
 
 /** What an error would call the object of a catalog's key: `index public.a_b` is `a_b`. */

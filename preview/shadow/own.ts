@@ -167,7 +167,7 @@ async function make(
         progress.enter("copying catalog");
         const database = { name, shared: true };
         const copy = await copyCatalog(admin, target, look, database);
-        const { client, notes } = await moveIn(admin, look, {
+        const { client, notes, missing } = await moveIn(admin, look, {
             comingRoles: needs.comingRoles,
             database,
             // The role may be somebody's on this server, so it keeps its password, and is taken on without one.
@@ -177,7 +177,7 @@ async function make(
                 return client;
             },
         });
-        const missing = await missingExtensions(admin, look);
+        const extensions = await missingExtensions(admin, look);
         return {
             ...platformOf(look),
             client,
@@ -185,7 +185,7 @@ async function make(
             database: name,
             proof: { level: "your shadow", notes: [...roleNotes, ...copy.notes, ...notes] },
             made: `PostgreSQL ${look.major}, catalog copied by ${copy.copiedBy}`,
-            gaps: { ...missing, names: new Set([...missing.names, ...copy.missing]) },
+            gaps: { ...extensions, names: new Set([...extensions.names, ...copy.missing, ...missing]) },
             end,
         };
     } catch (error) {

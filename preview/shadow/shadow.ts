@@ -34,6 +34,6 @@ export interface Gaps {
 export interface ShadowNeeds {
     /** Roles that the stack makes before its first migration runs. */
     readonly comingRoles: readonly string[];
-    /** All their texts: an extension that they name may have to be stood in for. */
-    readonly migrationTexts: string;
+    /** What will run: an extension that it creates may have to be stood in for. */
+    readonly migrationTexts: readonly string[];
 }

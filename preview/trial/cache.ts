@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encode, type Migration } from "../../runner/migration/migration.ts";
-import type { Look } from "../look/look.ts";
+import { type Look, tablesWithRows } from "../look/look.ts";
 import { codeHash } from "../ownCode.ts";
 import type { Catalog, Proof, Trial } from "./observation.ts";
 
@@ -33,7 +33,9 @@ export async function cacheKey(look: Look, { pending, toRollBack, other }: Circu
         look.serverVersion,
         look.runsAs,
         ...look.ledgerRows,
-        JSON.stringify(look.extensionFiles),
+        JSON.stringify([look.extensionFiles, look.populated, look.collations, look.hasSupautils]),
+        // Whether an error is the migration's is asked of these.
+        ...[...tablesWithRows(look)].sort(),
         ...pending.map(migration => `up ${migration.slug} ${encode(migration)}`),
         ...toRollBack.map(migration => `down ${migration.slug} ${encode(migration)}`),
         JSON.stringify(other),

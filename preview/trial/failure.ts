@@ -4,6 +4,7 @@ import { standInState } from "../look/extensions.ts";
 import type { Gaps } from "../shadow/shadow.ts";
 import { TookTooLong } from "./limit.ts";
 import type { Failure, Place } from "./observation.ts";
+import type { ServerError } from "./underWay.ts";
 
 /** Something is not there: PostgreSQL documentation, appendix A, undefined_object and its kin. */
 const undefinedStates = ["42704", "42883", "42P01", "42703", "3F000", "42P02", "0A000", "58P01"];
@@ -26,11 +27,15 @@ export function failureOf(error: unknown, place: Place, gaps: Gaps): Failure {
     };
 }
 
+/** Left out when this PostgreSQL was built, for example lz4. */
+const notBuilt = /requires the server to be built with|supported (?:in|by|on) this (?:build|platform)/;
+
 /** Whether the target may well accept what the shadow refuses. */
-function isGap(error: Error & { code?: string }, gaps: Gaps): boolean {
-    const { code = "", message } = error;
+function isGap(error: ServerError, gaps: Gaps): boolean {
+    const { code = "", message, detail = "" } = error;
     // No SQLSTATE: the server went away, or this program is wrong. Nothing is proven by that. Class 53: too small.
     if (code === "" || code === standInState || /^(53|57P|58|XX)/.test(code)) return true;
+    if (code === "0A000" && notBuilt.test(`${message} ${detail}`)) return true;
     if (!undefinedStates.includes(code)) return false;
     if (gaps.unknownContent) return true;
     return namesIn(message).some(name => gaps.names.has(name));

@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { splitStatements } from "../../runner/migration/statements.ts";
+import { type Statement, splitStatements } from "../../runner/migration/statements.ts";
+import { parsed, type ServerError, underWay } from "./underWay.ts";
 
 /** Statements in which others run: the parser sees a text, or nothing of it. */
 const opaque = [
@@ -19,17 +20,35 @@ const ofForeignKey = / ONLY "[^\n]* OPERATOR\(pg_catalog\./;
 /** What had run inside a statement when it failed. */
 const ranBefore = new WeakMap<Error, string[]>();
 
-/** Raised by PL/pgSQL code itself (PostgreSQL documentation, appendix A, class P0). */
+/** Raised by PL/pgSQL code itself (PostgreSQL documentation, appendix A, class P0), or by its `raise` with any state. */
 const raised = /^P000[1-4]$/;
+const byRaise = "exec_stmt_raise";
+
+/** What a look that finds nothing leads to: null where a value has to be, or a count of zero to divide by. */
+const ofNothing = ["23502", "22004", "22012"];
+
+/** A foreign key that finds no row to point at. */
+const missingParent = /is not present in table "(.*)"/;
 
 /**
- * Whether a statement failed because its own code said so, after it had looked at a table that has rows on the target
- * and none here: then nobody knows what it would say there.
+ * Whether a statement failed for want of rows that the target has and the shadow has not: its code said so after it had
+ * looked at such a table, or what it read there was null, or a foreign key points there. Then nobody knows what would
+ * happen on the target.
+ *
+ * @param statement that failed
+ * @param withRows tables that have rows on the target
  */
-export async function missedRows(error: Error & { code?: string }, withRows: ReadonlySet<string>): Promise<boolean> {
-    if (!raised.test(error.code ?? "")) return false;
-    const tables = (await Promise.all((ranBefore.get(error) ?? []).map(tablesIn))).flat();
-    return tables.some(table => withRows.has(table));
+export async function missedRows(
+    error: ServerError,
+    statement: string,
+    withRows: ReadonlySet<string>,
+): Promise<boolean> {
+    const { code = "", routine, detail = "" } = error;
+    const [, parent] = code === "23503" ? (missingParent.exec(detail) ?? []) : [];
+    if ([...withRows].some(table => table.slice(table.indexOf(".") + 1) === parent)) return true;
+    if (!raised.test(code) && routine !== byRaise && !ofNothing.includes(code)) return false;
+    const ran = (await Promise.all((ranBefore.get(error) ?? []).map(parsed))).flat();
+    return [...ran, ...(await underWay(error, statement))].flatMap(tablesRead).some(table => withRows.has(table));
 }
 
 /**
@@ -88,11 +107,11 @@ export async function truncatedOf(
     return rewritten.filter(table => named.some(name => table === name || table.endsWith(`.${name}`)));
 }
 
-/** The tables that a query or an expression of PL/pgSQL names, each in full. */
-async function tablesIn(query: string): Promise<string[]> {
-    const statements = await splitStatements(query, "inner")
-        .catch(() => splitStatements(`select ${query}`, "inner"))
-        .catch(() => []);
+/** Of a table that they look at. An insert does not, unless it has something to say of a conflict. */
+const changing = ["UpdateStmt", "DeleteStmt", "MergeStmt"];
+
+/** The tables that a statement looks at, each in full. */
+function tablesRead({ kind, tree }: Statement): string[] {
     const found: string[] = [];
     const visit = (node: unknown): void => {
         if (typeof node !== "object" || node === null) return;
@@ -100,11 +119,9 @@ async function tablesIn(query: string): Promise<string[]> {
         if (range) found.push(`${range.schemaname ?? "public"}.${range.relname}`);
         for (const child of Object.values(node)) visit(child);
     };
-    for (const { tree } of statements) {
-        visit(tree);
-        // The target of an insert, update or delete stands there without its node's name.
-        if (tree.relation) visit({ RangeVar: tree.relation });
-    }
+    visit(tree);
+    // What is changed stands there without its node's name.
+    if (changing.includes(kind) || tree.onConflictClause) visit({ RangeVar: tree.relation });
     return found;
 }
 

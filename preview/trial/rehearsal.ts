@@ -5,7 +5,7 @@ import { type Environment } from "../../runner/database/connection.ts";
 import { addRepairToLedger } from "../../runner/ledger/ledger.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
 import { UserError } from "../../runner/userError.ts";
-import { type Look, lookAt } from "../look/look.ts";
+import { type Look, lookAt, tablesWithRows } from "../look/look.ts";
 import { ShadowIsTarget, yourShadow } from "../shadow/own.ts";
 import { embeddedShadow } from "../shadow/embedded.ts";
 import type { Shadow, ShadowNeeds } from "../shadow/shadow.ts";
@@ -130,8 +130,8 @@ function reasonOf(error: unknown): string {
 }
 
 function needsOf({ stackRoles = [], pending, toRollBack }: RehearsalOptions): ShadowNeeds {
-    const texts = [...pending, ...toRollBack].flatMap(({ up, down, verify }) => [up, down, verify]);
-    return { comingRoles: stackRoles, migrationTexts: texts.join("\n") };
+    const texts = [...toRollBack.map(({ down }) => down), ...pending.flatMap(({ up, down }) => [up, down])];
+    return { comingRoles: stackRoles, migrationTexts: texts };
 }
 
 function otherCircumstances({ environment, stackRoles }: RehearsalOptions): unknown[] {
@@ -148,7 +148,7 @@ async function runAll(
     const { client, watcher } = shadow;
     const session = { client, settings: readSettings(environment) };
     const inner = watcher ? new InnerStatements(watcher, shadow.database) : undefined;
-    const withRows = new Set([...look.tables].filter(([, { rows }]) => rows !== 0).map(([name]) => name));
+    const withRows = tablesWithRows(look);
     const start = await readState(client);
     const stage: Stage = { shadow, session, start, now: start, inner, withRows, limitMs };
     let catalog = await takeCatalog(stage);

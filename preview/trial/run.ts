@@ -7,6 +7,7 @@ import { type InnerStatements, missedRows, truncatedOf } from "./inner.ts";
 import { statementLimitMs, withinLimit } from "./limit.ts";
 import type { Failure, Place, StatementObservation } from "./observation.ts";
 import { compareStates, readNext, type State } from "./state.ts";
+import { underWay } from "./underWay.ts";
 
 /** Where migrations are tried: a shadow, and what counts as there before anything ran. */
 export interface Stage {
@@ -16,7 +17,7 @@ export interface Stage {
     /** What is there now, by what was committed. */
     now: State;
     readonly inner: InnerStatements | undefined;
-    /** Tables that have rows on the target. */
+    /** Tables that have rows on the target, as `schema.table` without quotes. */
     readonly withRows: ReadonlySet<string>;
     /** How long a statement may run, in milliseconds; default: statementLimitMs. */
     readonly limitMs?: number;
@@ -145,6 +146,13 @@ async function guarded<T>(
         return await withinLimit(shadow, limitMs, work);
     } catch (error) {
         const failure = failureOf(error, place, shadow.gaps);
-        throw new TrialFailed((await missedRows(error as Error, withRows)) ? { ...failure, cause: "shadow" } : failure);
+        const isGap = (await missedRows(error as Error, place.statement, withRows)) || (await lacksRights());
+        throw new TrialFailed(isGap ? { ...failure, cause: "shadow" } : failure);
+
+        async function lacksRights(): Promise<boolean> {
+            if (failure.code !== "42501") return false;
+            const statements = await underWay(error as Error, place.statement);
+            return statements.some(({ kind, tree }) => shadow.mayAllow?.(kind, tree) ?? false);
+        }
     }
 }

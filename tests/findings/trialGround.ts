@@ -5,7 +5,7 @@ import { ensureLedger } from "../../runner/ledger/ledger.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
 import { findingsOf, type Told } from "../../preview/findings/findings.ts";
 import type { FindingSettings } from "../../preview/findings/scene.ts";
-import { lookAt } from "../../preview/look/look.ts";
+import { lookAt, tablesWithRows } from "../../preview/look/look.ts";
 import { embeddedShadow } from "../../preview/shadow/embedded.ts";
 import { InnerStatements } from "../../preview/trial/inner.ts";
 import type { Catalog, StatementObservation, TargetLook, Trial } from "../../preview/trial/observation.ts";
@@ -27,6 +27,12 @@ export interface TrialGround {
 
 export const settings: FindingSettings = { exposedSchemas: [], maxLockMs: 2000 };
 
+/** The code of the finding that says why a text did not run to its end there; undefined: it did. */
+export async function causeIn(ground: TrialGround, up: string): Promise<string | undefined> {
+    const { findings } = await ground.tell(up);
+    return findings.find(({ code }) => code === "shadow-cannot" || code === "migration-fails")?.code;
+}
+
 export async function trialGround(cluster: TestCluster, sql: string): Promise<TrialGround> {
     const target = new pg.Client(cluster.connection);
     target.on("error", () => {});
@@ -38,13 +44,13 @@ export async function trialGround(cluster: TestCluster, sql: string): Promise<Tr
     const shadow = await embeddedShadow(
         environment,
         look,
-        { comingRoles: [], migrationTexts: sql },
+        { comingRoles: [], migrationTexts: [sql] },
         new Progress(() => {}),
     );
     const { client, watcher } = shadow;
     const session = { client, identity: await readIdentity(client), settings: readSettings(environment) };
     const inner = watcher ? new InnerStatements(watcher, shadow.database) : undefined;
-    const withRows = new Set([...look.tables].filter(([, { rows }]) => rows !== 0).map(([name]) => name));
+    const withRows = tablesWithRows(look);
     const start = await readState(client);
     const stage: Stage = { shadow, session, start, now: start, inner, withRows };
     const catalogNow = async () => {

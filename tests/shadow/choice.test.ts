@@ -5,6 +5,7 @@ import { lookAt } from "../../preview/look/look.ts";
 import { takePlace } from "../../preview/shadow/place.ts";
 import { makeDataDir, ShadowServer } from "../../preview/shadow/server.ts";
 import { Progress } from "../../preview/trial/progress.ts";
+import { causeIn, type TrialGround, trialGround } from "../findings/trialGround.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { majors, onlyTrial, rehearseOnce, rehearsePending, shadowsOf } from "./ground.ts";
@@ -24,6 +25,21 @@ async function usersServer(major: 15 | 17) {
 function urlOf({ user, password, host, port, database }: pg.ClientConfig): string {
     return `postgresql://${user}:${password as string}@${host}:${port}/${database}?sslmode=disable`;
 }
+
+const eventTrigger = `create function public.watch() returns event_trigger language plpgsql as 'begin end';
+create event trigger watcher on ddl_command_end execute function public.watch();`;
+
+const triggerOn = (table: string) =>
+    `create function public.welcome() returns trigger language plpgsql as 'begin return new; end';
+     create trigger welcoming after insert on ${table} for each row execute function public.welcome();`;
+
+const platformMigration = (up: string, down = "select 1;") => ({
+    version: "0001",
+    slug: "platform",
+    up,
+    down,
+    verify: "select 1;",
+});
 
 for (const major of majors) {
     describe(`which shadow is chosen (PostgreSQL ${major})`, function () {
@@ -52,6 +68,10 @@ for (const major of majors) {
             },
         };
 
+        const withShadow = (url: string) => ({
+            environment: { ...project.environment, SIMULATION_DB_SHADOW_URL: url },
+        });
+
         const stateOf = async (server: { adminUrl(): pg.ClientConfig }) => {
             const admin = new pg.Client(server.adminUrl());
             await admin.connect();
@@ -67,10 +87,6 @@ for (const major of majors) {
                 await admin.end();
             }
         };
-
-        const withShadow = (url: string) => ({
-            environment: { ...project.environment, SIMULATION_DB_SHADOW_URL: url },
-        });
 
         it("one of the user's own comes first, and is left as it was", async () => {
             // A role that only the target has.
@@ -154,7 +170,7 @@ for (const major of majors) {
         it("a major that npm has no server for is told, and nothing is left of the attempt", async () => {
             const folders = await shadowsOf(process.pid);
             const look = await lookAt(project.environment);
-            const needs = { comingRoles: [], migrationTexts: "" };
+            const needs = { comingRoles: [], migrationTexts: [] };
             await assert.rejects(
                 embeddedShadow(project.environment, { ...look, major: 16 }, needs, new Progress(() => {})),
                 /the target is PostgreSQL 16, and the embedded ones are 15 and 17/,
@@ -207,11 +223,18 @@ for (const major of majors) {
             assert.match(refused.failure?.message ?? "", /^must be owner of (table|relation) objects$/);
             assert.equal(refused.failure?.cause, "migration");
         });
+
+        it("what Supabase alone would allow is refused by an embedded target as well: the migration's fault", async () => {
+            const pending = [platformMigration(eventTrigger)];
+            const trial = onlyTrial(await rehearseOnce({ environment: cluster.environment, pending, toRollBack: [] }));
+            assert.deepEqual([trial.failure?.code, trial.failure?.cause], ["42501", "migration"]);
+        });
     });
 
     describe(`on a hosted project, where supautils is at work (PostgreSQL ${major})`, function () {
         this.timeout(240_000);
         let cluster: TestCluster;
+        let ground: TrialGround;
         before(async () => {
             cluster = await testCluster({ major });
             // The embedded default's stand-in is not there either; and the first superuser has a name of its own.
@@ -229,8 +252,12 @@ for (const major of majors) {
             await renamer.connect();
             await renamer.query('alter role supabase_admin rename to "first one"');
             await renamer.end();
+            ground = await trialGround(cluster, "select 1");
         });
-        after(() => cluster?.stop());
+        after(async () => {
+            await ground?.remove();
+            await cluster?.stop();
+        });
 
         it("postgres may make extensions and policies that PostgreSQL alone would refuse", async () => {
             const pending = [
@@ -250,5 +277,42 @@ for (const major of majors) {
             const own = [...trial.before.keys()].filter(key => key.includes("supautils_stand_in"));
             assert.deepEqual(own, [], "what the shadow needs for it is no part of the prediction");
         });
+
+        it("postgres drops its triggers on Supabase's tables again", async () => {
+            const down = "drop trigger welcoming on auth.users;\ndrop function public.welcome();";
+            const pending = [platformMigration(triggerOn("auth.users"), down)];
+            const trial = onlyTrial(await rehearseOnce({ environment: cluster.environment, pending, toRollBack: [] }));
+            assert.equal(trial.reversal?.failure, undefined);
+            assert.equal(trial.reversal?.verdict, "restored");
+        });
+
+        for (const [what, sql] of [
+            ["an event trigger", eventTrigger],
+            ["an event trigger in a DO block", `do $do$ begin execute $x$${eventTrigger}$x$; end $do$;`],
+            ["a publication of all tables", "create publication everything for all tables;"],
+            ["a setting for superusers", "set local session_replication_role = 'replica';"],
+            [
+                "a trigger that a DO block drops",
+                `${triggerOn("auth.users")} do $$ begin drop trigger welcoming on auth.users; end $$;`,
+            ],
+        ] as const) {
+            it(`what it may and the shadow may not proves nothing: ${what}`, async () => {
+                assert.equal(await causeIn(ground, sql), "shadow-cannot");
+            });
+        }
+
+        for (const [what, sql] of [
+            ["a table of theirs", "alter table storage.objects disable row level security;"],
+            ["a superuser", "create role made_up superuser;"],
+            ["another role", "set local role supabase_storage_admin;"],
+            [
+                "a trigger on another table of theirs",
+                `${triggerOn("auth.one_time_tokens")} drop trigger welcoming on auth.one_time_tokens;`,
+            ],
+        ] as const) {
+            it(`what it may not there either is the migration's fault: ${what}`, async () => {
+                assert.equal(await causeIn(ground, sql), "migration-fails");
+            });
+        }
     });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Rehearsal } from "../../preview/trial/observation.ts";
+import { causeIn, type TrialGround, trialGround } from "../findings/trialGround.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { majors, rehearsePending } from "./ground.ts";
@@ -100,6 +101,38 @@ for (const major of majors) {
             });
         });
 
+        it("a materialized view that is filled on the target can be read, and one that is not can not", async () => {
+            await project.client.query(
+                `create table public.runs (id bigint primary key);
+                 create materialized view public.totals as select id from public.runs;
+                 create unique index totals_id on public.totals (id);
+                 create materialized view public.further as select id from public.totals;
+                 create materialized view public.bare as select id from public.totals with no data;`,
+            );
+            const read = up(
+                `refresh materialized view concurrently public.totals;
+                 insert into public.runs select id from public.further;`,
+            );
+            const { up: trials } = await rehearsePending(project, read);
+            assert.equal(trials[0]?.failure, undefined);
+            const found = await rehearsePending(project, up("insert into public.runs select id from public.bare;"));
+            assert.equal(found.up[0]?.failure?.code, "55000");
+            assert.deepEqual(causeOf(found), { cause: "migration", verified: true });
+        });
+
+        it("a collation that this machine lacks is no fault of the migration, and one that nobody has is", async () => {
+            await project.admin.query("create collation pg_catalog.\"xx_XX\" (provider = libc, locale = 'C')");
+            const collated = (name: string) => up(`create table public.words (word text collate "${name}");`);
+            assert.deepEqual(causeOf(await rehearsePending(project, collated("xx_XX"))), {
+                cause: "shadow",
+                verified: false,
+            });
+            assert.deepEqual(causeOf(await rehearsePending(project, collated("yy_YY"))), {
+                cause: "migration",
+                verified: true,
+            });
+        });
+
         for (const [what, sql] of [
             ["sleeps", "select pg_sleep(600);"],
             ["sleeps and has taken its own limit away", "set local statement_timeout = 0;\nselect pg_sleep(600);"],
@@ -132,5 +165,77 @@ for (const major of majors) {
             const found = await rehearsePending(project, up("create extension nobody_has_it;"));
             assert.deepEqual(causeOf(found), { cause: "migration", verified: true });
         });
+    });
+
+    describe(`rows that are needed and that the target has (PostgreSQL ${major})`, function () {
+        this.timeout(240_000);
+        let cluster: TestCluster;
+        let ground: TrialGround;
+        before(async () => {
+            cluster = await testCluster({ major });
+            ground = await trialGround(
+                cluster,
+                `create table public.permissions (id bigint primary key, name text);
+                 create table public."Roles" (role text, permission_id bigint not null references public.permissions (id));
+                 create table public.none (id bigint primary key, name text);
+                 create table public.of_none (role text, none_id bigint not null references public.none (id));
+                 create table public.shares (role text, share float);
+                 insert into public.permissions values (7, 'main');
+                 insert into public."Roles" values ('first', 7);
+                 analyze public.permissions, public."Roles", public.none, public.of_none, public.shares;`,
+            );
+        });
+        after(async () => {
+            await ground?.remove();
+            await cluster?.stop();
+        });
+
+        const raise = (table: string) => `do $$ begin
+            if not exists (select from ${table} where name = 'main') then
+                raise exception 'no main' using errcode = 'check_violation';
+            end if; end $$;`;
+        const select = (table: string) => `(select id from ${table} where name = 'main')`;
+        const block = (sql: string) => `do $$ begin ${sql} end $$;`;
+        const looked = (table: string) =>
+            block(
+                `declare held bigint; begin select id into held from ${table}; insert into public."Roles" values ('a', held); end;`,
+            );
+
+        for (const [what, sql] of [
+            ["a foreign key points at them", `insert into public."Roles" values ('admin', 7);`],
+            [
+                "a foreign key is made",
+                `create table public.more (id bigint); insert into public.more values (7); alter table public.more add foreign key (id) references public.permissions;`,
+            ],
+            [
+                "a query finds none of them",
+                `insert into public."Roles" values ('admin', ${select("public.permissions")});`,
+            ],
+            [
+                "a query in a DO block finds none",
+                block(`insert into public."Roles" values ('admin', ${select("public.permissions")});`),
+            ],
+            ["a variable was to hold one", looked("public.permissions")],
+            ["code refuses with a state of its own", raise("public.permissions")],
+            ["code counts those of a name with capitals", raise('(select role as name from public."Roles") as r')],
+            ["they are divided by", "insert into public.shares select 'a', 1 / count(*) from public.permissions;"],
+        ] as const) {
+            it(`are not there on a shadow, which proves nothing: ${what}`, async () => {
+                assert.equal(await causeIn(ground, sql), "shadow-cannot");
+            });
+        }
+
+        for (const [what, sql] of [
+            ["a foreign key points at them", "insert into public.of_none values ('admin', 7);"],
+            ["a query finds none of them", `insert into public.of_none values ('admin', ${select("public.none")});`],
+            ["a variable was to hold one", looked("public.none")],
+            ["code refuses with a state of its own", raise("public.none")],
+            ["a value is left out", `insert into public."Roles" (role) values ('admin');`],
+            ["a value is left out in a DO block", block(`insert into public."Roles" (role) values ('admin');`)],
+        ] as const) {
+            it(`that the target has not either, or that have no say in it, are the migration's: ${what}`, async () => {
+                assert.equal(await causeIn(ground, sql), "migration-fails");
+            });
+        }
     });
 }
