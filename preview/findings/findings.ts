@@ -52,7 +52,7 @@ export async function findingsOf(
     const views = await viewFindings(scene);
     const findings = [
         ...failureFindings(trial),
-        ...violationFindings(violations, migration.version),
+        ...violationFindings(violations, trial),
         ...destructiveFindings(scene),
         ...rowFindings(scene),
         ...typeFindings(scene),

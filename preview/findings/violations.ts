@@ -1,11 +1,15 @@
+import type { Trial } from "../trial/observation.ts";
 import type { Violation } from "../violations/count.ts";
 import { type Finding, note, placed } from "./finding.ts";
 import { shortNumber } from "./live.ts";
 
 /** Rows of the target that are not as the migration wants them: those that make it fail stop the preview. */
-export function violationFindings(violations: readonly Violation[], version: string): Finding[] {
+export function violationFindings(
+    violations: readonly Violation[],
+    { version, part }: Pick<Trial, "version" | "part">,
+): Finding[] {
     return violations
-        .filter(violation => violation.version === version)
+        .filter(violation => violation.version === version && violation.part === part)
         .flatMap(({ object, definition, place, validated, settled, count }): Finding[] => {
             if ("why" in count) {
                 const words = `how many rows violate ${definition} was not counted: ${count.why}`;
@@ -19,7 +23,8 @@ export function violationFindings(violations: readonly Violation[], version: str
                 return [note("rows-violate", object, words, place)];
             }
             if (!settled) {
-                const words = `${rows} ${verb} ${definition} now: it fails unless what is pending mends them first`;
+                const mended = part === "up" ? "what is pending mends them" : "archive-rows or down takes them out";
+                const words = `${rows} ${verb} ${definition} now: it fails unless ${mended} first`;
                 return [note("rows-violate", object, words, place)];
             }
             const words = `${rows} ${verb} ${definition}, so PostgreSQL will refuse it`;

@@ -125,7 +125,7 @@ async function migrationReport(
     const ran = [...rehearsal.down, ...(direction === "up" ? rehearsal.up : [])];
     const earlier = ran.slice(0, trial ? ran.indexOf(trial) : ran.length).filter(({ failure }) => !failure);
     const told = trial
-        ? await findingsOf(migration, trial, look, settings, direction === "up" ? { violations, earlier } : { earlier })
+        ? await findingsOf(migration, trial, look, settings, { violations, earlier })
         : await untold(migration, direction, rehearsal, settings, earlier);
     const { scene, locks } = told;
     return {

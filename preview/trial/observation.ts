@@ -261,6 +261,6 @@ export interface Rehearsal {
     readonly up: readonly Trial[];
     /** Of those to be rolled back, newest first; ends with the first that fails. */
     readonly down: readonly Trial[];
-    /** Rows of the target that break what pending migrations demand; counted there anew each time. */
+    /** Rows of the target that break what these demand; counted there anew each time. */
     readonly violations?: readonly Violation[];
 }

@@ -93,8 +93,9 @@ async function tryOut(look: Look, key: string, options: RehearsalOptions, progre
 
 /** Rows are counted anew each time: they are not what a result is kept by. A rollback that goes first may change any. */
 async function countFor(environment: Environment, look: Look, { up, down }: Pick<Rehearsal, "up" | "down">) {
+    const before = await countViolations(environment, look, down);
     const violations = await countViolations(environment, look, up);
-    return violations.map(each => ({ ...each, settled: each.settled && down.length === 0 }));
+    return [...before, ...violations.map(each => ({ ...each, settled: each.settled && down.length === 0 }))];
 }
 
 /** The user's own server first, then an embedded one; otherwise why there is none. */

@@ -22,8 +22,8 @@ const allCountsMs = 10_000;
 const mostBytes = 1e9;
 
 /**
- * Counts on the target, in a session that cannot write, the rows that pending migrations would find at fault. A shadow has
- * none. What names something that only the migration makes is left out.
+ * Counts on the target, in a session that cannot write, the rows that migrations would find at fault. A shadow has none.
+ * What names something that only the migration makes is left out.
  */
 export async function countViolations(
     environment: Environment,

@@ -5,9 +5,10 @@ import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
 import { viewsWritten } from "../findings/viewTables.ts";
 import type { Catalog, Place, TargetLook, Trial } from "../trial/observation.ts";
 
-/** What pending migrations want of rows that the target has already. */
+/** What migrations that are pending, or rolled back, want of rows that the target has already. */
 export interface Demand {
     readonly version: string;
+    readonly part: Trial["part"];
     /** As a person names it: `constraint runs_priced on public.runs`, `column public.runs.size`. */
     readonly object: string;
     /** `CHECK ((price > 0))`, `not null` */
@@ -19,7 +20,7 @@ export interface Demand {
     readonly place?: Place;
     /** False: `not valid`, so old rows are not read. */
     readonly validated: boolean;
-    /** Whether rows are, when it is checked, what they are now: nothing pending changes any before. */
+    /** Whether rows are, when it is checked, what they are now: nothing changes any before, nor archives them. */
     readonly settled: boolean;
     /** Selects one number, `rows`. */
     readonly query: string;
@@ -29,7 +30,7 @@ export interface Demand {
     readonly everyRow?: boolean;
 }
 
-/** What is demanded by trials of up files, in their order. What is not demanded any more at the end of a file is left out. */
+/** What is demanded by trials, in their order. What is not demanded any more at the end of a file is left out. */
 export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook, "tables" | "catalog">) {
     const demands: Demand[] = [];
     const earlier: Act[] = [];
@@ -57,12 +58,16 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
             if (wanted === undefined) continue;
             demands.push({
                 version: trial.version,
+                part: trial.part,
                 object: kind === "constraint" ? `constraint ${part} on ${object}` : `column ${object}.${part}`,
                 table,
                 ...(place ? { place } : {}),
-                settled: ![...earlier, ...acts.slice(0, at < 0 ? acts.length : at)].some(
-                    act => mayChangeRows(act, names) || makesFunctionOf(act, wanted.definition),
-                ),
+                settled:
+                    !trials.slice(0, trials.indexOf(trial) + 1).some(takesRowsOut) &&
+                    ![...earlier, ...acts.slice(0, at < 0 ? acts.length : at)].some(
+                        act =>
+                            mayChangeRows(act, names) || makesFunctionOf(act, wanted.definition) || loses(act, table),
+                    ),
                 ...wanted,
                 expressions: [...wanted.expressions, ...source.defaults],
             });
@@ -228,6 +233,16 @@ function mayChangeRows(act: Act, names: Names): boolean {
         ({ kind: inner, node }) =>
             rowChanges.includes(inner) && names.written(node.relation as RangeVar | undefined).length > 0,
     );
+}
+
+/** Before a down, those that its `archive-rows` find. */
+function takesRowsOut({ part, archives }: Trial): boolean {
+    return part === "down" && archives.some(({ where }) => where !== undefined);
+}
+
+/** Whether it drops the table: what has its name then has none of its rows. */
+function loses({ observation }: Act, table: string): boolean {
+    return observation.lost.some(({ kind, name }) => kind === "table" && name === table);
 }
 
 /** Whether it makes a function anew that the definition calls: the target would compute it with the one of before. */

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { dirname, join } from "node:path";
 import { driftOf } from "../../preview/drift/drift.ts";
 import { readSnapshot } from "../../preview/drift/snapshot.ts";
 import { jsonOf } from "../../preview/report/json.ts";
 import { present } from "../../preview/report/presentation.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
-import { decode } from "../../runner/migration/migration.ts";
+import { decode, type Migration } from "../../runner/migration/migration.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { outcomeOf, ownEnvironment } from "../support/engine.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { assertFitsSchema } from "./schema.ts";
+
+const root = dirname(dirname(import.meta.dirname));
 
 for (const major of [15, 17] as const) {
     describe(`the preview of a rollback (PostgreSQL ${major})`, function () {
@@ -34,6 +38,27 @@ for (const major of [15, 17] as const) {
             await project?.remove();
             await cluster?.stop();
         });
+
+        /** The preview of rolling these back; the newest first. */
+        async function previewOf(toRollBack: readonly Migration[], more: Record<string, string> = {}) {
+            const rehearsal = await rehearse({
+                environment: { ...process.env, ...project.environment, ...more },
+                pending: [],
+                toRollBack,
+                cacheFolder: join(project.folder, "cache"),
+                say: () => {},
+            });
+            return await present({
+                stack: "simulation-db/dev",
+                rehearsal,
+                pending: [],
+                toRollBack,
+                drift: driftOf(rehearsal.look, { nothing: true }, []),
+                settings: { exposedSchemas: [], maxLockMs: 1 },
+                gates: { gates: "default", requireVerified: false, drift: "warn" },
+                folder: join(project.folder, "preview"),
+            });
+        }
 
         it("shows what goes, what is archived, and what waits, and is not stopped for it", async () => {
             const environment = { ...process.env, ...project.environment };
@@ -74,6 +99,67 @@ for (const major of [15, 17] as const) {
                     ["0001_notes", "down", true],
                 ],
             );
+        });
+
+        it("counts the rows that have come since and that its down will refuse, and is stopped for them", async () => {
+            // Down itself is of a migration that only the preview knows: it need not have run.
+            const optional = (down: string): Migration => ({
+                version: "0002",
+                slug: "mark",
+                up: "alter table public.notes add column mark text;",
+                down,
+                verify: "select 1;",
+            });
+            const strict = "alter table public.notes alter column mark set not null;";
+            assert.equal((await previewOf([optional(strict)])).stop, undefined);
+            await project.client.query("update public.notes set mark = null where id <= 3");
+            const rowsOf = async (down: string) => {
+                const { stop, report } = await previewOf([optional(down)]);
+                const found = report.rollbacks[0]?.findings.find(({ code }) => code === "rows-violate");
+                return {
+                    level: found?.level,
+                    words: found?.words,
+                    line: found?.place?.line,
+                    stopped: stop !== undefined,
+                };
+            };
+            assert.deepEqual(await rowsOf(strict), {
+                level: "failing",
+                words: "3 rows of the target violate not null, so PostgreSQL will refuse it",
+                line: 1,
+                stopped: true,
+            });
+            const note = {
+                level: "note",
+                words: "3 rows of the target violate not null now: it fails unless archive-rows or down takes them out first",
+                line: 2,
+                stopped: false,
+            };
+            for (const before of [
+                "-- archive-rows: public.notes where mark is null",
+                "update public.notes set mark = '' where mark is null;",
+            ]) {
+                assert.deepEqual(await rowsOf(`${before}\n${strict}`), note, before);
+            }
+            assert.equal((await rowsOf("select 1;")).words, undefined);
+            await project.client.query("update public.notes set mark = 'y' where mark is null");
+        });
+
+        it("of a whole destroy is tried on the user's own server, where one is named", async () => {
+            const child = spawn(process.execPath, [join(root, "preview/destroy.ts")], {
+                cwd: project.folder,
+                env: {
+                    ...ownEnvironment(),
+                    ...project.environment,
+                    SIMULATION_DB_SHADOW_URL: "postgresql://postgres:secret-word@127.0.0.1:1/postgres",
+                },
+                stdio: ["ignore", "pipe", "pipe"],
+                timeout: 100_000,
+            });
+            const { code, output } = await outcomeOf(child);
+            assert.equal(code, 0, output);
+            assert.match(output.replaceAll(/\s+/g, " "), /your shadow: nothing listens on 127\.0\.0\.1:1/);
+            assert.ok(!output.includes("secret-word"));
         });
     });
 }
