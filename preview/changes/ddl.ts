@@ -4,7 +4,8 @@ import { lastPart } from "./aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { clause, readPolicy } from "./policy.ts";
 import { isOrderNews, relationKind } from "./relationChange.ts";
-import { gained, privilegesOf } from "./privileges.ts";
+import { allowedBy, gained, withoutOption } from "./privileges.ts";
+import { readTrigger } from "./trigger.ts";
 
 /** SQL that describes what becomes of a table, view or sequence. The definitions are PostgreSQL's own. */
 export function relationDdl(group: Group, sign: Sign): string[] {
@@ -137,15 +138,22 @@ function aspectDdl(aspect: ChangedAspect, catalog: Catalog, inside: ReadonlySet<
                 return [];
             return again(`drop index ${object};`, `${after?.split("\n")[0]};`);
         case "row level security":
-            if (before === null && after === "off") return [];
             return [
-                `${table} ${after?.startsWith("on") ? "enable" : "disable"} row level security;`,
-                ...(after?.includes("forced") ? [`${table} force row level security;`] : []),
+                ...(isOn(before) === isOn(after)
+                    ? []
+                    : [`${table} ${isOn(after) ? "enable" : "disable"} row level security;`]),
+                ...(isForced(before) === isForced(after)
+                    ? []
+                    : [`${table} ${isForced(after) ? "" : "no "}force row level security;`]),
             ];
         case "policy":
             return again(`drop policy ${part} on ${object};`, after === null ? "" : createPolicy(part, object, after));
-        case "trigger":
-            return again(`drop trigger ${part} on ${object};`, `${after?.replace(/, enabled .$/, "")};`);
+        case "trigger": {
+            const [was, is] = [readTrigger(before), readTrigger(after)];
+            const made = was.text === is.text ? [] : again(`drop trigger ${part} on ${object};`, `${is.text};`);
+            const isAsMade = is.state === (made.length > 0 ? "enable" : was.state);
+            return after === null || isAsMade ? made : [...made, `${table} ${is.state} trigger ${part};`];
+        }
         case "grants":
             return grantDdl(aspect, catalog);
         case "comment":
@@ -164,6 +172,14 @@ function aspectDdl(aspect: ChangedAspect, catalog: Catalog, inside: ReadonlySet<
         default:
             return [comment(aspect)];
     }
+}
+
+function isOn(rowSecurity: string | null): boolean {
+    return rowSecurity?.startsWith("on") === true;
+}
+
+function isForced(rowSecurity: string | null): boolean {
+    return rowSecurity?.includes("forced") === true;
 }
 
 function alterColumn(alter: string, before: string, after: string): string[] | undefined {
@@ -188,21 +204,32 @@ function createPolicy(name: string, table: string, definition: string): string {
 }
 
 /** Of a new object the owner's own privileges go without saying. */
-function grantDdl({ key, part = "", before, after, column }: ChangedAspect, catalog: Catalog): string[] {
+function grantDdl(aspect: ChangedAspect, catalog: Catalog): string[] {
+    const { key, part = "", before, after, column } = aspect;
     const on = /^grants on (.*) to \S+$/.exec(key)?.[1] ?? "";
+    // Its name is not in the catalog.
+    if (on === "database") return [comment(aspect)];
     if (before === null && catalog.get(`owner of ${on}`) === part) return [];
     if (before === null && catalog.get(on)?.startsWith(`owner ${part}`)) return [];
     const list = (privileges: string[]) => privileges.map(one => (column ? `${one} (${column})` : one)).join(", ");
     const target = column
         ? on.replace(/^column (.*)\.[^.]+$/, "table $1")
-        : on.replace(/^(partitioned table|view|materialized view|foreign table) /, "table ");
-    const plain = (privileges: string[]) => privileges.filter(one => !one.includes("grant option"));
-    const more = plain(gained(before, after));
-    const less = plain(gained(after, before));
-    if (more.length + less.length === 0 && privilegesOf(after).join() === privilegesOf(before).join()) return [];
+        : on
+              .replace(/^(partitioned table|view|materialized view|foreign table) /, "table ")
+              // It may be a procedure.
+              .replace(/^function /, "routine ");
+    const more = gained(before, after);
+    const isPlain = (privilege: string) => withoutOption(privilege) === privilege;
+    const given = more.filter(isPlain);
+    const passedOn = more.filter(one => !isPlain(one)).map(withoutOption);
+    const lost = gained(after, before).map(withoutOption);
+    const less = lost.filter(one => !allowedBy(after).includes(one));
+    const kept = lost.filter(one => !less.includes(one));
     return [
-        ...(more.length > 0 ? [`grant ${list(more)} on ${target} to ${part};`] : []),
+        ...(given.length > 0 ? [`grant ${list(given)} on ${target} to ${part};`] : []),
+        ...(passedOn.length > 0 ? [`grant ${list(passedOn)} on ${target} to ${part} with grant option;`] : []),
         ...(less.length > 0 ? [`revoke ${list(less)} on ${target} from ${part};`] : []),
+        ...(kept.length > 0 ? [`revoke grant option for ${list(kept)} on ${target} from ${part};`] : []),
     ];
 }
 

@@ -1,13 +1,28 @@
-/** What a grantee may do, as a row `grants on … to …` of the catalog says it. */
+/**
+ * What a grantee may do, as a row `grants on … to …` of the catalog says it; `select with grant option` where it may also
+ * be granted on.
+ */
 export function privilegesOf(definition: string | null | undefined): string[] {
     if (!definition) return [];
     return [...new Set(definition.split(", ").map(entry => entry.replace(/ by .*$/, "").toLowerCase()))].sort();
 }
 
-/** What the second has and the first has not. */
+const option = " with grant option";
+
+/** Without a word on whether it may be granted on. */
+export function withoutOption(privilege: string): string {
+    return privilege.replace(option, "");
+}
+
+/** What a grantee may do, whether it may be granted on or not. */
+export function allowedBy(definition: string | null | undefined): string[] {
+    return [...new Set(privilegesOf(definition).map(withoutOption))];
+}
+
+/** What the second has and the first has not. Who may grant something on, may do it as well. */
 export function gained(before: string | null | undefined, after: string | null | undefined): string[] {
     const had = privilegesOf(before);
-    return privilegesOf(after).filter(privilege => !had.includes(privilege));
+    return privilegesOf(after).filter(one => !had.includes(one) && !had.includes(one + option));
 }
 
 const onRows = ["delete", "insert", "references", "select", "trigger", "truncate", "update"];

@@ -4,6 +4,7 @@ import type { Catalog } from "../trial/observation.ts";
 import { relationDdl } from "./ddl.ts";
 import { policyInWords, readPolicy } from "./policy.ts";
 import { gained, inWords, privilegesOf } from "./privileges.ts";
+import { readTrigger } from "./trigger.ts";
 import { lastPart } from "./aspect.ts";
 
 const kinds = [
@@ -148,10 +149,13 @@ function detailOf(aspect: ChangedAspect, comparison: Comparison): Detail | undef
         }
         case "row level security":
             return say(`row level security: ${before ?? "off"} → ${after ?? "off"}`);
-        case "trigger":
+        case "trigger": {
+            const [was, is] = [readTrigger(before), readTrigger(after)];
+            if (was.text === is.text) return say(`trigger ${part}: ${was.words} → ${is.words}`);
             return say(
                 `trigger ${part}${sign === "~" ? ": changed" : ` ${/(BEFORE|AFTER|INSTEAD OF) [A-Z ,]*?(?= ON | OF )/.exec(now)?.[0].toLowerCase() ?? ""}`}`,
             );
+        }
         case "grants":
             return grantDetail(aspect);
         case "owner":

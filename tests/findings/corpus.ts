@@ -158,6 +158,7 @@ export const telling: readonly Case[] = [
     ["grant service_role to anon", ["membership-widened role anon"]],
     ["grant create on schema private to authenticated; alter table private.secrets owner to authenticated", ["owner-changed private.secrets"]],
 
+    ["grant select on public.people to authenticated with grant option", ["grant-without-rls public.people"]],
     // What code has to follow.
     ["alter table public.people rename to persons", ["table-renamed public.people"]],
     ["alter table public.runs rename column title to name", ["column-renamed public.runs.title"]],
@@ -238,6 +239,7 @@ export const harmless: readonly Case[] = [
     ["create function public.hook() returns trigger language plpgsql set search_path = '' as $$ begin return new; end $$", []],
     ["create trigger runs_again before insert on public.runs for each row execute function private.touch()", []],
     ["create role robot nologin", []],
+    ["grant select on public.prices to reporting with grant option", []],
     ["create extension if not exists pg_trgm schema extensions", []],
     ["create type public.color as enum ('red')", []],
     ["alter sequence public.ticket increment by 2", []],

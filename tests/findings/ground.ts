@@ -36,20 +36,38 @@ export const ground = `
     create table public.events (id bigint, at date) partition by range (at);
     create table public.events_2020 partition of public.events for values from ('2020-01-01') to ('2021-01-01');
     create table public.events_2021 (id bigint, at date);
+    create table public.events_2022 (
+        id bigint, at date,
+        constraint events_2022_at check (at is not null and at >= date '2022-01-01' and at < date '2023-01-01')
+    );
     alter table public.events enable row level security;
     alter table public.events force row level security;
     alter table public.events_2020 enable row level security;
     alter table public.events_2021 enable row level security;
-    revoke all on public.events, public.events_2020, public.events_2021 from anon, authenticated;
+    alter table public.events_2022 enable row level security;
+    revoke all on public.events, public.events_2020, public.events_2021, public.events_2022 from anon, authenticated;
     insert into public.events_2021 values (1, '2021-02-02');
 
     create table private.secrets (id bigint primary key, word text);
     insert into private.secrets values (1, 'open sesame');
 
     create table public."odd parent" ("a, b" bigint, c bigint, unique ("a, b", c));
-    create table public.odd ("a ""b" bigint, "c, d" bigint);
+    create table public.odd ("a ""b" bigint, "c, d" bigint, constraint odd_once unique ("a ""b", "c, d"));
     revoke all on public."odd parent", public.odd from anon, authenticated;
     insert into public.odd values (1, null), (null, null);
+
+    create table public.shelves (id bigint primary key);
+    create table public.books (
+        id       bigint primary key references public.shelves (id) on delete cascade,
+        place    jsonb,
+        lent     text,
+        previous bigint references public.books (id) on delete set null
+    );
+    create table public.loans (book_id bigint references public.books (id) on delete cascade);
+    create table public.wishes (book_id bigint references public.books (id) on delete set null);
+    create table public.prices (book_id bigint references public.books (id));
+    revoke all on public.shelves, public.books, public.loans, public.wishes, public.prices from anon, authenticated;
+    insert into public.shelves values (1), (2);
 
     create table public.words (
         w           integer,
@@ -76,4 +94,5 @@ export const ground = `
     create trigger words_touch before update of enabled on public.words
         for each row execute function suppress_redundant_updates_trigger();
     create role reporting;
+    grant select on public.prices to reporting;
     analyze`;

@@ -101,6 +101,52 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(keys, []);
         });
 
+        /** What the SQL of a change leaves different from what the change itself makes. */
+        async function differences(sql: string, setUp: string): Promise<string[]> {
+            const { admin } = project;
+            await admin.query("begin; set local role postgres");
+            try {
+                await admin.query(`${setUp}; savepoint start`);
+                const earlier = await catalog(admin);
+                await admin.query(sql);
+                const after = await catalog(admin);
+                const ddl = changesOf(compare(earlier, after)).flatMap(change => change.ddl);
+                await admin.query("rollback to start");
+                await admin.query(ddl.join("\n"));
+                const again = await catalog(admin);
+                return [...new Set([...after.keys(), ...again.keys()])].filter(
+                    key => after.get(key) !== again.get(key),
+                );
+            } finally {
+                await admin.query("rollback");
+            }
+        }
+
+        it("is SQL that makes the same of what decides who may do what, and of triggers, there and back", async () => {
+            // The names of databases and what domains are made of are not in the catalog.
+            const telling = mutations.filter(([what]) =>
+                /^(?:row level|policy|trigger|grant(?! on (?:database|a domain)))/.test(what),
+            );
+            const different: string[] = [];
+            for (const [what, sql, back] of telling) {
+                if ((await differences(sql, "select 1")).length > 0) different.push(what);
+                if ((await differences(back, sql)).length > 0) different.push(`${what}, back`);
+            }
+            assert.deepEqual(different, []);
+        });
+
+        it("says a grant option, and that a trigger is off, and takes neither for something that goes", async () => {
+            const said = async (sql: string, setUp?: string) => (await renamed([], sql, setUp)).slice(1);
+            const granted = "grant select on app.items to authenticated with grant option";
+            assert.deepEqual(await said(granted), ["+ authenticated may select with grant option"]);
+            assert.deepEqual(await said("revoke grant option for select on app.items from authenticated", granted), [
+                "- authenticated may no longer select with grant option",
+            ]);
+            assert.deepEqual(await said("alter table app.items disable trigger items_touch"), [
+                "~ trigger items_touch: on → off",
+            ]);
+        });
+
         /** What is said of a table after names changed, all in one transaction that is taken back. */
         async function renamed(renames: readonly Renamed[], sql: string, setUp = "select 1"): Promise<string[]> {
             const { admin } = project;

@@ -1,7 +1,7 @@
 import { schemaOf } from "../../changes/aspect.ts";
 import type { ChangedAspect } from "../../changes/comparison.ts";
 import { newObjects } from "../../changes/otherChange.ts";
-import { gained, inWords, privilegesOf } from "../../changes/privileges.ts";
+import { gained, inWords, privilegesOf, withoutOption } from "../../changes/privileges.ts";
 import { relationKind } from "../../changes/relationChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
 import { type Finding, insecure, note } from "../finding.ts";
@@ -51,7 +51,9 @@ export function grantFindings({ comparison, exposed }: Scene): Finding[] {
     }
 
     function withoutRowSecurity({ part, object, key, before: was, after: is }: ChangedAspect): Finding[] {
-        const given = gained(was, is).filter(privilege => rowPrivileges.includes(privilege));
+        const given = gained(was, is)
+            .map(withoutOption)
+            .filter(privilege => rowPrivileges.includes(privilege));
         const isOpen =
             after.get(`row level security of ${object}`) === "off" && before.has(`row level security of ${object}`);
         if (part !== "authenticated" || !isOpen || given.length === 0 || !exposed.has(schemaOf(object) ?? ""))

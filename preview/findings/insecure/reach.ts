@@ -1,4 +1,4 @@
-import { privilegesOf } from "../../changes/privileges.ts";
+import { allowedBy } from "../../changes/privileges.ts";
 import type { Catalog } from "../../trial/observation.ts";
 
 /** Whom everybody on the internet is: anon has the public key, and PUBLIC includes anon. */
@@ -12,7 +12,6 @@ export const everybody = ["anon", "public"];
  */
 export function isInReach(schema: string, catalog: Catalog, exposed: ReadonlySet<string>): boolean {
     const isPlain = /^[a-z_][a-z0-9_]*$/.test(schema);
-    const mayUse = (role: string) =>
-        privilegesOf(catalog.get(`grants on schema ${schema} to ${role}`)).includes("usage");
+    const mayUse = (role: string) => allowedBy(catalog.get(`grants on schema ${schema} to ${role}`)).includes("usage");
     return !isPlain || exposed.has(schema) || everybody.some(mayUse);
 }

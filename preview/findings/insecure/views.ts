@@ -1,5 +1,5 @@
 import { lastPart, schemaOf } from "../../changes/aspect.ts";
-import { privilegesOf } from "../../changes/privileges.ts";
+import { allowedBy } from "../../changes/privileges.ts";
 import { relationKind } from "../../changes/relationChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
 import type { Finding } from "../finding.ts";
@@ -55,9 +55,7 @@ function hasRowSecurity(table: string, catalog: Catalog): boolean {
 /** Whether a role could read a table without the view. */
 function mayRead(reader: string, table: string, catalog: Catalog): boolean {
     const has = (privilege: string, object: string) =>
-        [reader, "public"].some(role =>
-            privilegesOf(catalog.get(`grants on ${object} to ${role}`)).includes(privilege),
-        );
+        [reader, "public"].some(role => allowedBy(catalog.get(`grants on ${object} to ${role}`)).includes(privilege));
     const schema = table.slice(0, table.length - lastPart(table).length - 1);
     return has("usage", `schema ${schema}`) && has("select", `${relationKind(catalog, table)} ${table}`);
 }
