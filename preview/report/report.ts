@@ -1,11 +1,14 @@
 import { changesOf, type ObjectChange } from "../changes/change.ts";
+import { compare } from "../changes/comparison.ts";
+import { relationKind } from "../changes/relationChange.ts";
 import type { Drift } from "../drift/drift.ts";
 import { findingsByText, findingsOf, type Told } from "../findings/findings.ts";
 import { modeInWords } from "../findings/locks.ts";
+import { renamesIn } from "../findings/names.ts";
 import type { FindingSettings } from "../findings/scene.ts";
 import { type GateSettings, judge, type JudgedFinding } from "../gates.ts";
 import { label, type Migration, summary } from "../../runner/migration/migration.ts";
-import type { Archived, Catalog, Proof, Rehearsal, Trial } from "../trial/observation.ts";
+import type { Archived, Proof, Rehearsal, Trial } from "../trial/observation.ts";
 import { accessOf, type Access } from "./access.ts";
 import { type Diagram, diagramOf } from "./diagram.ts";
 import { redacted } from "./redact.ts";
@@ -93,9 +96,17 @@ export async function reportOf(source: ReportSource): Promise<Report> {
     const applied = await Promise.all(pending.map(migration => migrationReport(migration, "up", source)));
     const reports = [...rollbacks, ...applied];
     const driftStops = gates.drift === "stop" && drift.changes.length > 0;
-    const before: Catalog = [...down, ...up][0]?.before ?? look.catalog;
-    const after: Catalog = [...down, ...up].at(-1)?.after ?? look.catalog;
-    const touched = new Set(reports.flatMap(({ changes }) => changes.flatMap(({ object }) => tableName(object))));
+    const trials = [...down, ...up];
+    const { before, after } = compare(
+        trials[0]?.before ?? look.catalog,
+        trials.at(-1)?.after ?? look.catalog,
+        renamesIn(trials.filter(({ failure }) => !failure)),
+    );
+    // What got another name later on is there under that one.
+    const isThere = (name: string) => [before, after].some(catalog => relationKind(catalog, name) !== undefined);
+    const touched = new Set(
+        reports.flatMap(({ changes }) => changes.flatMap(({ object }) => tableName(object))).filter(isThere),
+    );
     const report: Report = {
         format: 1,
         stack,

@@ -337,6 +337,54 @@ for (const major of [15, 17] as const) {
             );
         });
 
+        it("show a table with a new name as the one that it was, and what is granted on columns", async () => {
+            const renaming = [
+                migration(
+                    "0001",
+                    "more",
+                    "alter table public.runs add column more text;",
+                    "alter table public.runs drop column more;",
+                ),
+                migration(
+                    "0002",
+                    "renamed",
+                    "alter table public.runs rename to jobs; alter table public.jobs rename column price to cents;",
+                    "alter table public.jobs rename column cents to price; alter table public.jobs rename to runs;",
+                ),
+                migration(
+                    "0003",
+                    "columns",
+                    "grant select (name, id), update (name) on public.people to authenticated;",
+                    "revoke select (name, id), update (name) on public.people from authenticated;",
+                ),
+            ];
+            const tried = await rehearse({
+                environment: environment(),
+                pending: renaming,
+                toRollBack: [],
+                cacheFolder: join(folder, "cache"),
+                say: () => {},
+            });
+            const { access, diagram } = (await show(tried, renaming)).report;
+            const marks = diagram.tables.map(({ name, mark, columns }) => [
+                name,
+                mark,
+                columns.filter(column => column.mark !== "same").map(column => column.name),
+            ]);
+            assert.deepEqual(marks, [
+                ["auth.users", "same", []],
+                ["public.jobs", "changed", ["more"]],
+                ["public.people", "same", []],
+            ]);
+            const may = (name: string) =>
+                access
+                    .filter(({ table, role }) => role === "authenticated" && table === name)
+                    .map(({ before: had, after: has }) => [had.join(", "), has.join(", ")]);
+            const asBefore = "select (by policy), truncate, update (by policy)";
+            assert.deepEqual(may("public.jobs"), [[asBefore, asBefore]]);
+            assert.deepEqual(may("public.people"), [["", "select (id, name), update (name)"]]);
+        });
+
         it("say NOT VERIFIED and why where there was no shadow, with all statements in the report", async () => {
             const words = "NOT VERIFIED AGAINST A DATABASE: there is no embedded PostgreSQL for it";
             const blind = await show(
