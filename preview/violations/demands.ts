@@ -92,11 +92,11 @@ const foreignKeyWords = new RegExp(
     `^FOREIGN KEY ${list} REFERENCES (${identifier}(?:\\.${identifier})?)${list}( MATCH FULL)?`,
 );
 
-/** Of a constraint that is new, or whose old rows are read from now on. */
+/** Of a constraint that is new or says something else, or whose old rows are read from now on. */
 function ofConstraint(after: string, before: string | null, source: Source): Wanted | undefined {
     const validated = !/ NOT VALID$/.test(after);
-    if (before !== null && !(validated && / NOT VALID$/.test(before))) return undefined;
     const definition = after.replace(/ NOT VALID$/, "");
+    if (before === definition) return undefined;
     const check = /^CHECK \((.*)\)(?: NO INHERIT)?$/s.exec(definition)?.[1];
     if (check !== undefined) {
         const query = `select count(*) as rows from ${source.text} where (${check}) is false`;
