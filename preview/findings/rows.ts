@@ -1,16 +1,9 @@
-import {
-    type Act,
-    type AlterTableCommand,
-    alterCommands,
-    type Node,
-    nodesOf,
-    type RangeVar,
-    stepsOf,
-    type Tree,
-} from "./act.ts";
+import { type Act, alterCommands, type Node, type RangeVar, stepsOf, type Tree } from "./act.ts";
+import { followersOf } from "./cascade.ts";
 import { type Finding, placed } from "./finding.ts";
 import { liveSize } from "./live.ts";
 import type { Scene } from "./scene.ts";
+import { conversionOf, keepsValues, takesUp } from "./using.ts";
 
 /**
  * Rows of the target that statements delete or overwrite, wherever they stand: in a common table expression, a DO block,
@@ -20,9 +13,7 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
     const { acts, look, names } = scene;
     const found = acts.flatMap(act =>
         stepsOf(act).flatMap(tree =>
-            names
-                .written(tree.node.relation as RangeVar | undefined)
-                .flatMap(table => rowFinding(table, tree, act) ?? []),
+            names.written(tree.node.relation as RangeVar | undefined).flatMap(table => rowFindingsOf(table, tree, act)),
         ),
     );
     // A function that runs a statement for each row says the same many times.
@@ -31,6 +22,20 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
         const key = [code, object, place?.file, place?.line].join(" ");
         return !seen.has(key) && seen.add(key);
     });
+
+    /** Of a deletion, with what goes in other tables. */
+    function rowFindingsOf(table: string, tree: Tree, act: Act): Finding[] {
+        const own = rowFinding(table, tree, act);
+        if (own?.code !== "rows-deleted") return own ? [own] : [];
+        const followers = followersOf(table, look.catalog).map(({ table: object, of, goes, columns }): Finding => {
+            const words = goes
+                ? `rows are deleted by cascade, those that refer to deleted ones of ${of}`
+                : `values of ${columns} are taken out where they refer to deleted rows of ${of}`;
+            const code = goes ? "rows-deleted" : "rows-overwritten";
+            return { ...own, code, object, words: `${words} (${liveSize(look, object)})` };
+        });
+        return [own, ...followers];
+    }
 
     function rowFinding(table: string, tree: Tree, act: Act): Finding | undefined {
         const { kind, node } = tree;
@@ -68,14 +73,15 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
             if (actions.includes("CMD_DELETE")) return finding("rows-deleted", "rows are deleted by merge");
             if (actions.includes("CMD_UPDATE")) return finding("rows-overwritten", "values are overwritten by merge");
         }
-        const converted = alterCommands(tree).find(replacesValues);
-        if (converted && names.columnOnTarget(table, converted.name ?? "")) {
-            return finding(
-                "values-replaced",
-                `values of ${converted.name} are replaced: its using does not take them up`,
-            );
-        }
-        return undefined;
+        const replaced = alterCommands(tree)
+            .flatMap(command => conversionOf(command) ?? [])
+            .filter(conversion => names.columnOnTarget(table, conversion.column) && !keepsValues(conversion));
+        if (replaced.length === 0) return undefined;
+        const columns = replaced.map(({ column }) => column).join(", ");
+        const why = replaced.some(takesUp)
+            ? "what using makes of them may say less"
+            : "its using does not take them up";
+        return finding("values-replaced", `values of ${columns} are replaced: ${why}`);
     }
 
     /** The view through which a statement writes to a table. */
@@ -127,12 +133,4 @@ function columnNames(value: unknown): string[] {
 function isFalse(where: unknown): boolean {
     const constant = (where as { A_Const?: { boolval?: { boolval?: boolean } } } | undefined)?.A_Const;
     return constant?.boolval !== undefined && constant.boolval.boolval !== true;
-}
-
-/** `alter column … type … using …` with an expression that does not name the column. */
-function replacesValues({ subtype, name, def }: AlterTableCommand): boolean {
-    const using = def?.ColumnDef?.raw_default;
-    if (subtype !== "AT_AlterColumnType" || using === undefined || name === undefined) return false;
-    const columns = [...nodesOf({ kind: "", node: using as Node })].filter(({ kind }) => kind === "ColumnRef");
-    return !columns.some(({ node }) => columnNames({ ColumnRef: node }).at(-1) === name);
 }

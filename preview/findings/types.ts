@@ -1,8 +1,9 @@
-import { alterCommands, type Node, nodesOf, type RangeVar, stepsOf, strings } from "./act.ts";
+import { alterCommands, type RangeVar, stepsOf } from "./act.ts";
 import type { Finding } from "./finding.ts";
 import { placed } from "./finding.ts";
 import { liveSize } from "./live.ts";
 import type { Scene } from "./scene.ts";
+import { conversionOf, cuts } from "./using.ts";
 
 /** A type without its length or precision, and those. */
 interface TypeName {
@@ -48,27 +49,15 @@ export function typeFindings({ acts, comparison, trial, look, names, targetName 
     /** Whether a `using` cuts the values. */
     function isCast(table: string, column: string): boolean {
         return acts.flatMap(stepsOf).some(tree =>
-            alterCommands(tree).some(({ subtype, name, def }) => {
+            alterCommands(tree).some(command => {
                 const on = names.onTarget(tree.node.relation as RangeVar);
-                if (subtype !== "AT_AlterColumnType" || on === undefined) return false;
-                const isMine = names.columnOnTarget(on, name ?? "") === names.before(`${table}.${column}`);
-                return isMine && cuts(def?.ColumnDef?.raw_default as Node | undefined);
+                const conversion = conversionOf(command);
+                if (conversion === undefined || on === undefined) return false;
+                const isMine = names.columnOnTarget(on, conversion.column) === names.before(`${table}.${column}`);
+                return isMine && cuts(conversion);
             }),
         );
     }
-}
-
-/** What leaves of a text all that counts. */
-const keeping = ["btrim", "ltrim", "rtrim", "lower", "upper", "text", "varchar"];
-
-/** What is too long for the new type is refused, unless an expression itself makes it shorter: when in doubt, it does. */
-function cuts(using: Node | undefined): boolean {
-    if (using === undefined) return false;
-    return [...nodesOf({ kind: "using", node: using })].some(({ kind, node }) => {
-        if (kind === "FuncCall") return !keeping.includes(strings(node.funcname).at(-1) ?? "");
-        const { names, typmods } = (node.typeName ?? {}) as { names?: unknown; typmods?: unknown };
-        return kind === "TypeCast" && (typmods !== undefined || !keeping.includes(strings(names).at(-1) ?? ""));
-    });
 }
 
 /**
