@@ -9,6 +9,7 @@ const codes = {
     scan: "scan-under-lock",
     "index build": "index-built-under-lock",
     rows: "rows-changed-under-lock",
+    copy: "rows-changed-under-lock",
 } as const;
 
 /**
@@ -22,7 +23,7 @@ export function blockingFindings(locks: readonly HeldLock[], { look, settings, t
         if (lock.stops === "nothing") continue;
         const own = lock.work.filter(({ table }) => table === lock.relation);
         // A row that is changed is locked by itself; the table's own lock is not for that.
-        const telling = own.filter(({ kind }) => kind !== "rows" || lock.heldMs > limit);
+        const telling = own.filter(({ kind }) => !["rows", "copy"].includes(kind) || lock.heldMs > limit);
         const stops = lock.heldMs > limit;
         const time = `${lock.stops} wait ${duration(lock.heldMs)}`;
         const size = lock.size ? `, ${liveSize(look, lock.relation)}` : "";

@@ -3,6 +3,7 @@ import {
     type AlterTableCommand,
     alterCommands,
     type Node,
+    nodesOf,
     type RangeVar,
     stepsOf,
     type Tree,
@@ -10,12 +11,13 @@ import {
 import { columnWithoutValue } from "../../runner/archive/guard.ts";
 import { largeTable } from "../../runner/archive/table.ts";
 import { readAspect } from "../changes/aspect.ts";
+import { provesBounds } from "./bounds.ts";
 import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 
 /** Something that takes the longer the more rows a table has. */
 export interface Work {
-    readonly kind: "rewrite" | "scan" | "index build" | "rows";
+    readonly kind: "rewrite" | "scan" | "index build" | "rows" | "copy";
     /** A table of the target. */
     readonly table: string;
     /** Estimate, in milliseconds. */
@@ -33,12 +35,20 @@ export const bytesPerSecond = {
     "index build": 15e6,
     /** A statement that touches every row. */
     rows: 2.5e6,
+    /** Of rows into another table; not measured, taken as the one before. */
+    copy: 2.5e6,
 } as const;
 
-const verbs = { rewrite: "rewritten", scan: "read", "index build": "indexed", rows: "changed row by row" } as const;
+const verbs = {
+    rewrite: "rewritten",
+    scan: "read",
+    "index build": "indexed",
+    rows: "changed row by row",
+    copy: "copied row by row",
+} as const;
 
 /** What a statement does to the rows of tables of the target, and about how long that takes with as many as there are. */
-export function workOf(act: Act, { look, names, trial, targetName }: Scene): Work[] {
+export function workOf(act: Act, { acts, look, names, trial, targetName }: Scene): Work[] {
     const { observation } = act;
     const found: Work[] = [];
     const add = (kind: Work["kind"], table: string | undefined) => {
@@ -69,11 +79,15 @@ export function workOf(act: Act, { look, names, trial, targetName }: Scene): Wor
         if (kind === "IndexStmt") return [["index build", relation]];
         if (kind === "ReindexStmt") return [["index build", relation]];
         if (["UpdateStmt", "DeleteStmt", "MergeStmt"].includes(kind)) return [["rows", relation]];
+        const copied = copiedBy(tree);
+        if (copied.length > 0) return copied.map(each => ["copy", each] as const);
         const table = names.onTarget(relation);
         return alterCommands(tree).flatMap(command => {
             const needed = table === undefined ? undefined : demandOf(command, table);
             if (needed === undefined) return [];
-            return needed === "attach" ? [["scan", attached(command)] as const] : [[needed, relation] as const];
+            if (needed !== "attach") return [[needed, relation] as const];
+            const partition = attached(command);
+            return isWithinBounds(partition, table) ? [] : [["scan", partition] as const];
         });
     }
 
@@ -87,8 +101,7 @@ export function workOf(act: Act, { look, names, trial, targetName }: Scene): Wor
         if (subtype === "AT_AttachPartition") return "attach";
         if (subtype === "AT_AddConstraint") return constraintWork(def?.Constraint);
         if (subtype === "AT_AddColumn") {
-            const column = def?.ColumnDef as { constraints?: { Constraint?: Node }[] } | undefined;
-            const works = (column?.constraints ?? []).map(({ Constraint }) => constraintWork(Constraint));
+            const works = columnConstraints(def).map(constraintWork);
             return works.find(work => work === "index build") ?? works.find(work => work !== undefined);
         }
         return undefined;
@@ -101,8 +114,19 @@ export function workOf(act: Act, { look, names, trial, targetName }: Scene): Wor
         return [...trial.before].some(([key, text]) => {
             if (key.startsWith("column ")) return text.includes(" not null") && isIt(key.slice("column ".length));
             const proven = /^CHECK \(\((.+) IS NOT NULL\)\)$/.exec(text)?.[1];
-            return proven !== undefined && isIt(`${readAspect(key).object}.${proven}`);
+            const { object, part = "" } = readAspect(key);
+            return proven !== undefined && isIt(`${object}.${proven}`) && !isAnew(table, plain(part));
         });
+    }
+
+    function isWithinBounds(partition: RangeVar | undefined, parent: string | undefined): boolean {
+        const table = names.onTarget(partition);
+        if (table === undefined || parent === undefined) return false;
+        return provesBounds(
+            trial,
+            name => names.before(name) === table,
+            name => names.before(name) === parent,
+        );
     }
 
     /** The rollback of a large table has proven it before, while others wrote: runner/archive/guard.ts. */
@@ -115,11 +139,58 @@ export function workOf(act: Act, { look, names, trial, targetName }: Scene): Wor
     }
 
     function wasValid(table: string, constraint: string): boolean {
+        if (isAnew(table, constraint)) return false;
         return [...trial.before].some(([key, text]) => {
             if (!plain(key).startsWith(`constraint ${constraint} on `) || text.endsWith(" NOT VALID")) return false;
             return names.before(readAspect(key).object) === table;
         });
     }
+
+    /** Whether the file has dropped a constraint of that name by then, or made one: what was there before is not it. */
+    function isAnew(table: string, constraint: string): boolean {
+        const sofar = acts.slice(0, acts.indexOf(act) + 1).flatMap(stepsOf);
+        return sofar.some(
+            tree =>
+                names.onTarget(tree.node.relation as RangeVar | undefined) === table &&
+                alterCommands(tree).some(({ subtype, name, def }) =>
+                    subtype === "AT_DropConstraint"
+                        ? name === constraint
+                        : subtype === "AT_AddConstraint" && def?.Constraint?.conname === constraint,
+                ),
+        );
+    }
+}
+
+/**
+ * Those of a new column. One that is null everywhere refers to nothing, so PostgreSQL reads no row for its foreign key
+ * (transformAlterTableStmt in parse_utilcmd.c); for a check it does.
+ */
+function columnConstraints(def: AlterTableCommand["def"]): Node[] {
+    const column = def?.ColumnDef as { constraints?: { Constraint?: Node }[] } | undefined;
+    const constraints = (column?.constraints ?? []).flatMap(({ Constraint }) => (Constraint ? [Constraint] : []));
+    const hasValue = constraints.some(({ contype }) => contype === "CONSTR_DEFAULT" || contype === "CONSTR_GENERATED");
+    return constraints.filter(({ contype }) => hasValue || contype !== "CONSTR_FOREIGN");
+}
+
+/** Where the rows come from that a statement puts into a table. */
+function copiedBy({ kind, node }: Tree): RangeVar[] {
+    const { withClause, selectStmt, query, into } = node as Record<string, Node | undefined>;
+    // `values` have no source.
+    if (kind === "InsertStmt") return [...sourcesOf({ withClause }), ...sourcesOf(selectStmt?.SelectStmt as Node)];
+    if (kind === "CreateTableAsStmt" && into?.skipData !== true) return sourcesOf(query?.SelectStmt as Node);
+    return kind === "SelectStmt" && node.intoClause ? sourcesOf(node) : [];
+}
+
+/** What stands after FROM, on both sides of a union, and in common table expressions. */
+function sourcesOf(select: Node | undefined): RangeVar[] {
+    if (select === undefined) return [];
+    const { fromClause, withClause, larg, rarg } = select;
+    const own = [...nodesOf({ kind: "", node: { fromClause, withClause } })];
+    return [
+        ...own.flatMap(({ kind, node }) => (kind === "RangeVar" ? [node as RangeVar] : [])),
+        ...sourcesOf(larg as Node | undefined),
+        ...sourcesOf(rarg as Node | undefined),
+    ];
 }
 
 function constraintWork(constraint: Node | undefined): Work["kind"] | undefined {

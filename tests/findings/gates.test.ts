@@ -75,6 +75,23 @@ describe("the gates", function () {
         ]);
     });
 
+    it("stop a copy of rows while a lock keeps traffic away from where they come from", async () => {
+        const held = "alter table public.runs add column more text";
+        for (const copy of [
+            "insert into private.secrets select id + 1, title from public.runs",
+            "with r as (select id from public.runs) insert into private.secrets (id) select id + 1 from r",
+            "insert into private.secrets (id) select 2 union select id + 2 from public.runs",
+            "create table private.kept as select * from public.runs",
+            "select * into private.kept from public.runs",
+        ]) {
+            const told = await verdicts(`${held}; ${copy}`, {}, 0);
+            assert.deepEqual(told, ["rows-changed-under-lock stopped"], copy);
+        }
+        const none = `${held}; create table private.kept as select * from public.runs with no data`;
+        assert.deepEqual((await target.tell(none)).locks[0]?.work, []);
+        assert.deepEqual(await verdicts(`${held}; insert into private.secrets values (2, 'x')`), []);
+    });
+
     it("know that reads wait as well while an index that is there is built again", async () => {
         const waiting = async (sql: string) =>
             (await target.tell(sql)).locks.map(({ relation, stops, earlier }) => [relation, stops, earlier]);
