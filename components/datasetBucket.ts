@@ -14,7 +14,10 @@ export interface DatasetBucketArgs {
     readonly after: readonly pulumi.Resource[];
 }
 
-/** The private bucket of the datasets. Destroying it is refused while it holds files. */
+/**
+ * The private bucket of the datasets. Destroying it is refused while it holds files; one that was there before stays, and
+ * while it holds files it is not made public again.
+ */
 export class DatasetBucket extends pulumi.ComponentResource {
     readonly step: local.Command;
 

@@ -102,7 +102,7 @@ function counted(objects: number): string {
 /**
  * Deletes the bucket that {@link putBucket} made, or gives an older one its former settings back.
  *
- * @throws UserError when the bucket holds objects: it names how many
+ * @throws UserError when objects are in a bucket that would go, or become public: it names how many
  */
 export async function removeBucket(session: Session, name: string, environment: Environment): Promise<string> {
     const { client } = session;
@@ -115,6 +115,12 @@ export async function removeBucket(session: Session, name: string, environment: 
     const { storage } = await storageClient(environment);
     const { former } = rows[0];
     if (former) {
+        // What users uploaded since would be readable by everybody, without a policy in between.
+        if (former.public && !(await isPublic(client, name))) {
+            await requireEmpty(session, name, "made public again", [
+                "or, where everybody may read them, make it public in the dashboard, then run the same command again",
+            ]);
+        }
         const { error } = await storage.updateBucket(name, {
             public: former.public,
             fileSizeLimit: former.file_size_limit ?? null,
@@ -124,7 +130,7 @@ export async function removeBucket(session: Session, name: string, environment: 
         if (error && !/not found/i.test(error.message))
             throw refused(`giving the bucket ${name} its former settings back`, error);
     } else {
-        await requireEmpty(session, name);
+        await requireEmpty(session, name, "deleted");
         const { error } = await storage.deleteBucket(name);
         if (error && !/not found/i.test(error.message)) throw refused(`deleting the bucket ${name}`, error);
     }
@@ -132,12 +138,23 @@ export async function removeBucket(session: Session, name: string, environment: 
     return former ? `bucket ${name} has its former settings back` : `bucket ${name} deleted`;
 }
 
-async function requireEmpty({ client }: Session, name: string): Promise<void> {
+async function requireEmpty(
+    { client }: Session,
+    name: string,
+    outcome: string,
+    otherwise: readonly string[] = [],
+): Promise<void> {
     const objects = await countObjects(client, name);
     if (objects === 0) return;
-    throw new UserError(`the bucket ${name} holds ${counted(objects)}: it is not deleted.`, [
+    throw new UserError(`the bucket ${name} holds ${counted(objects)}: it is not ${outcome}.`, [
         "move or delete the files first (Storage API or dashboard), then run the same command again",
+        ...otherwise,
     ]);
+}
+
+async function isPublic(client: pg.Client, name: string): Promise<boolean> {
+    const { rows } = await client.query("select from storage.buckets where id = $1 and public", [name]);
+    return rows.length > 0;
 }
 
 /** Address and key of the project's Storage. @throws UserError when either is not set, or the key would go in clear */

@@ -86,4 +86,39 @@ describe("the bucket of datasets under another name", function () {
         const { code, output } = await project.run("bucket remove", { stdin: settings });
         assert.equal(code, 0, output);
     });
+
+    it("one that was public before the stack is not made so again while it holds files, unless a person did", async () => {
+        const { admin } = project.target;
+        await admin.query("insert into storage.buckets (id, name, public) values ('older', 'older', true)");
+        const stdin = JSON.stringify({ ...bucketSettings, name: "older" });
+        const isPublic = async () => {
+            const { rows } = await admin.query<{ public: boolean }>(
+                "select public from storage.buckets where id = 'older'",
+            );
+            return rows[0]?.public;
+        };
+        const taken = await project.run("bucket put", { stdin });
+        assert.equal(taken.code, 0, taken.output);
+        await admin.query("insert into storage.objects (bucket_id, name) values ('older', 'a')");
+        const refused = await project.run("bucket remove", { stdin });
+        assert.equal(refused.code, 1);
+        assert.match(refused.output, /the bucket older holds 1 object: it is not made public again\./);
+        assert.equal(await isPublic(), false);
+        await admin.query("update storage.buckets set public = true where id = 'older'");
+        const removed = await project.run("bucket remove", { stdin });
+        assert.equal(removed.code, 0, removed.output);
+        assert.equal(await isPublic(), true);
+    });
+
+    it("one that was public before the stack is so again after it, where it is empty", async () => {
+        const { admin } = project.target;
+        await admin.query("insert into storage.buckets (id, name, public) values ('empty', 'empty', true)");
+        const stdin = JSON.stringify({ ...bucketSettings, name: "empty" });
+        for (const command of ["bucket put", "bucket remove"]) {
+            const { code, output } = await project.run(command, { stdin });
+            assert.equal(code, 0, output);
+        }
+        const { rows } = await admin.query("select public from storage.buckets where id = 'empty'");
+        assert.deepEqual(rows, [{ public: true }]);
+    });
 });
