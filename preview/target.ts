@@ -78,7 +78,8 @@ export async function readTarget(environment: Environment, expected: Expectation
         if (claim !== undefined) await requireNoneStranded(client, expected.bucketName).catch(unlessDenied);
         const chain = compareChain(expected.migrations, ledger);
         requireNoneOrphaned(expected.squashThrough, chain);
-        if (ledger.length === 0) await requirePreconditions(client, expected.preconditions, expected.stackRoles);
+        const odd =
+            ledger.length === 0 ? await requirePreconditions(client, expected.preconditions, expected.stackRoles) : [];
         // A stack claims the database before it makes a role, so these are somebody else's; but where migrations were
         // applied without it, its roles were made for these: some of them name the roles.
         const isNew = claimedBy === undefined && ledger.length === 0;
@@ -92,7 +93,7 @@ export async function readTarget(environment: Environment, expected: Expectation
             strayed: strayedSquash(claim?.squashedThrough ?? "", expected),
             warnings: {
                 ledger: [...lostSince(expected, ledger), ...unknownTo(expected, chain)],
-                others: squashMoves(chain, expected),
+                others: [...odd, ...squashMoves(chain, expected)],
             },
         };
     } finally {

@@ -42,8 +42,10 @@ export async function migrateUp(options: ChainOptions): Promise<void> {
         // The others ran as they stand.
         await requireStatements([...pending, ...changed]);
         const chosen = pending.filter(({ version }) => options.to === undefined || version <= options.to);
-        if (applied.length === 0)
-            await requirePreconditions(session.client, await readFile("sql/preconditions.sql", "utf8"));
+        if (applied.length === 0) {
+            const preconditions = await readFile("sql/preconditions.sql", "utf8");
+            for (const line of await requirePreconditions(session.client, preconditions)) say(`warning: ${line}`);
+        }
         for (const migration of chosen) {
             await noteUnpromoted(session, migration);
             printStep(session, migration, await applyNext(session, migration, say));

@@ -1,4 +1,5 @@
 -- What stands in the way of the first migration, all of it at once: (object, problem, remedy). No row means ready.
+-- A row whose object begins with "warning: " stands in nobody's way, and is told all the same.
 -- One read-only statement. It reads catalogs, and rows of simulation_runs only where they are there and may be read.
 with
 -- The migrations are run by this role; who asks here may be another one that reads only.
@@ -50,6 +51,14 @@ planned_column (name, type) as (
         ('dataset_id', 'uuid'), ('user_id', 'uuid'), ('config_json', 'jsonb'), ('results_json', 'jsonb'),
         ('status', 'text'), ('started_at', 'timestamp with time zone'), ('completed_at', 'timestamp with time zone'),
         ('error_message', 'text'), ('execution_time_ms', 'integer'), ('updated_at', 'timestamp with time zone')
+),
+
+-- Their defaults. Where the column is there with another or none, older applications may count on that.
+planned_default (name, expression, is_there, meaning) as (
+    values
+        ('status', $$'running'$$, $$^'running'::text$$, 'running'),
+        ('started_at', 'now()', '^(now\(\)|CURRENT_TIMESTAMP)', 'dated'),
+        ('updated_at', 'now()', '^(now\(\)|CURRENT_TIMESTAMP)', 'dated')
 ),
 
 -- Names that the migrations give to what they make on tables that are there already.
@@ -294,6 +303,25 @@ where present_column.type <> planned_column.type
 union all
 select
     format('column public.simulation_runs.%s', present_column.name),
+union all
+select
+    format('warning: column public.simulation_runs.%s', planned_default.name),
+    format(
+        'is there already %s, which stays: a new run that leaves it out is not %s',
+        coalesce('with the default ' || pg_get_expr(adbin, adrelid), 'without a default'),
+        planned_default.meaning
+    ),
+    format(
+        'where no application counts on that: alter table public.simulation_runs alter column %I set default %s',
+        planned_default.name,
+        planned_default.expression
+    )
+from planned_default
+join relation on relation.name = 'public.simulation_runs'
+join present_column on present_column.table_name = relation.name and present_column.name = planned_default.name
+left join pg_attrdef on adrelid = relation.oid and adnum = present_column.number
+where coalesce(pg_get_expr(adbin, adrelid), '') !~ planned_default.is_there
+
     'is there already and required, so what it refers to could not be deleted',
     format('alter table public.simulation_runs alter column %I drop not null', present_column.name)
 from present_column
@@ -327,6 +355,28 @@ where present_column.table_name = 'public.simulation_runs'
 union all
 select
     format('%s %s on %s', planned_name.kind, planned_name.name, planned_name.table_name),
+-- The migrations grant the verbs on the whole table, and leave it to policies which rows.
+union all
+select
+    'table public.simulation_runs',
+    format('lets authenticated %s some of its columns only, and the migrations let it %1$s all of them', narrow.privilege),
+    format(
+        'where all may be so: grant %s on table public.simulation_runs to authenticated; else put the others into a table of their own',
+        narrow.privilege
+    )
+from (
+    select distinct attrelid, lower(acl.privilege_type) as privilege
+    from relation
+    join pg_attribute on attrelid = relation.oid and attnum > 0 and not attisdropped
+    cross join lateral aclexplode(attacl) as acl
+    left join pg_roles as grantee on grantee.oid = acl.grantee
+    where relation.name = 'public.simulation_runs'
+        and (acl.grantee = 0 or grantee.rolname = 'authenticated')
+        and acl.privilege_type in ('SELECT', 'INSERT', 'UPDATE')
+) as narrow
+join pg_roles as api_role on api_role.rolname = 'authenticated'
+where not has_table_privilege(api_role.oid, narrow.attrelid, narrow.privilege)
+
     'is there already, or another object has its name',
     'rename it or drop it: the migrations make one of that name'
 from planned_name
@@ -337,18 +387,6 @@ where case planned_name.kind
     when 'trigger' then exists (select from pg_trigger where tgrelid = planned_on.oid and tgname = planned_name.name)
     when 'policy' then exists (select from pg_policy where polrelid = planned_on.oid and polname = planned_name.name)
 end
-
-union all
-select
-    format('policy %I on storage.objects', policyname),
-    format('opens the files of every bucket to %s, the datasets included', array_to_string(roles, ', ')),
-    'name its bucket in it: bucket_id = ''…'''
-from pg_policies
-where schemaname = 'storage'
-    and tablename = 'objects'
-    and permissive = 'PERMISSIVE'
-    and roles && array['public', 'anon']::name[]
-    and coalesce(qual, '') || coalesce(with_check, '') !~ 'bucket_id'
 
 union all
 select

@@ -198,6 +198,15 @@ for (const major of [15, 17] as const) {
                 assert.deepEqual(rows, []);
             });
 
+            it("may warn of what stands in nobody's way", async () => {
+                const one =
+                    "select 'warning: column public.a.b' as object, 'has no default' as problem, 'set one' as remedy";
+                await writeFile(join(project.folder, "sql/preconditions.sql"), one);
+                await project.must("ledger claim", { stdin: one });
+                const { stderr } = await project.must("migrate up");
+                assert.match(stderr, /^warning: column public\.a\.b: has no default \(set one\)$/m);
+            });
+
             it("are not asked again once a migration is applied", async () => {
                 await project.must("migrate up");
                 await project.write({ "0001_first": {}, "0002_second": {} });

@@ -13,6 +13,10 @@ interface Obstacle {
 
 const preconditions = await readFile(join(sqlFolder, "preconditions.sql"), "utf8");
 
+/** What is told of a column without the plan's default, which stands in nobody's way. */
+const undefaulted = (column: string, is: string, has = "without a default") =>
+    `warning: column public.simulation_runs.${column} is there already ${has}, which stays: a new run that leaves it out is not ${is}`;
+
 /** What stands in the way, one line each, read in a transaction that may write nothing. */
 async function obstacles(client: pg.Client): Promise<string[]> {
     await client.query("begin read only");
@@ -32,7 +36,15 @@ describe("preconditions", function () {
         it(`nothing stands in the way on a Supabase project with the stack's roles (${titleOf(kind)})`, async () => {
             const ground = await makeGround(kind);
             try {
-                assert.deepEqual(await obstacles(ground.postgres), []);
+                const own =
+                    kind.simulationRuns === "extended"
+                        ? [
+                              undefaulted("started_at", "dated"),
+                              undefaulted("status", "running"),
+                              undefaulted("updated_at", "dated"),
+                          ]
+                        : [];
+                assert.deepEqual(await obstacles(ground.postgres), own);
             } finally {
                 await ground.stop();
             }
@@ -112,6 +124,7 @@ describe("preconditions", function () {
                     "column public.simulation_runs.config_json is there already with the type json, not jsonb",
                     "column public.simulation_runs.execution_time_ms is there already with the type bigint, not integer",
                     "column public.simulation_runs.status is there already with the type integer, not text",
+                    undefaulted("status", "running"),
                 ],
             ],
             [
@@ -129,6 +142,7 @@ describe("preconditions", function () {
                 "alter table public.simulation_runs add column status text check (status in ('running', 'done'))",
                 [
                     "constraint simulation_runs_status_check on public.simulation_runs does not allow every status of the plan: CHECK ((status = ANY (ARRAY['running'::text, 'done'::text])))",
+                    undefaulted("status", "running"),
                 ],
             ],
             [
@@ -152,6 +166,8 @@ describe("preconditions", function () {
                     "table public.simulation_runs 12 rows have a user_id that is nobody's in auth.users",
                     "table public.simulation_runs 12 rows have an error_message of more than 64 KiB",
                     "table public.simulation_runs 12 rows have an execution_time_ms but no final status",
+                    undefaulted("started_at", "dated"),
+                    undefaulted("status", "running"),
                 ],
             ],
             [
@@ -211,11 +227,21 @@ describe("preconditions", function () {
                 ],
             ],
             [
-                "a policy that opens all buckets to everybody",
-                `create policy open on storage.objects for select using (true);
-                 create policy avatars on storage.objects for select using (bucket_id = 'avatars');
-                 create policy signed_in on storage.objects for select to authenticated using (true)`,
-                ["policy open on storage.objects opens the files of every bucket to public, the datasets included"],
+                "columns that users may read or change one by one",
+                `revoke select, update on public.simulation_runs from authenticated;
+                 grant select (id, name), insert (name), update (name) on public.simulation_runs to authenticated`,
+                [
+                    "table public.simulation_runs lets authenticated select some of its columns only, and the migrations let it select all of them",
+                    "table public.simulation_runs lets authenticated update some of its columns only, and the migrations let it update all of them",
+                ],
+            ],
+            [
+                "columns that everybody may change one by one",
+                `revoke update on public.simulation_runs from authenticated;
+                 grant update (name) on public.simulation_runs to public`,
+                [
+                    "table public.simulation_runs lets authenticated update some of its columns only, and the migrations let it update all of them",
+                ],
             ],
         ];
         for (const [what, change, expected] of cases) {
@@ -224,7 +250,7 @@ describe("preconditions", function () {
             });
         }
 
-        it("what fits is no obstacle: planned columns of the right types with good rows, a status that is an enum's", async () => {
+        it("what fits is no obstacle: planned columns of the right types with good rows, a status that is an enum's, others' policies", async () => {
             const nothing = await afterChange(`
                 alter table public.simulation_runs
                     add column status text default 'completed' check (status in ('running', 'completed', 'failed', 'cancelled')),
@@ -233,7 +259,16 @@ describe("preconditions", function () {
                 alter table public.organization_members drop column status cascade;
                 create type public.member_status as enum ('active', 'inactive');
                 alter table public.organization_members add column status public.member_status not null default 'active';
-                alter table public.simulation_runs alter column created_at type timestamp`);
+                alter table public.simulation_runs alter column created_at type timestamp;
+                create policy open on storage.objects for select using (true)`);
+            assert.deepEqual(nothing, [undefaulted("status", "running", "with the default 'completed'::text")]);
+        });
+
+        it("the plan's defaults, however they are written, are not worth a warning", async () => {
+            const nothing = await afterChange(`
+                alter table public.simulation_runs
+                    add column status text default 'running', add column started_at timestamptz default now(),
+                    add column updated_at timestamptz default current_timestamp`);
             assert.deepEqual(nothing, []);
         });
 
@@ -244,6 +279,7 @@ describe("preconditions", function () {
                 set local role looker`);
             assert.deepEqual(lines, [
                 "column public.simulation_runs.config_json is there already with the type json, not jsonb",
+                undefaulted("status", "running", "with the default 'paused'::text"),
             ]);
         });
 
