@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { roleNames } from "../applicationRoles.ts";
 import { actAs, type Person, requireRefusal, requireRows, Skipped } from "./attempts.ts";
+import { insertOfRun } from "./sampleRun.ts";
 
 const anon: Person = { role: "anon" };
 
@@ -54,7 +55,7 @@ export async function tryDataset(client: pg.Client): Promise<void> {
 export async function tryRun(client: pg.Client): Promise<void> {
     const [owner, stranger] = await twoUsers(client);
     const dataset = await datasetOf(client, owner);
-    const insert = "insert into public.simulation_runs (user_id, dataset_id, name) values ($1, $2, 'check')";
+    const insert = await insertOfRun(client, ["user_id", "dataset_id"]);
     const own = "select from public.simulation_runs where user_id = $1";
 
     await actAs(client, owner);
@@ -78,17 +79,17 @@ export async function tryMember(client: pg.Client): Promise<void> {
     if (!found) throw new Skipped("organization_members has no active member to try it with");
     const member: Person & { sub: string } = { role: "authenticated", sub: found.member };
     const [outsider] = await twoUsers(client);
-    const insert = "insert into public.simulation_runs (id, user_id, org_id, name) values ($1, $2, $3, 'check')";
+    const insert = await insertOfRun(client, ["user_id", "org_id"]);
     const run = "select from public.simulation_runs where id = $1";
-    const id = randomUUID();
 
-    await client.query(insert, [id, null, found.org]);
+    const { rows: started } = await client.query<{ id: unknown }>(`${insert} returning id`, [null, found.org]);
+    const id = started[0]?.id;
     await actAs(client, member);
     await requireRows(client, 1, "a member", run, [id]);
-    await requireRows(client, 1, "a member", insert, [randomUUID(), member.sub, found.org]);
+    await requireRows(client, 1, "a member", insert, [member.sub, found.org]);
     await actAs(client, outsider);
     await requireRows(client, 0, "an outsider", run, [id]);
-    await requireRefusal(client, insert, [randomUUID(), outsider.sub, found.org]);
+    await requireRefusal(client, insert, [outsider.sub, found.org]);
 
     await client.query("reset role");
     await client.query("delete from public.organization_members where org_id = $1 and user_id = $2", [
@@ -97,7 +98,7 @@ export async function tryMember(client: pg.Client): Promise<void> {
     ]);
     await actAs(client, member);
     await requireRows(client, 0, "a former member", run, [id]);
-    await requireRefusal(client, insert, [randomUUID(), member.sub, found.org]);
+    await requireRefusal(client, insert, [member.sub, found.org]);
 }
 
 /** The upload service describes datasets and deletes none, the reader reads. */

@@ -23,7 +23,8 @@ export const anonReadsNothing = `
 /** What the stack tells `bucket put`. */
 export const bucketSettings = { name: "datasets", maxBytes: 52_428_800, mimeTypes: datasetMimeTypes };
 
-export async function makeProject(major: PostgresMajor): Promise<Project> {
+/** @param older SQL that makes it another project than the baseline, before the stack comes */
+export async function makeProject(major: PostgresMajor, older = ""): Promise<Project> {
     const target = await stackTarget({ major });
     const [, , jwtSecret = ""] = target.secrets;
     const run = (command: string, options: RunOptions = {}) =>
@@ -37,7 +38,7 @@ export async function makeProject(major: PostgresMajor): Promise<Project> {
     };
     try {
         await target.admin.query(
-            "set role postgres; create role dataset_service; create role simulation_reader; reset role",
+            `set role postgres; create role dataset_service; create role simulation_reader; ${older}; reset role`,
         );
         await must("migrate up");
         await target.admin.query(`set role postgres; ${stackGrants}; reset role`);
