@@ -19,7 +19,7 @@ export const words: Readonly<Record<string, string>> = {
     alone: "20000000-0000-4000-8000-000000000001",
     /** Ada's in Northwind, on her dataset. */
     shared: "20000000-0000-4000-8000-000000000002",
-    /** Northwind's under no name. */
+    /** Northwind's under no name, on ada's dataset. */
     common: "20000000-0000-4000-8000-000000000003",
     /** Of edsger, who was removed from Northwind. */
     former: "20000000-0000-4000-8000-000000000004",
@@ -34,7 +34,9 @@ export const secretOf = (name: string) => `SECRET of ${name}`;
 
 const { loans, claims, alone, shared, common, former, foreign, orphan } = words;
 
+// Where the project had the column before, its default is none of the plan's.
 const rows = `
+    alter table public.simulation_runs alter column status set default 'running';
     delete from public.simulation_runs;
     insert into public.organization_members (org_id, user_id, status)
         values ('${northwind}', '${katherine.sub}', 'inactive');
@@ -44,7 +46,7 @@ const rows = `
     insert into public.simulation_runs (id, user_id, org_id, dataset_id, name, status) values
         ('${alone}', '${ada.sub}', null, '${loans}', '${secretOf("ada")}', 'running'),
         ('${shared}', '${ada.sub}', '${northwind}', '${loans}', 'shared', 'running'),
-        ('${common}', null, '${northwind}', null, 'common', 'running'),
+        ('${common}', null, '${northwind}', '${loans}', 'common', 'running'),
         ('${former}', '${edsger.sub}', '${northwind}', null, 'former', 'running'),
         ('${foreign}', null, '${contoso}', null, 'foreign', 'running'),
         ('${orphan}', null, null, null, 'orphan', 'running');

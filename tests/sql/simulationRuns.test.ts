@@ -251,6 +251,94 @@ for (const kind of opposites) {
                     }));
             }
 
+            it("a member finishes a run of their organization on a colleague's dataset, and neither sees nor moves that", () =>
+                scene(ground, async say => {
+                    const dataset_id = await datasetOf(say, alan);
+                    await insert(say, alan, { org_id: northwind, dataset_id });
+                    await insert(say, alan, { name: "Mine, too", org_id: northwind });
+                    assert.equal((await say(ada, "select from public.datasets")).rowCount, 0);
+                    assert.equal((await say(ada, finish)).rowCount, 1);
+                    const sendBack = "update public.simulation_runs set dataset_id = $1 where name = 'Mine'";
+                    assert.equal((await say(ada, sendBack, [dataset_id])).rowCount, 1);
+                    const move = "update public.simulation_runs set dataset_id = $1 where name = 'Mine, too'";
+                    await assert.rejects(say(ada, move, [dataset_id]), forbidden);
+                    assert.equal((await say(alan, move, [dataset_id])).rowCount, 1);
+                }));
+
+            it("another person's dataset, and one that does not exist, are refused to a run in the same words", () =>
+                scene(ground, async say => {
+                    await insert(say, ada, { user_id: ada.sub });
+                    const words: string[] = [];
+                    for (const dataset of [await datasetOf(say, alan), "00000000-0000-4000-8000-000000000000"]) {
+                        const sql = "update public.simulation_runs set dataset_id = $1 where name = 'Mine'";
+                        await assert.rejects(say(ada, sql, [dataset]), (error: pg.DatabaseError) => {
+                            words.push(error.message);
+                            return forbidden(error);
+                        });
+                    }
+                    assert.equal(words[0], words[1]);
+                }));
+
+            it("an older policy of an organization goes on: its members finish what others started there, and what is left of those", () =>
+                scene(ground, async say => {
+                    await say(
+                        postgres,
+                        `create policy "Members change runs" on public.simulation_runs for update to authenticated using (
+                             exists (
+                                 select from public.organization_members as m
+                                 where m.org_id = simulation_runs.org_id and m.user_id = (select auth.uid()) and m.status = 'active'
+                             )
+                         )`,
+                    );
+                    const dataset_id = await datasetOf(say, ada);
+                    await insert(say, ada, { user_id: ada.sub, org_id: northwind, dataset_id });
+                    assert.equal((await say(grace, finish)).rowCount, 0);
+                    assert.equal((await say(alan, finish)).rowCount, 1);
+                    await insert(say, serviceRole, { name: "Left", user_id: edsger.sub, org_id: northwind });
+                    const cancel = "update public.simulation_runs set status = 'cancelled' where name = 'Left'";
+                    assert.equal((await say(alan, cancel)).rowCount, 1);
+                    for (const change of ["user_id = auth.uid()", `org_id = '${contoso}'`]) {
+                        const take = `update public.simulation_runs set ${change} where name = 'Mine'`;
+                        await assert.rejects(say(alan, take), forbidden, change);
+                    }
+                }));
+
+            it("no older policy lets others change a run of a user alone, or share it", () =>
+                scene(ground, async say => {
+                    await say(
+                        postgres,
+                        "create policy anything on public.simulation_runs for all to authenticated using (true) with check (true)",
+                    );
+                    await insert(say, ada, { user_id: ada.sub });
+                    const share = `update public.simulation_runs set org_id = '${northwind}' where name = 'Mine'`;
+                    for (const sql of [finish, share]) {
+                        assert.equal((await say(alan, sql)).rowCount, 0);
+                        assert.equal((await say(ada, sql)).rowCount, 1);
+                    }
+                }));
+
+            it("a role of the project's own that includes authenticated is held to the same", async () => {
+                await ground.admin.query("create role analyst in role authenticated");
+                try {
+                    await scene(ground, async say => {
+                        const analyst = { role: "analyst", sub: alan.sub };
+                        const theirs = await datasetOf(say, ada);
+                        await insert(say, serviceRole, { org_id: northwind });
+                        for (const change of [
+                            "user_id = auth.uid()",
+                            "created_at = '2001-01-01'",
+                            `dataset_id = '${theirs}'`,
+                        ]) {
+                            const sql = `update public.simulation_runs set ${change} where name = 'Mine'`;
+                            await assert.rejects(say(analyst, sql), forbidden, change);
+                        }
+                        assert.equal((await say(analyst, finish)).rowCount, 1);
+                    });
+                } finally {
+                    await ground.admin.query("drop role analyst");
+                }
+            });
+
             it("the owner shares a run with an organization of theirs, once", () =>
                 scene(ground, async say => {
                     await insert(say, alan, { user_id: alan.sub });
