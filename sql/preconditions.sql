@@ -86,6 +86,9 @@ planned_name (kind, table_name, name) as (
         ('trigger', 'public.simulation_runs', 'handle_simulation_runs_updated_at'),
         ('trigger', 'public.simulation_runs', 'simulation_runs_identity_kept'),
         ('trigger', 'public.simulation_runs', 'simulation_runs_status_kept'),
+        ('trigger', 'public.simulation_runs', 'simulation_runs_dataset_seen'),
+        ('trigger', 'public.simulation_runs', 'simulation_runs_end_kept'),
+        ('trigger', 'public.simulation_runs', 'simulation_runs_status_given'),
         ('policy', 'public.simulation_runs', 'simulation_runs_member_read'),
         ('policy', 'public.simulation_runs', 'simulation_runs_member_insert'),
         ('policy', 'public.simulation_runs', 'simulation_runs_member_update'),
@@ -302,9 +305,6 @@ where present_column.type <> planned_column.type
 
 union all
 select
-    format('column public.simulation_runs.%s', present_column.name),
-union all
-select
     format('warning: column public.simulation_runs.%s', planned_default.name),
     format(
         'is there already %s, which stays: a new run that leaves it out is not %s',
@@ -322,6 +322,9 @@ join present_column on present_column.table_name = relation.name and present_col
 left join pg_attrdef on adrelid = relation.oid and adnum = present_column.number
 where coalesce(pg_get_expr(adbin, adrelid), '') !~ planned_default.is_there
 
+union all
+select
+    format('column public.simulation_runs.%s', present_column.name),
     'is there already and required, so what it refers to could not be deleted',
     format('alter table public.simulation_runs alter column %I drop not null', present_column.name)
 from present_column
@@ -352,9 +355,6 @@ where present_column.table_name = 'public.simulation_runs'
         where position(quote_literal(status) in definition) = 0
     )
 
-union all
-select
-    format('%s %s on %s', planned_name.kind, planned_name.name, planned_name.table_name),
 -- The migrations grant the verbs on the whole table, and leave it to policies which rows.
 union all
 select
@@ -377,6 +377,9 @@ from (
 join pg_roles as api_role on api_role.rolname = 'authenticated'
 where not has_table_privilege(api_role.oid, narrow.attrelid, narrow.privilege)
 
+union all
+select
+    format('%s %s on %s', planned_name.kind, planned_name.name, planned_name.table_name),
     'is there already, or another object has its name',
     'rename it or drop it: the migrations make one of that name'
 from planned_name

@@ -503,6 +503,57 @@ for (const kind of opposites) {
                     ]);
                 }));
 
+            it("keeps its end, unless its owner mends it: for services too, and where the status is sent along", () =>
+                scene(ground, async say => {
+                    await insert(say, ada, { user_id: ada.sub, status: "failed" });
+                    for (const actor of [ada, serviceRole]) {
+                        for (const change of ["completed_at = null", "status = 'failed', completed_at = null"]) {
+                            const sql = `update public.simulation_runs set ${change} where name = 'Mine'`;
+                            await assert.rejects(say(actor, sql), refusal("23514", "simulation_runs_end_kept"));
+                        }
+                        const later = "update public.simulation_runs set completed_at = now() + interval '1 day'";
+                        assert.equal((await say(actor, `${later} where name = 'Mine'`)).rowCount, 1);
+                    }
+                    const mend = "update public.simulation_runs set completed_at = null where name = 'Mine'";
+                    assert.equal((await say(postgres, mend)).rowCount, 1);
+                    // As a run that was final before there was the column.
+                    assert.equal((await say(ada, mend)).rowCount, 1);
+                    const { rows } = await say(
+                        ada,
+                        "update public.simulation_runs set status = 'failed' where name = 'Mine' returning completed_at",
+                    );
+                    assert.deepEqual(rows, [{ completed_at: null }]);
+                }));
+
+            it("runs where it is sent without a status and that means running; its owner may bring an older one in", () =>
+                scene(ground, async say => {
+                    const isOurs = kind.simulationRuns === "bare";
+                    const started = async (actor: Actor, row: Row) => {
+                        await insert(say, actor, { ...row, status: null });
+                        const { rows } = await say(
+                            postgres,
+                            "delete from public.simulation_runs where name = 'Mine' returning status",
+                        );
+                        return rows;
+                    };
+                    for (const actor of [ada, serviceRole]) {
+                        const status = isOurs ? "running" : null;
+                        assert.deepEqual(await started(actor, { user_id: ada.sub }), [{ status }]);
+                        const ended = insert(say, actor, {
+                            user_id: ada.sub,
+                            status: null,
+                            completed_at: "2125-01-01",
+                        });
+                        if (isOurs)
+                            await assert.rejects(ended, refusal("23514", "simulation_runs_completed_when_final"));
+                        else await ended;
+                        await say(postgres, "delete from public.simulation_runs where name = 'Mine'");
+                    }
+                    assert.deepEqual(await started(postgres, { started_at: null, completed_at: "2001-01-01" }), [
+                        { status: null },
+                    ]);
+                }));
+
             it("takes every status of the plan", () =>
                 scene(ground, async say => {
                     for (const status of ["running", "completed", "failed", "cancelled"]) {

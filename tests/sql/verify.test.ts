@@ -160,6 +160,22 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
     ["0024", namesSafe("false"), /refuses an ordinary name/],
     ["0025", "drop policy dataset_files_anon_no_read on storage.objects", /policies dataset_files_anon_no_read/],
     ["0025", "revoke execute on function simulation_private.dataset_bucket_id() from anon", /anon cannot execute/],
+    [
+        "0026",
+        "alter table public.simulation_runs disable trigger simulation_runs_dataset_seen",
+        /simulation_runs_dataset_seen .* missing or disabled/,
+    ],
+    [
+        "0026",
+        "alter policy simulation_runs_honest_update on public.simulation_runs using (true)",
+        /lets every old row through/,
+    ],
+    ["0027", "drop trigger simulation_runs_end_kept on public.simulation_runs", /simulation_runs_end_kept .* missing/],
+    [
+        "0028",
+        "drop function simulation_private.give_run_status() cascade",
+        /simulation_runs_status_given .* or its function is missing/,
+    ],
 ];
 
 for (const kind of opposites) {
