@@ -92,17 +92,17 @@ async function policies(read: Read): Promise<Mutant[]> {
     });
 }
 
-/** Each condition of a conjunction left out in turn, as far down as parentheses go: what went, and what is left. */
-function withoutEach(expression: string | null): [gone: string, rest: string][] {
+/** Each operand of an `and` (or of an `or`) left out in turn, as far down as parentheses go: what went, and what is left. */
+function withoutEach(expression: string | null, operator: "AND" | "OR" = "AND"): [gone: string, rest: string][] {
     if (expression === null) return [];
-    return conjuncts(expression).map(({ from, to }) => [
+    return operandsOf(expression, operator).map(({ from, to }) => [
         expression.slice(from, to).replaceAll(/\s+/g, " "),
-        `${expression.slice(0, from)}true${expression.slice(to)}`,
+        `${expression.slice(0, from)}${operator === "AND"}${expression.slice(to)}`,
     ]);
 }
 
-/** Where the operands of each `and` are in the text that PostgreSQL makes of an expression: `(…)` or `call(…)`. */
-function conjuncts(text: string): { from: number; to: number }[] {
+/** Where the operands are in the text that PostgreSQL makes of an expression: `(…)` or `call(…)`. */
+function operandsOf(text: string, operator: string): { from: number; to: number }[] {
     const open: number[] = [];
     const groups: { from: number; to: number }[] = [];
     for (let at = 0; at < text.length; at += 1) {
@@ -111,7 +111,8 @@ function conjuncts(text: string): { from: number; to: number }[] {
     }
     return groups.filter(({ from, to }) => {
         const before = text.slice(0, from);
-        return / AND $/.test(before) || (/(^|\()$/.test(before) && /^ AND /.test(text.slice(to)));
+        const isFirst = /(^|\()$/.test(before) && text.slice(to).startsWith(` ${operator} `);
+        return isFirst || before.endsWith(` ${operator} `);
     });
 }
 
@@ -128,8 +129,9 @@ async function rowSecurity(read: Read): Promise<Mutant[]> {
 }
 
 async function constraints(read: Read): Promise<Mutant[]> {
-    const named_ = await read<{ table: string; name: string }>(
-        `select c.oid::regclass::text as "table", conname as name from pg_constraint
+    const named_ = await read<{ table: string; name: string; definition: string }>(
+        `select c.oid::regclass::text as "table", conname as name, pg_get_constraintdef(pg_constraint.oid) as definition
+         from pg_constraint
          join pg_class c on c.oid = conrelid ${ours} and conname ~ ${named} and conname <> 'simulation_runs_pkey'
             and conname <> 'simulation_runs_org_id_fkey'`,
     );
@@ -146,6 +148,15 @@ async function constraints(read: Read): Promise<Mutant[]> {
             about: name,
             columns: [],
         })),
+        // The bucket's setting is written by its owner only: that the constraint is there is all that there is to notice.
+        ...named_.flatMap(({ table, name, definition }) =>
+            withoutEach(table.startsWith("simulation_private.") ? null : definition).map(([gone, rest]): Mutant => ({
+                what: `constraint ${name}: without ${gone}`,
+                sql: `alter table ${table} drop constraint ${name}, add constraint ${name} ${rest}`,
+                about: name,
+                columns: [],
+            })),
+        ),
         ...required.map(({ table, name }) => ({
             what: `${table}.${name}: may be null`,
             sql: `alter table ${table} alter column ${name} drop not null`,
@@ -156,16 +167,30 @@ async function constraints(read: Read): Promise<Mutant[]> {
 }
 
 async function triggers(read: Read): Promise<Mutant[]> {
-    const found = await read<{ table: string; name: string }>(
-        `select c.oid::regclass::text as "table", tgname as name from pg_trigger
+    const found = await read<{ table: string; name: string; definition: string }>(
+        `select c.oid::regclass::text as "table", tgname as name, pg_get_triggerdef(pg_trigger.oid) as definition
+         from pg_trigger
          join pg_class c on c.oid = tgrelid ${ours} and not tgisinternal and tgname ~ ${named}`,
     );
-    return found.map(({ table, name }) => ({
-        what: `trigger ${name}: off`,
-        sql: `alter table ${table} disable trigger ${name}`,
-        about: table,
-        columns: ["ada", "alan", "servc"],
-    }));
+    return found.flatMap(({ table, name, definition }) => {
+        const mutant = (how: string, sql: string): Mutant => ({
+            what: `trigger ${name}: ${how}`,
+            sql,
+            about: table,
+            columns: ["ada", "alan", "servc"],
+        });
+        // Left out of its "when", it lets through what it stands for.
+        const [, when = ""] = / WHEN \((.*)\) EXECUTE /.exec(definition) ?? [];
+        return [
+            mutant("off", `alter table ${table} disable trigger ${name}`),
+            ...withoutEach(when, "OR").map(([gone, rest]) =>
+                mutant(
+                    `without ${gone}`,
+                    definition.replace("CREATE TRIGGER", "create or replace trigger").replace(when, () => rest),
+                ),
+            ),
+        ];
+    });
 }
 
 async function functions(read: Read): Promise<Mutant[]> {
