@@ -5,9 +5,11 @@ import {
     ada,
     alan,
     anon,
+    authAdmin,
     forbidden,
     postgres,
     reader,
+    refusal,
     type Say,
     scene,
     serviceRole,
@@ -58,6 +60,16 @@ for (const kind of opposites) {
                 assert.equal((await move(say, alan, `${alan.sub}/loans.csv`)).rowCount, 0);
                 assert.equal(await remove(say, alan), 0);
                 assert.equal(await count(say, ada), 1);
+            }));
+
+        it("a user whose account is gone reaches the folder while a token lasts, and adds no dataset", () =>
+            scene(ground, async say => {
+                await upload(say, ada, own);
+                await say(authAdmin, "delete from auth.users where id = $1", [ada.sub]);
+                assert.equal(await count(say, ada), 1);
+                const add =
+                    "insert into public.datasets (owner_id, name, file_path, file_type) values ($1, 'Loans', $2, 'csv')";
+                await assert.rejects(say(ada, add, [ada.sub, own]), refusal("23503", "datasets_owner_id_fkey"));
             }));
 
         it("anon neither sees nor uploads a file", () =>
