@@ -53,7 +53,7 @@ for (const major of [15, 17] as const) {
                 rehearsal,
                 pending: [],
                 toRollBack,
-                drift: driftOf(rehearsal.look, { nothing: true }, []),
+                drift: driftOf(rehearsal.look, { nothing: true }),
                 settings: { exposedSchemas: [], maxLockMs: 1 },
                 gates: { gates: "default", requireVerified: false, drift: "warn" },
                 folder: join(project.folder, "preview"),
