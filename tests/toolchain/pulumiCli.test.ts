@@ -211,7 +211,10 @@ describe("a Pulumi that is fetched", () => {
             await assert.rejects(run, (error: unknown) => {
                 assert.ok(error instanceof UserError);
                 assert.match(error.message, /cannot build Pulumi: it is go1\.19\.8/);
-                assert.match(error.next.join(" "), /Install Go 1\.24 or later .* or install Pulumi 3\.230\.0 or later/);
+                assert.match(
+                    error.next.join(" "),
+                    /Install Go 1\.25\.8 or later .* or install Pulumi 3\.230\.0 or later/,
+                );
                 return true;
             });
         }));
