@@ -87,8 +87,8 @@ export function nowOf({ loss }: Capture, losses: readonly Loss[]): Loss {
 
 /**
  * It fires whoever writes: also for those for whom other triggers do not, as for a replica. It must never make a statement
- * of theirs fail: it compares texts, as no search path says what is equal, and does nothing when the run that reads the
- * notes is over, as the table may have been changed since.
+ * of theirs fail: it compares texts, whole ones, as no search path says what is equal, and does nothing when the run that
+ * reads the notes is over, as the table may have been changed since.
  */
 function begin(migration: Migration, { table, from, key }: Loss, name: string): string {
     const values = (row: string, cast = "") => key.map(column => `${row}.${column.name}${cast}`).join(", ");
@@ -116,7 +116,7 @@ function begin(migration: Migration, { table, from, key }: Loss, name: string): 
     return `
         create unlogged table ${notesOf({ name })} with (autovacuum_enabled = off) as select ${columns} from ${from} with no data;
         create function simulation_db_archive.${name}() returns trigger
-            language plpgsql security definer set search_path = '' as ${pg.escapeLiteral(body)};
+            language plpgsql security definer set search_path = '' set extra_float_digits = 1 as ${pg.escapeLiteral(body)};
         revoke execute on function simulation_db_archive.${name}() from public;
         create trigger ${name} after insert or update or delete on ${table}
             for each row execute function simulation_db_archive.${name}();

@@ -11,6 +11,7 @@ import type { Settings } from "../database/settings.ts";
 import { archiveTableName } from "./registry.ts";
 import { noScaffold, type Scaffold } from "./scaffold.ts";
 import { sequencesOf } from "./sequences.ts";
+import { writeAsEver, writeExactly } from "./writing.ts";
 
 /** What was put up so that others go on writing, and how the copies that are made under it are completed. */
 export interface Beside {
@@ -46,7 +47,7 @@ export async function keepRows(
     const { archiveRows } = readDownDirectives(migration.down, fileName(migration, "down"));
     // A policy that hides rows from the runner is an error then, and no loss. All processors look for rows, as writers
     // may wait: by default the server takes a second one only where it expects to find few.
-    await client.query("set local row_security = off; set local parallel_tuple_cost = 0");
+    await client.query(`set local row_security = off; set local parallel_tuple_cost = 0; ${writeExactly}`);
     const losses = settings.archive ? await readLosses(client, migration) : [];
     const captured = captures.map(capture => ({ ...capture, loss: nowOf(capture, losses) }));
     const others = losses.filter(loss => !captured.some(capture => capture.loss === loss));
@@ -64,7 +65,7 @@ export async function keepRows(
     }
     if (guarded.length > 0) await validateGuards(client);
     if (!isShort) rows += await complete();
-    await client.query("reset row_security; reset parallel_tuple_cost");
+    await client.query(`reset row_security; reset parallel_tuple_cost; ${writeAsEver}`);
     return rows;
 }
 

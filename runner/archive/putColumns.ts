@@ -1,8 +1,10 @@
 import type pg from "pg";
+import { resultsOf } from "../database/results.ts";
 import type { LedgerAction } from "../ledger/ledger.ts";
 import { line, pair, type Place, requireSame, type Sum } from "./place.ts";
 import { archivedIn, type ListedPart } from "./registry.ts";
 import { uniqueKey } from "./table.ts";
+import { writeExactly } from "./writing.ts";
 
 /**
  * Pages of the archive that are put back in one transaction: some thousands of rows, and tens of milliseconds for which
@@ -95,15 +97,19 @@ async function newerCondition(client: pg.Client, { version, table, columns }: Li
         [version],
     );
     const [up] = history;
-    const { rows: defaults } = await client.query<{ name: string; type: string; value: string }>(
-        `select distinct on (a.attname) quote_ident(a.attname) as name, format_type(a.atttypid, a.atttypmod) as type,
+    const oid = `${client.escapeLiteral(table)}::regclass`;
+    const results = await resultsOf(
+        client,
+        `${writeExactly};
+         select distinct on (a.attname) quote_ident(a.attname) as name, format_type(a.atttypid, a.atttypmod) as type,
                 (a.attmissingval::text::text[])[1] as value
-         from (select $1::regclass union select relid from pg_partition_tree($1::regclass)) as r (oid)
+         from (select ${oid} union select relid from pg_partition_tree(${oid})) as r (oid)
          inner join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.atthasmissing
          inner join pg_catalog.pg_type as t on t.oid = a.atttypid and t.typdelim = ','
          order by a.attname`,
         [table],
     );
+    const defaults = (results.at(-1)?.rows ?? []) as { name: string; type: string; value: string }[];
     const givenToAll = new Map(
         defaults.map(({ name, type, value }) => [name, `(${client.escapeLiteral(value)}::${type})::text collate "C"`]),
     );

@@ -9,6 +9,7 @@ import { putRows } from "./putRows.ts";
 import { archivedIn, dropPart, type ListedPart, listArchive, makeDeletable } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
 import { withoutTriggers } from "./triggers.ts";
+import { writeExactly } from "./writing.ts";
 
 /**
  * Puts back what an earlier rollback of this migration had kept, in transactions after the migration's own, so that no
@@ -127,7 +128,7 @@ async function restoreBatch(
 ): Promise<number> {
     // So many rows are joined and sorted as for a new index.
     await client.query(
-        "set local row_security = off; select set_config('work_mem', current_setting('maintenance_work_mem'), true)",
+        `set local row_security = off; ${writeExactly}; select set_config('work_mem', current_setting('maintenance_work_mem'), true)`,
     );
     // The server takes a table that it has not looked at yet for one of thousands of rows, and few leave a table that stays.
     if (part.kind === "rows") await client.query(`analyze ${archivedIn(part)}`);
