@@ -2,10 +2,12 @@ import type pg from "pg";
 import { copy, copyLocked } from "./copy.ts";
 import type { RowsThatLeave } from "./guard.ts";
 import { type KeptColumn, keptColumn, keptList } from "./losses.ts";
+import { isRefused } from "./refusal.ts";
 import { addToArchive, archiveTableName } from "./registry.ts";
 import type { Settings } from "../database/settings.ts";
 import { SqlError } from "../database/sqlError.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
+import { ownRows } from "./table.ts";
 import { UserError } from "../userError.ts";
 
 /**
@@ -83,20 +85,23 @@ async function takeOut(
             ["move or mend these rows by hand, then run the same command again"],
         );
     }
-    const { rows: all } = await client.query<{ column: KeptColumn; isGenerated: boolean }>(
-        `select ${keptColumn} as column, attgenerated <> '' as "isGenerated" from pg_catalog.pg_attribute as a
-         where attrelid = $1::regclass and attnum > 0 and not attisdropped order by attnum`,
+    // Tables that inherit from it have columns of their own: their rows stay, and down says what it makes of them.
+    const { rows: all } = await client.query<{ column: KeptColumn; isGenerated: boolean; from: string }>(
+        `select ${keptColumn} as column, attgenerated <> '' as "isGenerated", ${ownRows("c.relkind", "$1")} as from
+         from pg_catalog.pg_class as c inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid
+         where c.oid = $1::text::regclass and attnum > 0 and not attisdropped order by attnum`,
         [table],
     );
+    const from = all[0]?.from ?? table;
     const columns = all.filter(({ isGenerated }) => !isGenerated);
     const archive = archiveTableName(version);
     const values = keptList(columns.map(({ column }) => column));
-    const create = `create table simulation_db_archive.${archive} as select ${values} from ${table} where ${where}`;
+    const create = `create table simulation_db_archive.${archive} as select ${values} from ${from} where ${where}`;
     // Nobody can make one of the rows another one between the copy and the end of it.
     const read = { table, width: all.length };
     const rows = isGuarded ? await copy(client, read, `${create} for update`) : await copyLocked(client, read, create);
     // Each look at the table is one more under the lock.
-    const gone = rows === 0 ? 0 : (await client.query(`delete from ${table} where ${where}`)).rowCount;
+    const gone = rows === 0 ? 0 : await takeAway(client, from, { table, where });
     if (gone !== rows) {
         throw new UserError(
             `${rows} rows of ${table} (${where}) have to leave it, and ${gone} did: a trigger or rule of the table keeps the others.`,
@@ -114,4 +119,19 @@ async function takeOut(
         rows,
         sequences: [],
     });
+}
+
+/** @returns how many @throws UserError when the table does not let them go: a foreign key, or a trigger that raises */
+async function takeAway(client: pg.Client, from: string, { table, where }: RowsThatLeave): Promise<number> {
+    try {
+        return (await client.query(`delete from ${from} where ${where}`)).rowCount ?? 0;
+    } catch (error) {
+        if (!isRefused(error)) throw error;
+        const { message, detail } = error as pg.DatabaseError;
+        throw new UserError(
+            `rows of ${table} (${where}) have to leave it, and PostgreSQL refuses that: ${message}` +
+                (detail ? `\n  detail: ${detail}` : ""),
+            ["move or mend these rows by hand, then run the same command again"],
+        );
+    }
 }

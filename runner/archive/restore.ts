@@ -2,10 +2,10 @@ import type pg from "pg";
 import { label, type Migration } from "../migration/migration.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
-import { connectionLost } from "../database/sqlError.ts";
 import { Mismatch, readPlace } from "./place.ts";
 import { type Batch, batchesOf, putColumns } from "./putColumns.ts";
 import { putRows } from "./putRows.ts";
+import { codeOf, isRefused } from "./refusal.ts";
 import { archivedIn, dropPart, type ListedPart, listArchive, makeDeletable } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
 import { withoutTriggers } from "./triggers.ts";
@@ -84,30 +84,21 @@ async function tryPart(
                 });
             } catch (error) {
                 // Other rows may fit all the same, but not where names and types are others.
-                if (!isRefused(error) || codeOf(error).startsWith("42")) throw error;
+                if (!fitsNot(error) || codeOf(error).startsWith("42")) throw error;
                 reason = (error as Error).message;
             }
             // Its table is gone then.
             if (remaining === 0) break;
         }
     } catch (error) {
-        if (!isRefused(error)) throw error;
+        if (!fitsNot(error)) throw error;
         reason = (error as Error).message;
     }
     return { remaining, ...(reason === undefined ? {} : { reason }) };
 }
 
-/**
- * Whether the rows do not fit the table of today: all that PostgreSQL, or a function of the table, says of them. Not what
- * is wrong with the connection (class 08), the transaction (25, 40), a lock (55P) or the server (53, 57, 58, XX).
- */
-function isRefused(error: unknown): boolean {
-    if (error instanceof Mismatch) return true;
-    return !connectionLost(error) && /^(?!08|25|40|53|55P|57|58|XX)[0-9A-Z]{5}$/.test(codeOf(error));
-}
-
-function codeOf(error: unknown): string {
-    return (error as Partial<pg.DatabaseError>).code ?? "";
+function fitsNot(error: unknown): boolean {
+    return error instanceof Mismatch || isRefused(error);
 }
 
 /** A unique (23505) or exclusion (23P01) constraint has another row in the place of this one. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { UserError } from "../../runner/userError.ts";
 import { onStage } from "./play.ts";
 
 onStage("values of columns that a rollback removes", stage => {
@@ -395,6 +396,70 @@ onStage("values of columns that a rollback removes", stage => {
                     /rows of public\.items \(owner is null\) have to leave it, and notes would change/,
                 );
                 assert.deepEqual(await play.archive(), []);
+            },
+        ));
+
+    for (const [what, refuse, said] of [
+        [
+            "a foreign key holds",
+            "create table public.notes (item integer references public.items); insert into public.notes values (1)",
+            /have to leave it, and PostgreSQL refuses that: update or delete on table "items" violates foreign key constraint .*\n {2}detail: Key \(id\)=\(2\) is still referenced/,
+        ],
+        [
+            "a trigger speaks up for",
+            `create function public.keep() returns trigger language plpgsql as $$ begin raise 'not that one' using detail = 'It is dear.'; end $$;
+             create trigger items_keep before delete on public.items for each row execute function public.keep()`,
+            /have to leave it, and PostgreSQL refuses that: not that one\n {2}detail: It is dear\.$/,
+        ],
+    ] as const) {
+        it(`rows that ${what} stop the rollback in words, and nothing is changed`, () =>
+            stage.play(
+                {
+                    before: `create table public.items (id integer primary key, owner integer not null); insert into public.items values (1, 1); ${refuse}`,
+                    acts: [
+                        {
+                            up: "alter table public.items alter owner drop not null;",
+                            down: "-- archive-rows: public.items where owner is null\nalter table public.items alter owner set not null;",
+                        },
+                    ],
+                },
+                async play => {
+                    await play.client.query("insert into public.items values (2, null)");
+                    if (refuse.includes("notes")) await play.client.query("insert into public.notes values (2)");
+                    await assert.rejects(play.down(), (error: Error) => {
+                        assert.ok(error instanceof UserError);
+                        assert.match(error.message, said);
+                        return true;
+                    });
+                    assert.deepEqual(await play.rows("public.items"), ["(1,1)", "(2,)"]);
+                    assert.deepEqual(await play.archive(), []);
+                },
+            ));
+    }
+
+    it("rows of a table that inherits do not leave it, with columns that its own table has not: down says so", () =>
+        stage.play(
+            {
+                before: `create table public.items (id integer, owner integer not null); create table public.heirs (more text) inherits (public.items);
+                    insert into public.items values (1, 1)`,
+                acts: [
+                    {
+                        up: "alter table public.items alter owner drop not null;",
+                        down: "-- archive-rows: public.items where owner is null\nalter table public.items alter owner set not null;",
+                    },
+                ],
+            },
+            async play => {
+                const { client } = play;
+                await client.query(
+                    "insert into public.items values (2, null); insert into public.heirs values (3, null, 'dear')",
+                );
+                await assert.rejects(play.down(), /column "owner" of relation "heirs" contains null values/);
+                assert.deepEqual(await play.rows("public.heirs"), ["(3,,dear)"]);
+                await client.query("update public.heirs set owner = 3");
+                await play.again();
+                assert.deepEqual(await play.rows("only public.items"), ["(1,1)", "(2,)"]);
+                assert.deepEqual(await play.rows("public.heirs"), ["(3,3,dear)"]);
             },
         ));
 

@@ -1,0 +1,16 @@
+import type pg from "pg";
+import { connectionLost } from "../database/sqlError.ts";
+
+/**
+ * Whether the table of today does not take rows, or does not let them go: all that PostgreSQL, or a function of the table,
+ * says of them. Not what is wrong with the connection (class 08), the transaction (25, 40), a lock (55P) or the server (53,
+ * 57, 58, XX).
+ */
+export function isRefused(error: unknown): boolean {
+    return !connectionLost(error) && /^(?!08|25|40|53|55P|57|58|XX)[0-9A-Z]{5}$/.test(codeOf(error));
+}
+
+/** SQLSTATE; empty where PostgreSQL did not say it. */
+export function codeOf(error: unknown): string {
+    return (error as Partial<pg.DatabaseError>).code ?? "";
+}
