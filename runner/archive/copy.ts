@@ -84,5 +84,5 @@ const callsFunctions =
  */
 function mayFill({ up }: Migration): boolean {
     const text = up.replaceAll(/--.*$/gm, "");
-    return /\b(update|merge)\b|\badd\b[^,;]*\bdefault\b/i.test(text) || callsFunctions.test(text);
+    return /\b(update|merge)\b|\badd\b[^;]*\bdefault\b/i.test(text) || callsFunctions.test(text);
 }

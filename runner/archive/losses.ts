@@ -16,7 +16,7 @@ export interface Loss {
     readonly keyIsUnique: boolean;
     /** How many columns the table has. */
     readonly width: number;
-    /** Whether PostgreSQL itself has filled such a column in the rows that were there. */
+    /** Whether PostgreSQL itself may have filled such a column in the rows that were there. */
     readonly filled: boolean;
     /** Whether to read all of its rows would keep its writers waiting. */
     readonly isLarge: boolean;
@@ -91,7 +91,10 @@ export async function readLosses(client: pg.Client, migration: Migration): Promi
                 ) end as key,
                 l.kind = 'table' or bool_or(u.key is not null) as "keyIsUnique",
                 count(*)::integer as width,
-                bool_or(is_lost and (a.atthasmissing or a.attidentity <> '')) as filled,
+                bool_or(is_lost and a.attgenerated = '' and (
+                    a.atthasmissing or a.atthasdef or a.attidentity <> ''
+                    or exists (select from pg_catalog.pg_type as t where t.oid = a.atttypid and t.typdefault is not null)
+                )) as filled,
                 ${isLarge("l.oid")} as "isLarge", coalesce(bool_and(u.is_plain), true) as "hasPlainKey"
          from lost as l
          inner join pg_catalog.pg_attribute as a on a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped

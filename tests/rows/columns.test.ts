@@ -62,6 +62,28 @@ onStage("values of columns that a rollback removes", stage => {
             "update public.items set state = null, word = null where id = 1; update public.items set twice = null where id = 2",
         ));
 
+    for (const [what, type, rest] of [
+        ["behind a comma", "numeric(10, 2)", "default random()"],
+        ["which its domain has", "public.state", ""],
+    ] as const) {
+        it(`a null stays null where up fills the column by a default ${what}`, () =>
+            comeBack(
+                `create domain public.state as text default 'new';
+                 create table public.items (id integer primary key); insert into public.items select generate_series(1, 4)`,
+                `alter table public.items add column one ${type} ${rest};`,
+                "alter table public.items drop column one;",
+                "update public.items set one = null where id = 1",
+            ));
+    }
+
+    it("a null stays null where up fills the column by a default that its text does not show", () =>
+        comeBack(
+            `create table public.items (id integer primary key); insert into public.items select generate_series(1, 4)`,
+            "do $$ begin execute 'alter table public.items add column one float8 def' || 'ault random()'; end $$;",
+            "alter table public.items drop column one;",
+            "update public.items set one = null where id = 1",
+        ));
+
     for (const fill of [
         "select public.fill();",
         "do $$ begin perform public.fill(); end $$;",
