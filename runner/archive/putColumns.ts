@@ -12,12 +12,15 @@ import { writeExactly } from "./writing.ts";
  */
 const batchPages = 40;
 
+/** More than there are rows on a page. */
+const placesOfPage = 2048;
+
 /** What is put back of a part in one transaction. */
 export interface Batch {
     /** Condition on `t`, a row of the table, and `a`, what was kept of it. */
     readonly where: string;
-    /** Whether its rows are found by the key's index. */
-    readonly byKey: boolean;
+    /** The places of the archive that it has, from the first up to the second one, where its rows are found by the key's index. */
+    readonly places?: readonly [number, number];
 }
 
 /**
@@ -27,7 +30,7 @@ export interface Batch {
 export async function batchesOf(client: pg.Client, part: ListedPart): Promise<(Batch | undefined)[]> {
     if (part.kind !== "columns") return [undefined];
     const isNotNewer = `not (${await newerCondition(client, part)})`;
-    const whole = { where: isNotNewer, byKey: false };
+    const whole = { where: isNotNewer };
     if (!part.keyIsUnique) return [whole];
     const { rows } = await client.query<{ from: number }>(
         `select generate_series(0, pg_relation_size($1::regclass) / current_setting('block_size')::integer, $2)::integer as from
@@ -36,9 +39,25 @@ export async function batchesOf(client: pg.Client, part: ListedPart): Promise<(B
     );
     if (rows.length === 0) return [whole];
     return rows.map(({ from }) => ({
-        where: `a.ctid >= '(${from},0)' and a.ctid < '(${from + batchPages},0)' and ${isNotNewer}`,
-        byKey: true,
+        where: isNotNewer,
+        places: [from * placesOfPage, (from + batchPages) * placesOfPage],
     }));
+}
+
+/** Parts one of which a row does not fit, so that it keeps the others back no more; none where there is one place only. */
+export function halvesOf({ where, places: [from, to] = [0, 0] }: Batch): Batch[] {
+    const middle = Math.floor((from + to) / 2);
+    if (middle === from) return [];
+    return [
+        { where, places: [from, middle] },
+        { where, places: [middle, to] },
+    ];
+}
+
+function rowsOfBatch({ where, places }: Batch): string {
+    if (!places) return where;
+    const ctid = (place: number) => `'(${Math.floor(place / placesOfPage)},${place % placesOfPage})'`;
+    return `a.ctid >= ${ctid(places[0])} and a.ctid < ${ctid(places[1])} and ${where}`;
 }
 
 /**
@@ -53,7 +72,7 @@ export async function putColumns(client: pg.Client, part: ListedPart, place: Pla
     const { archive, from, values, fitting } = place;
     const { key, keyIsUnique, columns, table } = part;
     // A batch finds its rows by the key's index; reading the table once for each would take longer than all of it.
-    if (batch.byKey) await client.query("set local enable_hashjoin = off; set local enable_mergejoin = off");
+    if (batch.places) await client.query("set local enable_hashjoin = off; set local enable_mergejoin = off");
     // Where equal rows are told apart by their number, they are first found by their place.
     const nth = `row_number() over (partition by (${key.join(", ")})::text) as simulation_db_nth`;
     const keyValues = key.map(name => values.get(name)).join(", ");
@@ -69,7 +88,7 @@ export async function putColumns(client: pg.Client, part: ListedPart, place: Pla
         `with put as (
              update ${target} set ${columns.map(name => `${name} = ${values.get(name)}`).join(", ")}
              from ${archive} as a ${found}
-             where ${batch.where} and ${fitting} and ${sameRow}
+             where ${rowsOfBatch(batch)} and ${fitting} and ${sameRow}
              returning a.ctid as simulation_db_place, ${pair(columns, "t")}
          ),
          gone as (
@@ -107,7 +126,6 @@ async function newerCondition(client: pg.Client, { version, table, columns }: Li
          inner join pg_catalog.pg_attribute as a on a.attrelid = r.oid and a.atthasmissing
          inner join pg_catalog.pg_type as t on t.oid = a.atttypid and t.typdelim = ','
          order by a.attname`,
-        [table],
     );
     const defaults = (results.at(-1)?.rows ?? []) as { name: string; type: string; value: string }[];
     const givenToAll = new Map(

@@ -3,13 +3,16 @@ import { label, type Migration } from "../migration/migration.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { Mismatch, readPlace } from "./place.ts";
-import { type Batch, batchesOf, putColumns } from "./putColumns.ts";
+import { type Batch, batchesOf, halvesOf, putColumns } from "./putColumns.ts";
 import { putRows } from "./putRows.ts";
 import { codeOf, isRefused } from "./refusal.ts";
 import { archivedIn, dropPart, type ListedPart, listArchive, makeDeletable } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
 import { withoutTriggers } from "./triggers.ts";
 import { writeExactly } from "./writing.ts";
+
+/** So often a batch with rows that do not fit is parted: a few such rows are found alone, and many do not take for ever. */
+const mostHalvings = 256;
 
 /**
  * Puts back what an earlier rollback of this migration had kept, in transactions after the migration's own, so that no
@@ -75,7 +78,9 @@ async function tryPart(
     try {
         await withRetries(session, say, () => setSequences(client, part));
         await withRetries(session, say, () => makeDeletable(client, part));
-        for (const batch of await withRetries(session, say, () => batchesOf(client, part))) {
+        const batches = (await withRetries(session, say, () => batchesOf(client, part))).toReversed();
+        for (let halvings = 0; batches.length > 0;) {
+            const batch = batches.pop();
             try {
                 // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
                 remaining = await attempt(batch, false).catch((error: unknown) => {
@@ -86,6 +91,8 @@ async function tryPart(
                 // Other rows may fit all the same, but not where names and types are others.
                 if (!fitsNot(error) || codeOf(error).startsWith("42")) throw error;
                 reason = (error as Error).message;
+                halvings += 1;
+                if (batch && halvings <= mostHalvings) batches.push(...halvesOf(batch).toReversed());
             }
             // Its table is gone then.
             if (remaining === 0) break;
