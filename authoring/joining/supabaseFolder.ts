@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { partLine } from "../../runner/migration/migration.ts";
-import { resumption } from "../../runner/migration/statementRules.ts";
+import { resumption, timeoutSetBy } from "../../runner/migration/statementRules.ts";
 import { type Statement, splitStatements } from "../../runner/migration/statements.ts";
 import { UserError } from "../../runner/userError.ts";
 
@@ -13,9 +13,9 @@ export interface SupabaseFile {
     readonly version: string;
     /** What its name says after the version, as people wrote it. */
     readonly title: string;
-    /** As it is written here: with \n, without a byte order mark, without the `begin` and `commit` around all of it. */
+    /** As it is written here: with \n, without a byte order mark, without what is the runner's to say: the `begin` and `commit` around all of it, and timeouts. */
     readonly text: string;
-    /** Before the `begin` and `commit` were taken out. */
+    /** Before these were taken out. */
     readonly original: string;
     readonly statements: readonly Statement[];
     /** False: all of it is of the kind that runs beside the traffic, each statement on its own. */
@@ -105,7 +105,7 @@ type Read = Pick<SupabaseFile, "text" | "original" | "statements" | "transaction
 async function readOne(path: string, notes: string[]): Promise<Read | undefined> {
     const original = decoded(await readFile(path), path, notes);
     const statements = await parsed(original, path);
-    if (statements.length === 0) {
+    if (statements.every(each => timeoutSetBy(each) !== undefined)) {
         notes.push(`${path} holds no statement: it did nothing, and is left out`);
         return undefined;
     }
@@ -114,7 +114,7 @@ async function readOne(path: string, notes: string[]): Promise<Read | undefined>
             `${path} holds a line "-- file: …": the runner's own mark, write that comment in another way`,
         );
     }
-    const text = withoutTransaction(original, path, statements, notes);
+    const text = withoutTimeouts(withoutTransaction(original, path, statements, notes), path, statements, notes);
     const kept = text === original ? statements : await splitStatements(text, path);
     const transactional = !kept.every(each => isConcurrent(each) && resumption(each) !== undefined);
     const beside = kept.find(isConcurrent);
@@ -193,6 +193,15 @@ function withoutTransaction(text: string, path: string, statements: readonly Sta
     notes.push(`${path} has its own begin and commit: they are comments now, the transaction is the runner's`);
     // From the last one on, so that the lines before it stay where they are.
     return commentOut(commentOut(text, last), first);
+}
+
+/** As at the head of what pg_dump writes. They become comments: others would wait for what has no bound. */
+function withoutTimeouts(text: string, path: string, statements: readonly Statement[], notes: string[]): string {
+    const setting = statements.filter(each => timeoutSetBy(each) !== undefined);
+    if (setting.length === 0) return text;
+    const names = [...new Set(setting.map(timeoutSetBy))].join(" and ");
+    notes.push(`${path} sets ${names}: in a comment now, the runner has its own`);
+    return setting.toReversed().reduce(commentOut, text);
 }
 
 function commentOut(text: string, { text: statement, line }: Statement): string {

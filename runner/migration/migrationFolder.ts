@@ -108,7 +108,12 @@ function textOf(bytes: Uint8Array, file: string): string {
 
 async function requireSound(migration: Migration, withStatements: boolean): Promise<void> {
     const directives = readDirectives(migration.up, fileName(migration, "up"));
-    readDownDirectives(migration.down, fileName(migration, "down"));
+    const { archiveRows } = readDownDirectives(migration.down, fileName(migration, "down"));
+    if (archiveRows.length > 0 && !directives.transactional) {
+        throw new UserError(
+            `${fileName(migration, "down")}: "archive-rows" needs a transaction, and "transaction: none" leaves it out: put it into a migration of its own`,
+        );
+    }
     if (!withStatements) return;
     for (const part of parts) {
         const transactional = directives.transactional || part === "verify";

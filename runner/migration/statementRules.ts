@@ -2,9 +2,9 @@ import { type Statement, splitStatements } from "./statements.ts";
 import { UserError } from "../userError.ts";
 
 /**
- * Checks that the runner can run a file as it promises: nothing in it may end the runner's own transaction or free its
- * lock, and a file without a transaction may hold only statements whose effect can be seen in the catalog, so that it
- * can be resumed.
+ * Checks that the runner can run a file as it promises: nothing in it may end the runner's own transaction, free its lock
+ * or take the bound off what others wait for, and a file without a transaction may hold only statements whose effect can
+ * be seen in the catalog, so that it can be resumed.
  *
  * @throws UserError with file and line
  */
@@ -24,6 +24,12 @@ export async function requireRunnable(
         if (statement.kind === "TransactionStmt") {
             throw new UserError(`${where}: begin, commit and rollback are the runner's: leave them out`);
         }
+        const timeout = timeoutSetBy(statement);
+        if (timeout !== undefined) {
+            throw new UserError(
+                `${where}: ${timeout} is the runner's to set: say "-- ${timeout.replace("_", "-")}: 5s" at the head of up.sql instead`,
+            );
+        }
         // Also in the body of a do block or of a function.
         if (mayFreeLock && JSON.stringify(statement.tree).includes("pg_advisory_unlock_all")) {
             throw new UserError(
@@ -42,6 +48,16 @@ export async function requireRunnable(
             );
         }
     }
+}
+
+const timeouts = "lock_timeout|statement_timeout";
+const setsConfig = new RegExp(`"set_config"\\}\\}\\],"args":\\[\\{"A_Const":\\{"sval":\\{"sval":"(${timeouts})"`, "i");
+
+/** Which of the runner's own timeouts a statement sets for those after it, if any; a function may have its own. */
+export function timeoutSetBy({ kind, text, tree }: Statement): string | undefined {
+    const name = kind === "VariableSetStmt" ? String(tree.name) : undefined;
+    if (name !== undefined) return new RegExp(`^(${timeouts})$`, "i").test(name) ? name : undefined;
+    return kind === "SelectStmt" && /set_config/i.test(text) ? setsConfig.exec(JSON.stringify(tree))?.[1] : undefined;
 }
 
 /** How a statement outside a transaction is taken up again after it was interrupted. */

@@ -56,6 +56,12 @@ describe("a folder of the Supabase CLI", function () {
             "-- Notes.\n/* BEGIN; */\ncreate table a (b text);\nselect 'commit';\n/* commit; */\n",
             /its own begin and commit: they are comments now/,
         ],
+        [
+            "the head that pg_dump writes",
+            "BEGIN;\nSET statement_timeout = 0;\nSET lock_timeout = 0;\nSET client_encoding = 'UTF8';\nselect 1;\nCOMMIT;\n",
+            "/* BEGIN; */\n/* SET statement_timeout = 0; */\n/* SET lock_timeout = 0; */\nSET client_encoding = 'UTF8';\nselect 1;\n/* COMMIT; */\n",
+            /sets statement_timeout and lock_timeout: in a comment now, the runner has its own/,
+        ],
     ] as const) {
         it(`may hold a file with ${what}`, async () => {
             await have(notes, text);

@@ -98,6 +98,16 @@ describe("the sql folder", function () {
             ...trio("0008_eighth", { up: "-- transaction: none\ncreate table public.a ();" }),
             ...trio("9_ninth"),
             ...trio("0010-tenth"),
+            ...trio("0010_bounds", { up: "select 1;\nSET Lock_Timeout = 0;" }),
+            ...trio("0011_bounds", { up: "select 1, pg_catalog.set_config('lock_timeout', '0', true);" }),
+            ...trio("0012_own", {
+                up: "create function public.slow() returns void language sql set statement_timeout = '1h' as '';\nalter role anon set lock_timeout = '1s';",
+            }),
+            ...trio("0013_leaves", {
+                up: "-- transaction: none\ndrop index concurrently public.a;",
+                down: "-- archive-rows: public.a where b is null\ncreate index concurrently a on public.b (c);",
+            }),
+            ...trio("0014_bounds", { down: "reset statement_timeout;" }),
             ...trio("0009_locks", { up: "select 1;\ndo $$ begin perform pg_advisory_unlock_all(); end $$;" }),
         });
         const { code, stderr } = await startRun(folder, "migrate up", { env: { PGHOST: "127.0.0.1", PGPORT: "1" } })
@@ -116,6 +126,10 @@ describe("the sql folder", function () {
             /^sql\/0007_seventh\/up\.sql:1: concurrently needs the directive/,
             /^sql\/0008_eighth\/up\.sql:2: with "transaction: none" only/,
             /^sql\/0009_locks\/up\.sql:2: pg_advisory_unlock_all would free the lock/,
+            /^sql\/0010_bounds\/up\.sql:2: lock_timeout is the runner's to set: say "-- lock-timeout: 5s" at the head/,
+            /^sql\/0011_bounds\/up\.sql:1: lock_timeout is the runner's to set/,
+            /^sql\/0014_bounds\/down\.sql:1: statement_timeout is the runner's to set: say "-- statement-timeout: 5s"/,
+            /^sql\/0013_leaves\/down\.sql: "archive-rows" needs a transaction/,
             /^sql\/9_ninth is not the name of a migration/,
             /^sql\/0010-tenth is not the name of a migration/,
         ];

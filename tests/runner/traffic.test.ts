@@ -175,8 +175,7 @@ for (const major of [15, 17] as const) {
             const leak: Trio = {
                 up: [
                     "create temporary table leaked ();",
-                    "set lock_timeout = '7min';",
-                    "set statement_timeout = '8min';",
+                    "do $$ begin set lock_timeout = '7min'; set statement_timeout = '8min'; end $$;",
                     "set search_path = pg_catalog;",
                     `select set_config('simulation_db.found', '{"here": 1}', false), set_config('app.mine', '1', false);`,
                     "set role leaking_role;",

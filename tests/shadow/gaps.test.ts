@@ -135,7 +135,10 @@ for (const major of majors) {
 
         for (const [what, sql] of [
             ["sleeps", "select pg_sleep(600);"],
-            ["sleeps and has taken its own limit away", "set local statement_timeout = 0;\nselect pg_sleep(600);"],
+            [
+                "sleeps and has taken its own limit away",
+                "do $$ begin set local statement_timeout = 0; end $$;\nselect pg_sleep(600);",
+            ],
             ["loops in a DO block", "do $$ begin loop perform 1; end loop; end $$;"],
         ] as const) {
             it(`a statement that ${what} is cancelled, and neither verified nor said to fail`, async () => {
