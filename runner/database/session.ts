@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { connect, type Environment } from "./connection.ts";
-import { fresh, noticeGoneMs } from "./fresh.ts";
+import { bounds, fresh } from "./fresh.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "./identity.ts";
 import { ensureLedger } from "../ledger/ledger.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -72,9 +72,8 @@ async function takeLock(client: pg.Client, settings: Settings, say: (line: strin
     for (;;) {
         // The bounds of freshSession come with it: no round trip of their own.
         const { rows } = await client.query<{ taken: boolean }>(
-            `select pg_try_advisory_lock($1) as taken, set_config('lock_timeout', $2, false),
-                 set_config('statement_timeout', $3, false), set_config('client_connection_check_interval', $4, false)`,
-            [lockKey, settings.lockTimeoutMs, settings.statementTimeoutMs, noticeGoneMs],
+            `select pg_try_advisory_lock($1) as taken, ${bounds(settings)}`,
+            [lockKey],
         );
         if (rows[0]?.taken) return;
         const now = Date.now();

@@ -132,7 +132,7 @@ function describe(error: pg.DatabaseError, where: string, what: string | undefin
 /** Whether the session is over: the server ended it (class 57P), or the network did, which has no SQLSTATE. */
 export function connectionLost(error: unknown): boolean {
     const { code, message = "" } = error as { code?: string; message?: string };
-    if (code !== undefined && /^(57P0[1-5]|25P03|08...)$/.test(code)) return true;
+    if (code !== undefined && /^(57P0[1-5]|25P0[34]|08...)$/.test(code)) return true;
     return (
         /^(ECONNRESET|EPIPE|ETIMEDOUT)$/.test(code ?? "") ||
         /^Connection terminated|^Client has encountered a connection error|^Client was closed/.test(message)

@@ -59,6 +59,31 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await project.applied(), []);
         });
 
+        // A setting that older servers have not.
+        if (major === 17) {
+            it("a bound of the database on whole transactions ends no migration, with or without one of its own", async () => {
+                const { admin, database } = project;
+                await admin.query(`alter database ${database} set transaction_timeout = '500ms'`);
+                try {
+                    await project.write({
+                        "0001_first": { up: "create table public.first (id bigint primary key);\nselect pg_sleep(1);" },
+                        "0002_second": {
+                            up: "create table public.second (id bigint primary key);\nselect pg_sleep(1);",
+                        },
+                        "0003_index": {
+                            up: "-- transaction: none\ncreate index concurrently first_id on public.first (id);",
+                            down: "drop index concurrently public.first_id;",
+                            verify: "select pg_sleep(1);",
+                        },
+                    });
+                    await project.must("migrate up");
+                    assert.deepEqual(await project.applied(), ["0001", "0002", "0003"]);
+                } finally {
+                    await admin.query(`alter database ${database} reset transaction_timeout`);
+                }
+            });
+        }
+
         // What follows does not depend on the version of the server.
         if (major === 17) return;
 
@@ -153,6 +178,21 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await read("usual"), { lock_timeout: "700ms" });
             assert.deepEqual(await read("own"), { lock_timeout: "2s" });
             assert.deepEqual(await read("after"), { lock_timeout: "700ms" });
+        });
+
+        it("a session that loses its network is soon over on the server, also after what a migration set", async () => {
+            const names = "'tcp_keepalives_idle', 'tcp_keepalives_interval', 'tcp_keepalives_count'";
+            const reads = (name: string): Trio => ({
+                up: `create table public.${name} as select current_setting(n)::integer as is from unnest(array[${names}]) as n;`,
+                down: `drop table public.${name};`,
+                verify: "set tcp_keepalives_idle = 7200;",
+            });
+            await project.write({ "0001_first": reads("first"), "0002_second": reads("second") });
+            await project.must("migrate up");
+            for (const table of ["first", "second"]) {
+                const { rows } = await project.client.query(`select * from public.${table}`);
+                assert.deepEqual(rows, [{ is: 60 }, { is: 10 }, { is: 3 }]);
+            }
         });
 
         it("whatever a migration sets is gone for its verify's ledger row and for the next migration", async () => {
