@@ -25,7 +25,7 @@ const numbers = {
     waitForRunMs: ["SIMULATION_DB_WAIT_FOR_RUN_MS", 60_000],
 } as const;
 
-/** @throws UserError for a value that is no whole number of milliseconds */
+/** @throws UserError for a value that is no whole number of milliseconds, a timeout of none, or an archive neither on nor off */
 export function readSettings(environment: Environment): Settings {
     const read = ([name, otherwise]: readonly [string, number]) => {
         const text = environment[name];
@@ -35,12 +35,22 @@ export function readSettings(environment: Environment): Settings {
         }
         return Number(text);
     };
+    // For PostgreSQL it means: without end.
+    const readTimeout = (number: readonly [string, number]) => {
+        const milliseconds = read(number);
+        if (milliseconds === 0) throw new UserError(`${number[0]} is 0: a statement has to end some time.`);
+        return milliseconds;
+    };
+    const archive = environment.SIMULATION_DB_ARCHIVE || "on";
+    if (!["on", "off"].includes(archive)) {
+        throw new UserError(`SIMULATION_DB_ARCHIVE is ${JSON.stringify(archive)}: expected on or off.`);
+    }
     return {
-        lockTimeoutMs: read(numbers.lockTimeoutMs),
-        statementTimeoutMs: read(numbers.statementTimeoutMs),
+        lockTimeoutMs: readTimeout(numbers.lockTimeoutMs),
+        statementTimeoutMs: readTimeout(numbers.statementTimeoutMs),
         retryForMs: read(numbers.retryForMs),
         waitForRunMs: read(numbers.waitForRunMs),
-        archive: environment.SIMULATION_DB_ARCHIVE !== "off",
+        archive: archive === "on",
         stack: environment.SIMULATION_DB_STACK || "shell",
     };
 }

@@ -145,6 +145,23 @@ describe("the connection", function () {
         assert.match(stderr, /SIMULATION_DB_LOCK_TIMEOUT_MS is "1s": expected whole milliseconds/);
     });
 
+    for (const [name, value, said] of [
+        ["SIMULATION_DB_LOCK_TIMEOUT_MS", "0", /_LOCK_TIMEOUT_MS is 0: a statement has to end some time\./],
+        ["SIMULATION_DB_STATEMENT_TIMEOUT_MS", "0", /_STATEMENT_TIMEOUT_MS is 0: a statement has to end some time\./],
+        ["SIMULATION_DB_ARCHIVE", "false", /SIMULATION_DB_ARCHIVE is "false": expected on or off\./],
+    ] as const) {
+        it(`${name}=${value} is refused: it would not mean what it looks like`, async () => {
+            const { code, stderr } = await project.run("migrate up", { env: { [name]: value } });
+            assert.equal(code, 1);
+            assert.match(stderr, said);
+        });
+    }
+
+    it("a retry time of none is one, and an archive that is on is one", async () => {
+        const env = { SIMULATION_DB_RETRY_FOR_MS: "0", SIMULATION_DB_ARCHIVE: "on" };
+        assert.equal((await project.run("status", { env })).code, 0);
+    });
+
     it("a user whom the machine has no name for can run it", async function () {
         if (process.getuid?.() !== 0) this.skip();
         // Only root can become somebody else.
