@@ -113,7 +113,7 @@ function stopOf(report: Report, place: string | undefined): UserError | undefine
         ...(report.drift.stops
             ? [
                   inColumns(
-                      "bring the database back, or take the changes over with a migration; to go on all the same: pulumi config set drift warn",
+                      "bring the database back, or take the changes over with a migration; to go on all the same: set drift to warn in Pulumi.STACK.yaml",
                   ),
               ]
             : []),

@@ -4,9 +4,9 @@ import type { RowsThatLeave } from "./guard.ts";
 import { type KeptColumn, keptColumn, keptList } from "./losses.ts";
 import { isRefused } from "./refusal.ts";
 import { addToArchive, archiveTableName } from "./registry.ts";
-import type { Settings } from "../database/settings.ts";
+import { recordedByUp, type Settings } from "../database/settings.ts";
 import { SqlError } from "../database/sqlError.ts";
-import { fileName, label, type Migration } from "../migration/migration.ts";
+import { fileName, label, type Migration, newDownText } from "../migration/migration.ts";
 import { ownRows } from "./table.ts";
 import { UserError } from "../userError.ts";
 
@@ -38,7 +38,7 @@ export async function takeRowsOut(
 function conditionError(error: pg.DatabaseError, migration: Migration, directive: string): Error {
     if (error instanceof UserError || !/^(22|42)/.test(error.code ?? "")) return error;
     return new SqlError(`${fileName(migration, "down")}: "${directive}" cannot be used: ${error.message}`, error.code, [
-        "mend the directive: its new text is recorded by the next pulumi up, or migrate record, and then used",
+        `mend the directive: ${newDownText}`,
     ]);
 }
 
@@ -62,7 +62,8 @@ async function requireNone(client: pg.Client, migration: Migration, table: strin
             `${found} of them, the first with ${name} = ${first}. They would have to leave the table, and this stack keeps no archive.`,
         [
             "move, mend or delete these rows by hand, then run the same command again",
-            "or let the archive keep them: pulumi config set archive true, then pulumi up (from a shell: unset SIMULATION_DB_ARCHIVE)",
+            "or let the archive keep them: set archive to true in Pulumi.STACK.yaml (from a shell: unset SIMULATION_DB_ARCHIVE)",
+            recordedByUp,
         ],
     );
 }

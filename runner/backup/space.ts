@@ -1,5 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { byteSize } from "../byteSize.ts";
+import { recordedByUp } from "../database/settings.ts";
 import { UserError } from "../userError.ts";
 
 /** For the definitions and the manifest, in bytes. */
@@ -19,6 +20,6 @@ export async function requireSpace(folder: string, rowBytes: number): Promise<vo
     if (needed <= free) return;
     throw new UserError(
         `not enough space for a backup in ${folder}: up to ${byteSize(needed)} are needed, ${byteSize(free)} are free.`,
-        ["free some, or name another place: pulumi config set backupFolder <folder>"],
+        ["free some, or name another place: set backupFolder in Pulumi.STACK.yaml", recordedByUp],
     );
 }

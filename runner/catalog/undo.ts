@@ -3,7 +3,7 @@ import { columnsOfLargeTables } from "../archive/losses.ts";
 import { withoutPartitions } from "./partitions.ts";
 import { resultsOf } from "../database/results.ts";
 import { readDownDirectives } from "../migration/directives.ts";
-import { fileName, label, type Migration } from "../migration/migration.ts";
+import { fileName, label, type Migration, newDownText } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
 
 /**
@@ -139,16 +139,13 @@ export async function requireUndone(client: pg.Client, migration: Migration, tra
     if (transactional) {
         throw new UserError(
             `${file} does not undo exactly what up did, so it was taken back; ${label(migration)} is still applied:\n${named}`,
-            [
-                "mend down.sql: its new text is recorded by the next pulumi up, or migrate record, and then used",
-                declare,
-            ],
+            [`mend down.sql: ${newDownText}`, declare],
         );
     }
     throw new UserError(
         `${file} ran to its end and does not undo exactly what up did. Without a transaction it cannot be taken back; ${label(migration)} stays in the ledger until the rollback is complete:\n${named}`,
         [
-            "add what is missing below the statements of down.sql (pulumi up or migrate record takes the new text) and roll back again: what has run is not run twice",
+            `add what is missing below the statements of down.sql, as what has run is not run twice: ${newDownText}`,
             "or mend by hand what is listed, and roll back again",
             declare,
         ],

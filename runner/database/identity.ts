@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { recordedByUp } from "./settings.ts";
 import { UserError } from "../userError.ts";
 
 /** Oldest server that the stack supports; Supabase projects run 15 or 17. */
@@ -33,7 +34,8 @@ export function requireSameDatabase(expected: DatabaseIdentity | undefined, actu
         `this is another database than the one the stack was applied to: expected ${expected}, connected to ${actual}.`,
         [
             "check the connection settings of the stack, and the PG* variables of this shell",
-            `if the project was moved or upgraded on purpose: pulumi config set databaseIdentity ${actual}`,
+            `if the project was moved or upgraded on purpose: set databaseIdentity to ${actual} in Pulumi.STACK.yaml`,
+            recordedByUp,
         ],
     );
 }

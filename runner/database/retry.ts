@@ -1,6 +1,7 @@
 import { type Blocker, BlockerWatch } from "./blockers.ts";
 import type { Session } from "./session.ts";
 import type { Directives } from "../migration/directives.ts";
+import { recordedByUp } from "./settings.ts";
 import { inWords, isPassing } from "./sqlError.ts";
 import { inTransaction } from "./transaction.ts";
 import { UserError } from "../userError.ts";
@@ -106,7 +107,8 @@ function nextSteps(blockers: readonly Blocker[]): string[] {
     if (/wraparound/.test(first.autovacuum)) return ["run the same command again when autovacuum is through"];
     const longer = (Math.ceil(first.deadlockTimeoutMs / 1000) + 1) * 1000;
     return [
-        `PostgreSQL ends autovacuum for whoever waits longer than ${first.deadlockTimeoutMs} ms: for one run, pulumi config set lockTimeoutMs ${longer} (from a shell: SIMULATION_DB_LOCK_TIMEOUT_MS=${longer}); others wait as long`,
+        `PostgreSQL ends autovacuum for whoever waits longer than ${first.deadlockTimeoutMs} ms: for one run, set lockTimeoutMs to ${longer} in Pulumi.STACK.yaml (from a shell: SIMULATION_DB_LOCK_TIMEOUT_MS=${longer}); others wait as long`,
+        recordedByUp,
         "or run the same command again when it is through",
     ];
 }

@@ -25,6 +25,18 @@ const numbers = {
     waitForRunMs: ["SIMULATION_DB_WAIT_FOR_RUN_MS", 60_000],
 } as const;
 
+/**
+ * A step below a setting: the engine undoes with what its state has of a step, and only an up puts another value there,
+ * where it does not run the migration again.
+ */
+export const recordedByUp =
+    "a destroy or a rollback goes by what the last npm run up recorded: run that again first, with the sql folder as it was then";
+
+/** The stack's name in the ledger. As for libpq, a variable that is empty is one that is not set. */
+export function stackOf(environment: Environment): string {
+    return environment.SIMULATION_DB_STACK || "shell";
+}
+
 /** @throws UserError for a value that is no whole number of milliseconds, a timeout of none, or an archive neither on nor off */
 export function readSettings(environment: Environment): Settings {
     const read = ([name, otherwise]: readonly [string, number]) => {
@@ -51,6 +63,6 @@ export function readSettings(environment: Environment): Settings {
         retryForMs: read(numbers.retryForMs),
         waitForRunMs: read(numbers.waitForRunMs),
         archive: archive === "on",
-        stack: environment.SIMULATION_DB_STACK || "shell",
+        stack: stackOf(environment),
     };
 }

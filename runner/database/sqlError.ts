@@ -1,5 +1,7 @@
 import type pg from "pg";
 import { lineAt, type Statement, splitStatements } from "../migration/statements.ts";
+import { newDownText } from "../migration/migration.ts";
+import { recordedByUp } from "./settings.ts";
 import { UserError } from "../userError.ts";
 
 /** What PostgreSQL said of a statement of ours, with the place in the file. */
@@ -49,7 +51,7 @@ export async function runFile(client: pg.Client, sql: string, file: string): Pro
 export async function runStatement(client: pg.Client, statement: Statement, file: string): Promise<void> {
     await run(client, statement.text, async error => {
         const line = statement.line + (error.position ? lineAt(statement.text, Number(error.position) - 1) - 1 : 0);
-        return describe(error, `${file}:${line}`, `statement: ${beginning(statement.text)}`);
+        return describe(error, `${file}:${line}`, `statement: ${beginning(statement.text)}`, moreTime(file, false));
     });
 }
 
@@ -100,8 +102,9 @@ function sqlError(
 ): SqlError {
     // The server answers in batches: without its last word nobody knows how far it came.
     if (connectionLost(error) && error.code === undefined) return describe(error, file, undefined);
+    const more = moreTime(file, true);
     if (statements.length > 0 && done >= statements.length) {
-        return describe(error, file, "what it had deferred to the end of its transaction");
+        return describe(error, file, "what it had deferred to the end of its transaction", more);
     }
     const position = error.position ? lineAt(sql, Number(error.position) - 1) : undefined;
     // The server parses the whole text before it runs the first statement.
@@ -114,10 +117,16 @@ function sqlError(
         error,
         `${file}:${position ?? statement?.line ?? 1}`,
         statement && `statement ${index + 1}: ${beginning(statement.text)}`,
+        more,
     );
 }
 
-function describe(error: pg.DatabaseError, where: string, what: string | undefined): SqlError {
+function describe(
+    error: pg.DatabaseError,
+    where: string,
+    what: string | undefined,
+    more?: readonly string[],
+): SqlError {
     const said = [
         `${where}: ${connectionLost(error) ? `the connection was lost: ${error.message}` : error.message}`,
         ...(what ? [`  in ${what}`] : []),
@@ -126,7 +135,7 @@ function describe(error: pg.DatabaseError, where: string, what: string | undefin
         ...(error.hint ? [`  hint: ${error.hint}`] : []),
         ...(error.where ? [`  where: ${error.where.split("\n")[0]}`] : []),
     ];
-    return new SqlError(said.join("\n"), error.code, advice(error));
+    return new SqlError(said.join("\n"), error.code, advice(error, more));
 }
 
 /** Whether the session is over: the server ended it (class 57P), or the network did, which has no SQLSTATE. */
@@ -139,14 +148,31 @@ export function connectionLost(error: unknown): boolean {
     );
 }
 
-function advice(error: Error & { readonly code?: string | undefined }): string[] {
+/** What gives a step of the stack more time, where no file says how long it may take. */
+const moreTimeForStep = [
+    "a step of up or destroy has more time with a higher statementTimeoutMs in Pulumi.STACK.yaml (from a shell: SIMULATION_DB_STATEMENT_TIMEOUT_MS)",
+    recordedByUp,
+];
+
+/** The same for a file. An applied up.sql cannot be changed any more, and what it says of timeouts holds for down as well. */
+function moreTime(file: string, transactional: boolean): readonly string[] {
+    if (!file.endsWith("/down.sql")) return ['give it more time, at the head of up.sql: "-- statement-timeout: 30min"'];
+    if (!transactional) return moreTimeForStep;
+    return [`give it more time, at the head of down.sql: "set local statement_timeout = '30min';"`, newDownText];
+}
+
+/** What to do about an error, where that can be said. @param more when it took too long */
+export function advice(
+    error: Error & { readonly code?: string | undefined },
+    more: readonly string[] = moreTimeForStep,
+): readonly string[] {
     if (connectionLost(error)) {
         return [
             "what was not committed is gone with the connection: run the same command again when the server answers",
         ];
     }
     if (error.code === "57014" && /statement timeout/.test(error.message)) {
-        return ['give it more time, at the head of up.sql: "-- statement-timeout: 30min"'];
+        return more;
     }
     if (error.code === "25006") {
         return ["the database takes no writes: Supabase does that when its disk is full (dashboard, Database)"];

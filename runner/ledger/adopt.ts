@@ -103,7 +103,7 @@ export async function adopt(
         `nothing can be adopted. Nearest is the state after ${upTo ? label(upTo) : ""}, with ${differences.length} differences:\n` +
             differences.map(difference => `  ${describe(difference)}`).join("\n"),
         [
-            "mend what differs by hand, then run the same command again; or let pulumi up apply the migrations to a database without them",
+            "mend what differs by hand, then run the same command again; or let npm run up apply the migrations to a database without them",
         ],
     );
 }

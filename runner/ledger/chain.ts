@@ -112,7 +112,7 @@ export function requireSameUp(migration: Migration, row: LedgerRow): void {
     if (row.upHash === hashOf(migration.up)) return;
     throw new UserError(editedText(migration, row), [
         `bring sql/${label(row)}/up.sql back as it was applied (its text is in simulation_db.migration.up_sql), and put the change into a new migration`,
-        "or roll it back first (remove it, pulumi up), then apply the new text",
+        "or roll it back first (remove it, npm run up), then apply the new text",
     ]);
 }
 

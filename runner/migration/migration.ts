@@ -26,6 +26,10 @@ export function fileName(migration: Pick<Migration, "version" | "slug">, part: P
     return `sql/${label(migration)}/${part}.sql`;
 }
 
+/** How a down.sql that a person mends comes to be used: a rollback goes by the text that the state and the ledger have. */
+export const newDownText =
+    "bring the folder back where it was removed, and npm run up, or migrate record, takes the new text, which the next rollback uses";
+
 /** SHA-256 in hex of a file's text: what "the same migration" means. */
 export function hashOf(text: string): string {
     return createHash("sha256").update(text).digest("hex");

@@ -108,6 +108,18 @@ describe("the backups of a stack", function () {
         await project.must("up", "--yes", "--skip-preview");
     });
 
+    it("a rollback goes by what the last up recorded: with its folder there, an up gives it the archive", async () => {
+        await project.useSql({ ...smallPlan, ...fourth });
+        await project.must("up", "--yes", "--skip-preview");
+        await target.admin.query("insert into public.more values (1)");
+        await project.configure({ archive: "true" });
+        await project.must("up", "--yes", "--skip-preview");
+        await project.useSql(smallPlan);
+        await project.must("up", "--yes", "--skip-preview");
+        const { rows } = await target.admin.query("select version, rows::int from simulation_db.archive");
+        assert.deepEqual(rows, [{ version: "0004", rows: 1 }]);
+    });
+
     it("a destroy makes one more before anything is taken back", async () => {
         const before = await ids();
         await project.must("destroy", "--yes", "--skip-preview");

@@ -53,6 +53,11 @@ describe("the messages that the documentation quotes", function () {
         assert.deepEqual(unknown, []);
     });
 
+    it("name a key with the file it is set in, and an up by its npm script: both go to the right stack", async () => {
+        const engines = (await messagePatterns()).filter(({ source }) => /pulumi (config set|up)\b/.test(source));
+        assert.deepEqual(engines, []);
+    });
+
     it("would be missed, were they not", async () => {
         const patterns = await messagePatterns();
         assert.ok(patterns.length > 200);

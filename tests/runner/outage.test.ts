@@ -170,6 +170,40 @@ describe("an outage in the middle of a migration", function () {
         assert.deepEqual(await project.applied(), ["0001", "0002"]);
     });
 
+    it("a rollback that needs longer gets it from its down.sql, as its error says: its up.sql is not to be changed", async () => {
+        const down = "select pg_sleep(1);\ndrop table public.second;";
+        const env = { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "500" };
+        await project.write({ "0001_first": {}, "0002_second": { down } });
+        await project.must("migrate up");
+        const { stderr } = await project.run("migrate down", { env });
+        const [, statement = ""] = /→ give it more time, at the head of down\.sql: "(.*)"$/m.exec(stderr) ?? [];
+        assert.match(stderr, /→ bring the folder back where it was removed, and npm run up, or migrate record, takes/);
+        assert.doesNotMatch(stderr, /up\.sql/);
+        await project.write({ "0001_first": {}, "0002_second": { down: `${statement}\n${down}` } });
+        await project.must("migrate record");
+        await project.must("migrate down", { env });
+        assert.deepEqual(await project.applied(), ["0001"]);
+    });
+
+    it("a step that is no file's names the stack's key, and how a rollback gets to it", async () => {
+        await project.write({ "0001_first": {}, "0002_second": {} });
+        await project.must("migrate up");
+        await project.client.query("insert into public.second select generate_series(1, 500000)");
+        const { code, stderr } = await project.run("migrate down", {
+            env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "30" },
+        });
+        assert.equal(code, 1);
+        assert.match(
+            stderr,
+            /^PostgreSQL refused a step of the runner itself: canceling statement due to statement timeout$/m,
+        );
+        assert.match(
+            stderr,
+            /→ a step of up or destroy has more time with a higher statementTimeoutMs in Pulumi\.STACK\.yaml/,
+        );
+        assert.match(stderr, /→ a destroy or a rollback goes by what the last npm run up recorded: /);
+    });
+
     it("a rollback that loses its connection is not half done", async () => {
         const second = { down: "drop table public.second;\nselect pg_sleep(50);" };
         await project.write({ "0001_first": {}, "0002_second": second });
