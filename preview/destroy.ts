@@ -1,6 +1,6 @@
+import { asProgram } from "../runner/asProgram.ts";
 import { connect } from "../runner/database/connection.ts";
 import { readTexts } from "../runner/ledger/ledger.ts";
-import { explain } from "../runner/userError.ts";
 import { driftOf } from "./drift/drift.ts";
 import { present } from "./report/presentation.ts";
 import { rehearse } from "./trial/rehearsal.ts";
@@ -12,7 +12,7 @@ const { env } = process;
 const stack = env.SIMULATION_DB_STACK ?? "shell";
 const folder = ".local/preview";
 
-try {
+await asProgram(async () => {
     const toRollBack = (await applied()).reverse();
     const rehearsal = await rehearse({
         environment: env,
@@ -35,10 +35,7 @@ try {
     for (const { lines } of [...rollbacks, ...general]) console.log(lines.join("\n"));
     if (toRollBack.length === 0) console.log("no migration is applied: there is nothing to roll back");
     if (stop) throw stop;
-} catch (error) {
-    process.stderr.write(`${explain(error)}\n`);
-    process.exitCode = 1;
-}
+});
 
 async function applied() {
     const client = await connect(env, "preview");

@@ -2,13 +2,13 @@ import { Command } from "commander";
 import { listArchive } from "../runner/archive/registry.ts";
 import { readManifests, sizeOf } from "../runner/backup/manifest.ts";
 import { byteSize } from "../runner/byteSize.ts";
+import { asProgram } from "../runner/asProgram.ts";
 import { connect } from "../runner/database/connection.ts";
 import { readIdentity } from "../runner/database/identity.ts";
 import { label, summary } from "../runner/migration/migration.ts";
 import { readMigrations } from "../runner/migration/migrationFolder.ts";
 import { readClaim } from "../runner/ledger/ledger.ts";
 import { readStatus, type Status, statusLines } from "../runner/status.ts";
-import { explain } from "../runner/userError.ts";
 import { readBucketDrift } from "./drift/bucket.ts";
 import { driftOf } from "./drift/drift.ts";
 import { readSnapshot } from "./drift/snapshot.ts";
@@ -52,12 +52,7 @@ const commandLine = new Command("npm run status")
         else console.log([...statusLines(status), ...restLines(rest)].join("\n"));
     });
 
-try {
-    await commandLine.parseAsync();
-} catch (error) {
-    process.stderr.write(`${explain(error)}\n`);
-    process.exitCode = 1;
-}
+await asProgram(() => commandLine.parseAsync());
 
 async function read(): Promise<{ status: Status; rest: StatusJson }> {
     const client = await connect(env, "status");

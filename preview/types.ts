@@ -2,12 +2,13 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Command } from "commander";
 import { roleNames } from "../runner/applicationRoles.ts";
+import { asProgram } from "../runner/asProgram.ts";
 import { connect } from "../runner/database/connection.ts";
 import { compareChain } from "../runner/ledger/chain.ts";
 import { readLedger, readTexts } from "../runner/ledger/ledger.ts";
 import type { Migration } from "../runner/migration/migration.ts";
 import { readMigrations } from "../runner/migration/migrationFolder.ts";
-import { explain, UserError } from "../runner/userError.ts";
+import { UserError } from "../runner/userError.ts";
 import { rehearse } from "./trial/rehearsal.ts";
 import { databaseType } from "./typegen.ts";
 
@@ -30,12 +31,7 @@ const commandLine = new Command("npm run types --")
     .allowExcessArguments(false)
     .showHelpAfterError();
 
-try {
-    await main(commandLine.parse().opts<Options>());
-} catch (error) {
-    process.stderr.write(`${explain(error)}\n`);
-    process.exitCode = 1;
-}
+await asProgram(() => main(commandLine.parse().opts<Options>()));
 
 async function main({ out, schema, check }: Options): Promise<void> {
     if (check && out === undefined) {

@@ -22,11 +22,5 @@ async function askedByPerson(): Promise<void> {
     await commandLine.parseAsync();
 }
 
-try {
-    await (steps.get(process.argv.slice(2).join(" ")) ?? askedByPerson)();
-} catch (error) {
-    const { inWords } = await import("./database/sqlError.ts");
-    const { explain } = await import("./userError.ts");
-    process.stderr.write(`${explain(inWords(error))}\n`);
-    process.exitCode = 1;
-}
+const { asProgram } = await import("./asProgram.ts");
+await asProgram(steps.get(process.argv.slice(2).join(" ")) ?? askedByPerson);
