@@ -116,7 +116,7 @@ const repair = commandLine.command("repair").description("mend the ledger where 
 repair
     .command("applied")
     .description("mark the next migration as applied; runs nothing")
-    .argument("<version>", "four digits")
+    .argument("<version>", "four digits", toVersion)
     .requiredOption("--reason <text>", "why; the history keeps it")
     .option("--found <json>", "what its up would have found, where it says so")
     .action((version: string, options: RepairOptions) =>
@@ -125,7 +125,7 @@ repair
 repair
     .command("reverted")
     .description("mark the newest applied migration as not applied; runs nothing")
-    .argument("<version>", "four digits")
+    .argument("<version>", "four digits", toVersion)
     .requiredOption("--reason <text>", "why; the history keeps it")
     .action((version: string, options: RepairOptions) =>
         commands().then(({ repairReverted }) => repairReverted(version, options)),

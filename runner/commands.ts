@@ -200,7 +200,7 @@ export async function repairReverted(version: string, options: RepairOptions): P
         const row = await markReverted(session, version, options, say);
         print(`${label(row)} is marked as not applied; nothing was run`);
         say(
-            `a stack that has it in its state has to forget it, before it can apply it again: pulumi state delete --target-dependents`,
+            "where a stack has it in its state: node runner/main.ts migrate up applies it again, and the stack finds it; or remove its folder, and npm run up makes the stack forget it",
         );
     });
 }

@@ -235,8 +235,15 @@ for (const major of [15, 17] as const) {
                 await project.client.query("drop table public.second");
                 const { stdout, stderr } = await project.must("repair reverted 0002 --reason=dropped-by-hand");
                 assert.equal(stdout, "0002_second is marked as not applied; nothing was run\n");
-                assert.match(stderr, /pulumi state delete/);
+                assert.equal(
+                    stderr,
+                    "where a stack has it in its state: node runner/main.ts migrate up applies it again, and the stack finds it; " +
+                        "or remove its folder, and npm run up makes the stack forget it\n",
+                );
                 assert.deepEqual(await project.applied(), ["0001"]);
+                // What a stack runs for a folder that is gone, and for one that is there.
+                const { stdout: gone } = await project.must("migrate down --stdin", { stdin: project.stdin("0002") });
+                assert.match(gone, /^0002_second nothing to undo in /);
                 await project.must("migrate up");
                 assert.deepEqual(await project.history(), ["up 0001", "up 0002", "repair reverted 0002", "up 0002"]);
                 const { rows } = await project.admin.query(
@@ -272,6 +279,14 @@ for (const major of [15, 17] as const) {
                 assert.deepEqual(await project.applied(), ["0001", "0002"]);
             });
         });
+
+        for (const verb of ["applied", "reverted"]) {
+            it(`${verb} takes a version as every command does`, async () => {
+                const { code, stderr } = await project.run(`repair ${verb} 2 --reason=x`);
+                assert.equal(code, 1);
+                assert.match(stderr, /A version has four digits, for example 0007\./);
+            });
+        }
 
         it("what is marked is mirrored to Supabase's ledger, and taken out again", async () => {
             const mirrored = async () => {

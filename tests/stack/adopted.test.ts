@@ -6,6 +6,12 @@ import { smallPlan } from "./smallPlan.ts";
 
 const config = { databaseHost: "embedded", storageUrl: "embedded", backup: "off", drift: "stop" };
 
+const later = {
+    "0004_later/up.sql": "-- A function.\ncreate function public.later() returns integer language sql return 1;\n",
+    "0004_later/down.sql": "drop function public.later();\n",
+    "0004_later/verify.sql": "select public.later();\n",
+};
+
 describe("a stack that begins where migrations were applied without it", function () {
     this.timeout(240_000);
     let target: StackTarget;
@@ -54,12 +60,6 @@ describe("a stack that begins where migrations were applied without it", functio
     });
 
     it("does not promise to roll back what was applied from a shell and is in no folder any more", async () => {
-        const later = {
-            "0004_later/up.sql":
-                "-- A function.\ncreate function public.later() returns integer language sql return 1;\n",
-            "0004_later/down.sql": "drop function public.later();\n",
-            "0004_later/verify.sql": "select public.later();\n",
-        };
         await project.useSql({ ...smallPlan, ...later });
         assert.equal((await project.runner("migrate up", target.environment)).code, 0);
         await project.useSql(smallPlan);
@@ -91,6 +91,28 @@ describe("a stack that begins where migrations were applied without it", functio
             await project.must("up", "--yes", "--skip-preview");
             await isPrivate().catch(error => assert.fail(`attempt ${attempt}: ${error}`));
         }
+        await project.must("preview", "--expect-no-changes");
+    });
+
+    it("goes on after a repair that took a migration back, in both ways that it names, with its state as it is", async () => {
+        const revert = async () => {
+            await target.admin.query("drop function public.later()");
+            const { code, output } = await project.runner("repair reverted 0004 --reason=by-hand", target.environment);
+            assert.equal(code, 0, output);
+            assert.match(
+                output,
+                /node runner\/main\.ts migrate up applies it again, .* or remove its folder, and npm run up/,
+            );
+        };
+        await project.useSql({ ...smallPlan, ...later });
+        await project.must("up", "--yes", "--skip-preview");
+        await revert();
+        assert.equal((await project.runner("migrate up", target.environment)).code, 0);
+        await project.must("up", "--yes", "--skip-preview", "--expect-no-changes");
+        await revert();
+        await project.useSql(smallPlan);
+        await project.must("up", "--yes", "--skip-preview");
+        assert.ok(!(await project.resources()).includes("schema-0004"));
         await project.must("preview", "--expect-no-changes");
     });
 });
