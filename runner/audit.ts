@@ -1,8 +1,7 @@
 import type pg from "pg";
 import { byteSize } from "./byteSize.ts";
 import { datasetMimeTypes } from "./datasetFileTypes.ts";
-import { findBucket, type KnownBucket } from "./bucket.ts";
-import { UserError } from "./userError.ts";
+import { findBucket, type KnownBucket, requireBucketSetting } from "./bucket.ts";
 
 /** What table, bucket and files say differently. */
 export interface Audit {
@@ -38,12 +37,12 @@ const shown = 20;
  * Compares the rows of datasets with the files of their bucket, and the bucket with its settings. Reads only.
  *
  * @param graceMinutes what is younger is left out: an upload makes the file first and the row afterwards
- * @throws UserError where the migrations are not applied
+ * @throws UserError where the database knows no bucket
  */
 export async function auditDatasets(client: pg.Client, graceMinutes: number): Promise<Audit> {
     await client.query("begin read only");
     try {
-        const { bucket, limit } = await readSetting(client);
+        const { bucket, limit } = await requireBucketSetting(client);
         const values = [bucket, `${graceMinutes} minutes`];
         const rowsOf = async <Row extends pg.QueryResultRow>(sql: string) =>
             (await client.query<Row>(sql, values)).rows;
@@ -107,14 +106,6 @@ function part(title: string, findings: readonly string[]): string[] {
         ...findings.slice(0, shown).map(finding => `        ${finding}`),
         ...(more > 0 ? [`        … and ${more} more: --json prints all of them`] : []),
     ];
-}
-
-async function readSetting(client: pg.Client): Promise<KnownBucket> {
-    const setting = await findBucket(client);
-    if (setting) return setting;
-    throw new UserError("There is no bucket of datasets in this database: the migrations are not applied.", [
-        "npm run up",
-    ]);
 }
 
 /**

@@ -28,7 +28,7 @@ export async function putBucket(session: Session, settings: BucketSettings, envi
     const options = { public: false, fileSizeLimit: settings.maxBytes, allowedMimeTypes: [...settings.mimeTypes] };
 
     const { data: existing, error } = await storage.getBucket(settings.name);
-    if (error && !/not found/i.test(error.message)) throw refused(`reading the bucket ${settings.name}`, error);
+    if (error && !/not found/i.test(error.message)) throw storageRefused(`reading the bucket ${settings.name}`, error);
     // Written down before anything is made, so that a crash in between cannot turn our bucket into a former one.
     await session.client.query(
         "insert into simulation_db.bucket (name, former) values ($1, $2) on conflict (name) do nothing",
@@ -37,14 +37,14 @@ export async function putBucket(session: Session, settings: BucketSettings, envi
     const { error: failed } = existing
         ? await storage.updateBucket(settings.name, options)
         : await storage.createBucket(settings.name, options);
-    if (failed) throw refused(`${existing ? "changing" : "creating"} the bucket ${settings.name}`, failed);
+    if (failed) throw storageRefused(`${existing ? "changing" : "creating"} the bucket ${settings.name}`, failed);
 
     // The one setting rules the table and the storage policies as well.
     const { rowCount } = await session.client.query(
         "update simulation_private.dataset_bucket set bucket_id = $1, max_bytes = $2",
         [settings.name, settings.maxBytes],
     );
-    if (rowCount !== 1) throw new UserError("simulation_private.dataset_bucket has no row: it is made by a migration.");
+    if (rowCount !== 1) throw noSetting();
     if (left !== undefined) await removeBucket(session, left, environment);
 }
 
@@ -55,7 +55,7 @@ export interface KnownBucket {
     readonly limit: number;
 }
 
-/** Undefined where the migration that holds it is not applied. */
+/** Undefined where the migration that holds it is not applied, or its row was deleted. */
 export async function findBucket(client: pg.Client): Promise<KnownBucket | undefined> {
     const { rows: there } = await client.query<{ setting: string | null }>(
         "select to_regclass('simulation_private.dataset_bucket') as setting",
@@ -66,6 +66,20 @@ export async function findBucket(client: pg.Client): Promise<KnownBucket | undef
           )
         : { rows: [] };
     return rows[0];
+}
+
+/** The same. @throws UserError where it is not there */
+export async function requireBucketSetting(client: pg.Client): Promise<KnownBucket> {
+    const known = await findBucket(client);
+    if (known === undefined) throw noSetting();
+    return known;
+}
+
+function noSetting(): UserError {
+    return new UserError("simulation_private.dataset_bucket has no row: it is made by a migration.", [
+        "where the migrations are not applied: npm run up",
+        "where somebody deleted the row: insert into simulation_private.dataset_bucket (bucket_id, max_bytes) values ('datasets', 52428800), then npm run up",
+    ]);
 }
 
 /**
@@ -128,11 +142,11 @@ export async function removeBucket(session: Session, name: string, environment: 
         });
         // Where a person has deleted it there is nothing to give back.
         if (error && !/not found/i.test(error.message))
-            throw refused(`giving the bucket ${name} its former settings back`, error);
+            throw storageRefused(`giving the bucket ${name} its former settings back`, error);
     } else {
         await requireEmpty(session, name, "deleted");
         const { error } = await storage.deleteBucket(name);
-        if (error && !/not found/i.test(error.message)) throw refused(`deleting the bucket ${name}`, error);
+        if (error && !/not found/i.test(error.message)) throw storageRefused(`deleting the bucket ${name}`, error);
     }
     await client.query("delete from simulation_db.bucket where name = $1", [name]);
     return former ? `bucket ${name} has its former settings back` : `bucket ${name} deleted`;
@@ -194,7 +208,8 @@ function formerOf(bucket: Former): Former {
     };
 }
 
-function refused(what: string, error: { message: string }): UserError {
+/** What Storage said, and what to check. */
+export function storageRefused(what: string, error: { message: string }): UserError {
     return new UserError(`${what} failed: Storage said "${error.message}"`, [
         "check storageUrl and SUPABASE_SERVICE_ROLE_KEY",
         "embedded: npm start brings the local Storage endpoint up",

@@ -7,7 +7,7 @@ import type { Environment } from "./database/connection.ts";
 import { readLedger } from "./ledger/ledger.ts";
 import { fileName, label, type Migration } from "./migration/migration.ts";
 import { runFile } from "./database/sqlError.ts";
-import { UserError } from "./userError.ts";
+import { explain, UserError } from "./userError.ts";
 
 /**
  * Tries what an application will do, through SQL and through supabase-js: what must work works, and what must not is
@@ -36,20 +36,25 @@ export async function checkStack(
         ["supabase-js: users upload, download and remove their own files only", () => tryUploads(client, environment)],
         ["supabase-js: users read and write their own datasets only", () => tryRows(client, environment)],
     ];
-    let failed = 0;
+    const failed: unknown[] = [];
     for (const [promise, check] of checks) {
         try {
             await rolledBack(client, check);
             say(`ok      ${promise}`);
         } catch (error) {
             const isSkipped = error instanceof Skipped;
-            if (!isSkipped) failed += 1;
-            say(`${isSkipped ? "skipped" : "FAILED "} ${promise}: ${(error as Error).message}`);
+            if (!isSkipped) failed.push(error);
+            const said = error instanceof UserError ? explain(error) : (error as Error).message;
+            say(`${isSkipped ? "skipped" : "FAILED "} ${promise}: ${said.replaceAll("\n", "\n      ")}`);
         }
     }
-    if (failed > 0) {
-        throw new UserError(`${failed} of ${checks.length} checks failed.`, ["npm run preview shows what differs"]);
-    }
+    if (failed.length === 0) return;
+    // Those that say themselves what to do have no need of it.
+    const isOpen = failed.some(error => !(error instanceof UserError) || error.next.length === 0);
+    throw new UserError(
+        `${failed.length} of ${checks.length} checks failed.`,
+        isOpen ? ["where somebody changed the schema by hand, npm run preview shows it"] : [],
+    );
 }
 
 async function requireAllApplied(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
@@ -57,6 +62,7 @@ async function requireAllApplied(client: pg.Client, migrations: readonly Migrati
     if (pending.length === 0 && removed.length === 0) return;
     throw new UserError(
         `${pending.length} are pending (${pending.map(label).join(", ")}), ${removed.length} to roll back`,
+        ["npm run up, after npm run preview"],
     );
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { roleNames } from "../applicationRoles.ts";
+import { requireBucketSetting } from "../bucket.ts";
 import { actAs, type Person, requireRefusal, requireRows, Skipped } from "./attempts.ts";
 import { insertOfRun } from "./sampleRun.ts";
 
@@ -126,10 +127,7 @@ export async function tryServices(client: pg.Client): Promise<void> {
 /** The policies on files, as Storage asks them. */
 export async function tryFiles(client: pg.Client): Promise<void> {
     const [owner, stranger] = await twoUsers(client);
-    const { rows } = await client.query<{ bucket: string }>(
-        "select bucket_id as bucket from simulation_private.dataset_bucket",
-    );
-    const bucket = rows[0]?.bucket;
+    const { bucket } = await requireBucketSetting(client);
     const insert = "insert into storage.objects (bucket_id, name) values ($1, $2)";
     const own = "select from storage.objects where bucket_id = $1 and name = $2";
     const path = `${owner.sub}/check.csv`;

@@ -1,6 +1,6 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type pg from "pg";
-import { storageClient } from "../bucket.ts";
+import { requireBucketSetting, storageClient, storageRefused } from "../bucket.ts";
 import type { Environment } from "../database/connection.ts";
 import { datasetMimeTypes } from "../datasetFileTypes.ts";
 import { UserError } from "../userError.ts";
@@ -11,9 +11,9 @@ const csv = () => new Blob(["id\n1\n"], { type: "text/csv" });
 
 /** The bucket as Storage describes it, and a public address that must not answer. */
 export async function requireBucket(client: pg.Client, environment: Environment): Promise<void> {
-    const { name, limit } = await settingOf(client);
+    const { bucket: name, limit } = await requireBucketSetting(client);
     const { data, error } = await (await storageClient(environment)).storage.getBucket(name);
-    if (error) throw new UserError(`Storage said "${error.message}" of the bucket ${name}`);
+    if (error) throw storageRefused(`reading the bucket ${name}`, error);
     if (data.public) throw new UserError(`the bucket ${name} is public`);
     if (data.file_size_limit !== limit) {
         throw new UserError(`the bucket ${name} takes files of ${data.file_size_limit} bytes, the table ${limit}`);
@@ -28,7 +28,7 @@ export async function requireBucket(client: pg.Client, environment: Environment)
 
 /** What two users and a caller without a user can do with files, through supabase-js. Leaves nothing behind. */
 export async function tryUploads(client: pg.Client, environment: Environment): Promise<void> {
-    const { name } = await settingOf(client);
+    const { bucket: name } = await requireBucketSetting(client);
     const service = await storageClient(environment);
     const filesOf = (who: SupabaseClient) => who.storage.from(name);
 
@@ -101,12 +101,4 @@ async function works(what: string, answer: PromiseLike<Answer>): Promise<void> {
 async function refused(what: string, answer: PromiseLike<Answer>): Promise<void> {
     const { error } = await answer;
     if (!error) throw new UserError(`${what}: not refused`);
-}
-
-async function settingOf(client: pg.Client): Promise<{ name: string; limit: number }> {
-    const { rows } = await client.query<{ name: string; limit: number }>(
-        `select bucket_id as name, max_bytes::float8 as "limit" from simulation_private.dataset_bucket`,
-    );
-    if (rows[0]) return rows[0];
-    throw new UserError("simulation_private.dataset_bucket has no row: it is made by a migration.");
 }

@@ -116,7 +116,10 @@ for (const major of [15, 17] as const) {
             const { code, stderr } = await project.run("audit", { env: { PGDATABASE: "empty" } });
             await sql("drop database empty");
             assert.equal(code, 1);
-            assert.match(stderr, /There is no bucket of datasets in this database: the migrations are not applied\./);
+            assert.match(
+                stderr,
+                /^simulation_private\.dataset_bucket has no row: it is made by a migration\.\n  → where the migrations are not applied: npm run up$/m,
+            );
         });
     });
 }

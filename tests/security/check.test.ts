@@ -104,6 +104,15 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await counts(), before);
         });
 
+        it("says below a check what to do, and points at the preview only where that shows more", async () => {
+            const { code, stdout, stderr } = await project.run("check", {
+                env: { SUPABASE_SERVICE_ROLE_KEY: undefined },
+            });
+            assert.equal(code, 1, stdout);
+            assert.match(stdout, /^FAILED {2}the bucket is private .* is not set: .*\n {8}→ export it in this shell/m);
+            assert.equal(stderr, "3 of 11 checks failed.\n");
+        });
+
         // The check itself is the same on both.
         for (const [fault, undo, check] of major === 17 ? faults : []) {
             it(`fails after: ${fault.split(";")[0]}`, async () => {
@@ -113,7 +122,10 @@ for (const major of [15, 17] as const) {
                     const { code, stdout, stderr } = await project.run("check");
                     assert.equal(code, 1, stdout);
                     assert.match(stdout, check);
-                    assert.match(stderr, /^[1-9] of 11 checks failed\.$/m);
+                    assert.match(
+                        stderr,
+                        /^[1-9] of 11 checks failed\.\n {2}→ where somebody changed the schema by hand, npm run preview/m,
+                    );
                     assert.deepEqual(await counts(), before);
                 } finally {
                     await project.target.admin.query(undo);
