@@ -1,3 +1,4 @@
+import { keepRange } from "./runner/backup/settings.ts";
 import { didYouMean, nearest } from "./runner/nearest.ts";
 import { UserError } from "./runner/userError.ts";
 
@@ -37,7 +38,7 @@ export const configKeys = {
     squashThrough: { like: /^(\d{4})?$/, is: 'the version of a migration, in quotes ("0300"), or empty' },
     backup: { oneOf: ["required", "optional", "off"] },
     backupFolder: { like: something, is: "the path of a folder" },
-    backupKeep: { whole: [1, 1000] },
+    backupKeep: { whole: keepRange },
     archive: { yesOrNo: true },
     lockTimeoutMs: { whole: [1, 60_000] },
     statementTimeoutMs: { whole: [1000, 86_400_000] },

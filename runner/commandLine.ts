@@ -1,6 +1,7 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { PurgeOptions } from "./archive/commands.ts";
 import type { CreateOptions, FolderOptions, ListOptions } from "./backup/commands.ts";
+import { keepRange } from "./backup/settings.ts";
 import type { AuditOptions, ChainOptions, RecordOptions } from "./commands.ts";
 import type { CheckOptions, MakeOptions } from "./promotion/commands.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
@@ -17,13 +18,17 @@ migrate
     .command("up")
     .description("apply the pending migrations of the sql folder, or the one on stdin")
     .option("--stdin", "take the migration from stdin, in the text form that the stack's state keeps")
-    .option("--to <version>", "stop after this version", toVersion)
+    .addOption(new Option("--to <version>", "stop after this version").argParser(toVersion).conflicts("stdin"))
     .action((options: ChainOptions) => commands().then(({ migrateUp }) => migrateUp(options)));
 migrate
     .command("down")
     .description("undo the newest migration, those down to a version, or the one on stdin")
     .option("--stdin", "take the migration from stdin")
-    .option("--to <version>", "undo everything newer than this version; 0000 undoes all", toVersion)
+    .addOption(
+        new Option("--to <version>", "undo everything newer than this version; 0000 undoes all")
+            .argParser(toVersion)
+            .conflicts("stdin"),
+    )
     .action((options: ChainOptions) => commands().then(({ migrateDown }) => migrateDown(options)));
 migrate
     .command("record")
@@ -65,8 +70,13 @@ backup
     .command("create")
     .description("make one, and remove the oldest")
     .option("--stdin", "take the settings from stdin, as the stack gives them")
-    .option("--folder <folder>", "where the backups are", ".local/backups")
-    .option("--keep <count>", "how many of this database are kept", "10")
+    .addOption(new Option("--folder <folder>", "where the backups are").default(".local/backups").conflicts("stdin"))
+    .addOption(
+        new Option("--keep <count>", "how many of this database are kept")
+            .argParser(toCount)
+            .default(10)
+            .conflicts("stdin"),
+    )
     .action((options: CreateOptions) => backups().then(({ backupCreate }) => backupCreate(options)));
 backup
     .command("list")
@@ -159,6 +169,12 @@ commandLine
 function toVersion(text: string): string {
     if (/^\d{4}$/.test(text)) return text;
     throw new InvalidArgumentError("A version has four digits, for example 0007.");
+}
+
+function toCount(text: string): number {
+    const [least, most] = keepRange;
+    if (/^\d{1,6}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+    throw new InvalidArgumentError(`A whole number from ${least} to ${most} is needed.`);
 }
 
 function toMinutes(text: string): number {

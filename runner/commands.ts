@@ -16,6 +16,7 @@ import { applySquash, rollBackSquash, rollBackUnlessSquashed } from "./steps/squ
 import type { RepairOptions } from "./ledger/repair.ts";
 import { type Session, withSession } from "./database/session.ts";
 import { expectedIdentity, stepLine } from "./stackOutput.ts";
+import { readJson } from "./stdinJson.ts";
 import { readStatus, statusLines } from "./status.ts";
 import { UserError } from "./userError.ts";
 
@@ -225,17 +226,23 @@ export async function ledgerRelease(): Promise<void> {
 /** `bucket put`: stdin is {@link BucketSettings} as JSON. */
 export async function bucketPut(): Promise<void> {
     const { putBucket } = await import("./bucket.ts");
-    const settings = JSON.parse(await text(process.stdin)) as BucketSettings;
+    const settings = await readJson<BucketSettings>(
+        ["name", "maxBytes", "mimeTypes"],
+        `for example: echo '{"name": "datasets", "maxBytes": 52428800, "mimeTypes": ["text/csv"]}' | node runner/main.ts bucket put`,
+    );
     await step("bucket put", async session => {
         await putBucket(session, settings, environment);
         return `bucket ${settings.name} ready`;
     });
 }
 
-/** `bucket remove`: stdin is {@link BucketSettings} as JSON. */
+/** `bucket remove`: stdin is the name of {@link BucketSettings} as JSON. */
 export async function bucketRemove(): Promise<void> {
     const { removeBucket } = await import("./bucket.ts");
-    const { name } = JSON.parse(await text(process.stdin)) as BucketSettings;
+    const { name } = await readJson<Pick<BucketSettings, "name">>(
+        ["name"],
+        `for example: echo '{"name": "datasets"}' | node runner/main.ts bucket remove`,
+    );
     await step("bucket remove", session => removeBucket(session, name, environment));
 }
 

@@ -1,9 +1,8 @@
-import { text } from "node:stream/consumers";
 import { byteSize } from "../byteSize.ts";
 import { withSession } from "../database/session.ts";
 import { expectedIdentity, stepLine } from "../stackOutput.ts";
+import { readJson } from "../stdinJson.ts";
 import { textTable } from "../textTable.ts";
-import { UserError } from "../userError.ts";
 import { createBackup } from "./create.ts";
 import { readManifests, sizeOf } from "./manifest.ts";
 import type { BackupSettings } from "./settings.ts";
@@ -20,7 +19,7 @@ export interface FolderOptions {
 
 export interface CreateOptions extends FolderOptions {
     readonly stdin?: boolean;
-    readonly keep: string;
+    readonly keep: number;
 }
 
 export interface ListOptions extends FolderOptions {
@@ -30,8 +29,8 @@ export interface ListOptions extends FolderOptions {
 /** `backup create`: by these settings, or with --stdin by those of the stack, `{"settings": …}`. */
 export async function backupCreate(options: CreateOptions): Promise<void> {
     const settings: BackupSettings = options.stdin
-        ? (JSON.parse(await text(process.stdin)) as { settings: BackupSettings }).settings
-        : { mode: "required", folder: options.folder, keep: readCount(options.keep) };
+        ? await fromStdin()
+        : { mode: "required", folder: options.folder, keep: options.keep };
     await withSession(environment, "backup", expectedIdentity(environment), async session => {
         print(stepLine(await createBackup(session, settings, environment, say), session.identity));
     });
@@ -62,7 +61,7 @@ export async function backupVerify(id: string | undefined, { folder }: FolderOpt
     print(await verifyBackup(folder, id, environment, say));
 }
 
-function readCount(text: string): number {
-    if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-    throw new UserError(`--keep is "${text}": a whole number from 1 on is needed.`);
+async function fromStdin(): Promise<BackupSettings> {
+    const instead = "from a shell, leave --stdin out: --folder and --keep say where to, and how many are kept";
+    return (await readJson<{ settings: BackupSettings }>(["settings"], instead)).settings;
 }

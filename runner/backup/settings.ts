@@ -1,3 +1,6 @@
+/** How many backups of a database may be kept: the fewest and the most. */
+export const keepRange = [1, 1000] as const;
+
 /** What the stack says about backups. */
 export interface BackupSettings {
     /** `required`: no backup, no change; `optional`: one warning line instead; `off`: none is tried. */
