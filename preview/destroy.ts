@@ -1,5 +1,6 @@
 import { asProgram } from "../runner/asProgram.ts";
 import { connect } from "../runner/database/connection.ts";
+import { stackOf } from "../runner/database/settings.ts";
 import { readTexts } from "../runner/ledger/ledger.ts";
 import { driftOf } from "./drift/drift.ts";
 import { present } from "./report/presentation.ts";
@@ -9,7 +10,6 @@ import { rehearse } from "./trial/rehearsal.ts";
 // stack's program for a destroy, so this is a program of its own; what it shows is what the ledger says is applied.
 
 const { env } = process;
-const stack = env.SIMULATION_DB_STACK ?? "shell";
 const folder = ".local/preview";
 
 await asProgram(async () => {
@@ -22,7 +22,7 @@ await asProgram(async () => {
         say: line => void process.stderr.write(`${line}\n`),
     });
     const { general, rollbacks, stop } = await present({
-        stack: `${stack}-destroy`,
+        stack: `${stackOf(env)}-destroy`,
         rehearsal,
         pending: [],
         toRollBack,

@@ -5,6 +5,7 @@ import { byteSize } from "../runner/byteSize.ts";
 import { asProgram } from "../runner/asProgram.ts";
 import { connect } from "../runner/database/connection.ts";
 import { readIdentity } from "../runner/database/identity.ts";
+import { stackOf } from "../runner/database/settings.ts";
 import { label, summary } from "../runner/migration/migration.ts";
 import { readMigrations } from "../runner/migration/migrationFolder.ts";
 import { readClaim } from "../runner/ledger/ledger.ts";
@@ -64,7 +65,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
         const parts = there.length > 0 ? await listArchive(client) : [];
         const rest: StatusJson = {
             format: 1,
-            stack: env.SIMULATION_DB_STACK || "shell",
+            stack: stackOf(env),
             database,
             applied: status.applied.map(row => ({
                 version: row.version,

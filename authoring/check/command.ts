@@ -1,4 +1,5 @@
 import { connect } from "../../runner/database/connection.ts";
+import { stackOf } from "../../runner/database/settings.ts";
 import { inWords } from "../../runner/database/sqlError.ts";
 import { compareChain } from "../../runner/ledger/chain.ts";
 import { readLedger, readTexts } from "../../runner/ledger/ledger.ts";
@@ -72,7 +73,7 @@ async function ofTarget(migrations: readonly Migration[], names: readonly string
         const texts = await readTexts(client);
         const wanted = names.map(name => label(findNamed(pending, name)));
         const asked = wanted.length === 0 ? pending : pending.filter(each => wanted.includes(label(each)));
-        const stack = env.SIMULATION_DB_STACK ?? "shell";
+        const stack = stackOf(env);
         return {
             stack,
             environment: env,

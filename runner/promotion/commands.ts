@@ -1,6 +1,7 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { connect } from "../database/connection.ts";
+import { stackOf } from "../database/settings.ts";
 import { readMigrations } from "../migration/migrationFolder.ts";
 import { UserError } from "../userError.ts";
 import { notPromoted } from "./promoted.ts";
@@ -23,7 +24,7 @@ export interface CheckOptions {
 
 /** `promotion make`: a plain read, without the lock. The file is there whole, or not at all. */
 export async function promotionMake({ out }: MakeOptions): Promise<void> {
-    const stack = environment.SIMULATION_DB_STACK || "shell";
+    const stack = stackOf(environment);
     const file = out ?? recordFile(stack);
     const client = await connect(environment, "promotion");
     try {
