@@ -79,6 +79,20 @@ export function countOf({ filesWithoutRow, rowsWithoutFile, otherSizes, drift }:
     return filesWithoutRow.length + rowsWithoutFile.length + otherSizes.length + drift.length;
 }
 
+/** What to do about the kinds that were found. */
+export function remediesOf({ filesWithoutRow, rowsWithoutFile, otherSizes, drift }: Audit): string[] {
+    return [
+        ...(filesWithoutRow.length > 0
+            ? ["a file without a row: remove it through the Storage API or in the dashboard, or add its row"]
+            : []),
+        ...(rowsWithoutFile.length > 0 ? ["a row without a file: upload the file again, or delete the row"] : []),
+        ...(otherSizes.length > 0
+            ? ["a row with another size: update public.datasets.file_size to that of the file"]
+            : []),
+        ...(drift.length > 0 ? ["a setting of the bucket: npm run up puts it right; a policy: drop it"] : []),
+    ];
+}
+
 /** The findings for people, `shown` of each kind. */
 export function auditLines({ bucket, filesWithoutRow, rowsWithoutFile, otherSizes, drift }: Audit): string[] {
     const day = (date: Date) => date.toISOString().slice(0, 10);

@@ -151,11 +151,12 @@ export interface AuditOptions {
 export async function audit({ grace, json }: AuditOptions): Promise<void> {
     const client = await connect(environment, "audit");
     try {
-        const { auditDatasets, auditLines, countOf } = await import("./audit.ts");
+        const { auditDatasets, auditLines, countOf, remediesOf } = await import("./audit.ts");
         const found = await auditDatasets(client, grace);
         for (const line of json ? [JSON.stringify(found)] : auditLines(found)) print(line);
         const count = countOf(found);
-        if (count > 0) throw new UserError(`The audit has ${count} finding${count === 1 ? "" : "s"}.`);
+        if (count > 0)
+            throw new UserError(`The audit has ${count} finding${count === 1 ? "" : "s"}.`, remediesOf(found));
     } finally {
         await client.end();
     }

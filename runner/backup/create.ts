@@ -6,7 +6,7 @@ import { byteSize } from "../byteSize.ts";
 import type { Environment } from "../database/connection.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import type { Session } from "../database/session.ts";
-import { connectionLost } from "../database/sqlError.ts";
+import { advice, connectionLost } from "../database/sqlError.ts";
 import { UserError } from "../userError.ts";
 import { contentSettings, readContent, readTables, type TableContent, type TableSize } from "./content.ts";
 import { type DumpSource, dump, requireListed } from "./dump.ts";
@@ -220,7 +220,11 @@ function reasonOf(error: unknown): UserError | undefined {
         ]);
     }
     if (error instanceof pg.DatabaseError || connectionLost(error)) {
-        return new UserError(`the backup could not be made: ${(error as Error).message}`);
+        const steps = advice(error as Error);
+        return new UserError(
+            `the backup could not be made: ${(error as Error).message}`,
+            steps.length > 0 ? steps : ["see to what PostgreSQL says, then run the same command again"],
+        );
     }
     const { code, syscall, path } = error as NodeJS.ErrnoException;
     if (!code || !syscall) return undefined;

@@ -51,7 +51,11 @@ export async function dump(file: string, args: readonly string[], source: DumpSo
         variables,
         write,
     );
-    if (exit !== 0) throw new UserError(`pg_dump failed: ${output.trim() || `exit code ${exit}`}`);
+    if (exit !== 0) {
+        throw new UserError(`pg_dump failed: ${output.trim() || `exit code ${exit}`}`, [
+            "see to what it says, then run the same command again; a table that this login may not read: grant it select",
+        ]);
+    }
     return { name: basename(file), bytes, sha256: hash.digest("hex") };
 }
 
@@ -67,11 +71,13 @@ export async function requireListed(
     { tools, variables }: DumpSource,
 ): Promise<void> {
     const { exit, output } = await runProgram(tools.pgRestore, ["--list", file], variables);
-    if (exit !== 0) throw new UserError(`the dump cannot be read back: ${output.trim()}`);
+    if (exit !== 0) throw new UserError(`the dump cannot be read back: ${output.trim()}`, notGood);
     const missing = tables.filter(({ table }) => !output.includes(` TABLE DATA ${unquoted(table)} `));
     if (missing.length === 0) return;
-    throw new UserError(`the dump lacks the rows of ${missing.map(({ table }) => table).join(", ")}.`);
+    throw new UserError(`the dump lacks the rows of ${missing.map(({ table }) => table).join(", ")}.`, notGood);
 }
+
+const notGood = ["it was removed again: check the disk, then run the same command again"];
 
 /** As pg_restore lists it: schema and name apart, without quotes. */
 function unquoted(table: string): string {

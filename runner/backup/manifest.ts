@@ -87,16 +87,20 @@ export async function requireUnchanged(folder: string, manifest: Manifest): Prom
             found => found.size,
             () => undefined,
         );
-        if (size === undefined) throw new UserError(`${file} is missing: the backup ${manifest.id} is not whole.`);
+        if (size === undefined) {
+            throw new UserError(`${file} is missing: the backup ${manifest.id} is not whole.`, [anotherBackup]);
+        }
         const hash = createHash("sha256");
         if (size === bytes) await pipeline(createReadStream(file), hash);
         if (size === bytes && hash.digest("hex") === sha256) continue;
         throw new UserError(
             `${file} is not as it was made: ${size} bytes instead of ${bytes}, or another content (sha256 ${sha256.slice(0, 12)}… was expected).`,
-            ["take another backup: backup list shows them"],
+            [anotherBackup],
         );
     }
 }
+
+const anotherBackup = "take another backup: node runner/main.ts backup create; backup list shows those that there are";
 
 function parse(text: string, file: string): Manifest {
     try {

@@ -16,6 +16,8 @@ export interface Scratch {
 /** How the names of these databases begin. */
 const namePrefix = "simulation_db_verify_";
 
+const anotherServer = "name a server that may be played with, for example one on this machine";
+
 /** Hosts of real projects. */
 const projectHost = /(^|\.)supabase\.(co|com|in|net)\.?$/i;
 
@@ -59,10 +61,14 @@ function scratchServer(environment: Environment): Environment {
     const named = Object.entries(environment).filter(([name, value]) => /^VERIFY_PG[A-Z]+$/.test(name) && value);
     const host = environment.VERIFY_PGHOST || environment.PGHOST || "";
     if (named.length > 0) {
-        if (!environment.VERIFY_PGHOST) throw new UserError("VERIFY_PGHOST is not set, but others of its kind are.");
+        if (!environment.VERIFY_PGHOST) {
+            throw new UserError("VERIFY_PGHOST is not set, but others of its kind are.", [
+                `set it as well, or unset ${named.map(([name]) => name).join(", ")}`,
+            ]);
+        }
         if (projectHost.test(host)) {
             throw new UserError(`VERIFY_PGHOST is ${host}, a real project: a backup is never restored there.`, [
-                "name a server that may be played with, for example one on this machine",
+                anotherServer,
             ]);
         }
         return {
@@ -84,7 +90,9 @@ async function requireServer(admin: pg.Client, server: Environment, manifest: Ma
     if (!isLoopback(server.PGHOST ?? "")) {
         const identity = await readIdentity(admin);
         if (identity.split("/")[0] === manifest.database.split("/")[0]) {
-            throw new UserError(`VERIFY_PGHOST is the server that the backup is of: it is never restored there.`);
+            throw new UserError("VERIFY_PGHOST is the server that the backup is of: it is never restored there.", [
+                anotherServer,
+            ]);
         }
     }
     const { rows } = await admin.query<{ major: number; allowed: boolean }>(
@@ -98,7 +106,12 @@ async function requireServer(admin: pg.Client, server: Environment, manifest: Ma
             [`name one of version ${manifest.serverMajor} or newer in VERIFY_PGHOST`],
         );
     }
-    if (!allowed) throw new UserError(`${server.PGUSER ?? "postgres"} may not create a database on that server.`);
+    if (!allowed) {
+        const login = server.PGUSER ?? "postgres";
+        throw new UserError(`${login} may not create a database on that server.`, [
+            `alter role ${login} createdb there, or name another login in VERIFY_PGUSER`,
+        ]);
+    }
 }
 
 /** Of the same encoding, in which the rows were hashed; in the server's own locale where that fits it. */

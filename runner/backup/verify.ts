@@ -12,6 +12,8 @@ import { findTools, type PostgresTools, toolEnvironment } from "./tools.ts";
 const leftOut =
     "--no-owner --no-privileges --no-comments --no-security-labels --no-publications --no-subscriptions --no-tablespaces";
 
+const anotherFirst = "take another backup, and keep this one until that is verified";
+
 /**
  * Restores a backup into a database made for it, and compares every table with what the manifest counted.
  *
@@ -36,7 +38,7 @@ export async function verifyBackup(
         if (faults.length > 0) {
             throw new UserError(
                 `the backup ${manifest.id} does not hold what its manifest says:\n${faults.map(fault => `  ${fault}`).join("\n")}`,
-                ["take another backup, and keep this one until that is verified"],
+                [anotherFirst],
             );
         }
         const counted = manifest.tables.filter(({ checksum }) => checksum === null).length;
@@ -76,7 +78,7 @@ async function restore(
         const { output } = await runProgram(tools.pgRestore, all, variables);
         // It goes on after a statement that fails, and stops for anything else: the connection, the file.
         const fatal = /^pg_restore: error: (?!could not execute query)(.+)/m.exec(output)?.[1];
-        if (fatal) throw new UserError(`pg_restore failed: ${fatal}`);
+        if (fatal) throw new UserError(`pg_restore failed: ${fatal}`, [anotherFirst]);
         return output;
     };
     const surroundings = schemas.map(schema => `--exclude-schema=${schema}`);

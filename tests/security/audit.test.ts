@@ -56,7 +56,10 @@ for (const major of [15, 17] as const) {
             const { stdout, stderr } = await project.run("audit --grace 0");
             assert.match(stdout, /^1 +files in the bucket datasets without a row/m);
             assert.match(stdout, new RegExp(`^ +${ada.sub}/alone\\.csv +3 bytes`, "m"));
-            assert.equal(stderr, "The audit has 3 findings.\n");
+            assert.match(
+                stderr,
+                /^The audit has 3 findings\.\n {2}→ a file without a row: .+\n {2}→ a row without a file: .+\n {2}→ a row with another size: .+\n$/,
+            );
         });
 
         it("leaves out what is younger than the grace: an upload may be under way", async () => {
