@@ -1,4 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readDirectives, readDownDirectives } from "./directives.ts";
 import { fileName, type Migration, partLine, parts } from "./migration.ts";
@@ -31,10 +32,13 @@ export async function readMigrations(
             continue;
         }
         versions.push({ version, slug });
-        const migration = await readTrio(join(directory, name), version, slug).catch(note);
-        if (!migration) continue;
-        migrations.push(migration);
-        await requireSound(migration, !statementsLater).catch(note);
+        try {
+            const migration = readTrio(join(directory, name), version, slug);
+            migrations.push(migration);
+            await requireSound(migration, !statementsLater);
+        } catch (error) {
+            note(error);
+        }
     }
     faults.push(...orderFaults(versions));
 
@@ -80,14 +84,11 @@ async function folderNames(directory: string): Promise<string[]> {
         .sort();
 }
 
-async function readTrio(folder: string, version: string, slug: string): Promise<Migration> {
+function readTrio(folder: string, version: string, slug: string): Migration {
     const texts = { up: "", down: "", verify: "" };
     for (const part of parts) {
         const file = fileName({ version, slug }, part);
-        const bytes = await readFile(join(folder, `${part}.sql`)).catch(() => {
-            throw new UserError(`${file} is missing: every migration needs up.sql, down.sql and verify.sql`);
-        });
-        texts[part] = textOf(bytes, file).replaceAll("\r\n", "\n");
+        texts[part] = textOf(bytesOf(join(folder, `${part}.sql`), file), file).replaceAll("\r\n", "\n");
         if (partLine.test(texts[part])) {
             throw new UserError(
                 `${file} holds a line "-- file: …": the runner's own mark, write that comment in another way`,
@@ -95,6 +96,15 @@ async function readTrio(folder: string, version: string, slug: string): Promise<
         }
     }
     return { version, slug, ...texts };
+}
+
+/** Not from a thread of Node's: hundreds of small files are read sooner one after the other than handed back and forth. */
+function bytesOf(path: string, file: string): Uint8Array {
+    try {
+        return readFileSync(path);
+    } catch {
+        throw new UserError(`${file} is missing: every migration needs up.sql, down.sql and verify.sql`);
+    }
 }
 
 /** Without the byte order mark that some editors write. */
