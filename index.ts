@@ -84,7 +84,7 @@ const roles = new AppRoles(
     { provider, existing: target.ownRoles, after: [ledger.claim] },
     { protect: config.protect },
 );
-const held = ledger.heldUntil([roles]);
+const held = ledger.releasedBefore([roles]);
 const dump = new BackupBeforeChanges("backup", {
     settings: config.backup,
     changes: target.chain.pending.length > 0 || target.chain.removed.length > 0,

@@ -2,6 +2,7 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { roleNames } from "../runner/applicationRoles.ts";
 
+/** Where the roles are made, and after what. */
 export interface AppRolesArgs {
     readonly provider: postgresql.Provider;
     /** Those of the roles that this stack has made already: taken over where its state does not know them any more. */

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { BackupSettings } from "../runner/backup/settings.ts";
 import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
 
+/** How a backup is made, and after what. */
 export interface BackupArgs {
     readonly settings: BackupSettings;
     readonly environment: StepEnvironment;

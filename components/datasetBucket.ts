@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { datasetMimeTypes } from "../runner/datasetFileTypes.ts";
 import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
 
+/** What the bucket is like. */
 export interface DatasetBucketArgs {
     readonly name: string;
     /** Largest file, in bytes. */

@@ -2,6 +2,7 @@ import type { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { runnerStep, type StepEnvironment } from "./runnerStep.ts";
 
+/** What the stack claims, and for whom. */
 export interface LedgerArgs {
     /** The database that the program sees now. */
     readonly identity: string;
@@ -49,8 +50,8 @@ export class Ledger extends pulumi.ComponentResource {
         this.registerOutputs({ identity });
     }
 
-    /** @param after what stays until the database is given free */
-    heldUntil(after: readonly pulumi.Resource[]): local.Command {
+    /** Gives the database free in a destroy. @param after what goes only then */
+    releasedBefore(after: readonly pulumi.Resource[]): local.Command {
         return runnerStep(
             `${this.#name}-hold`,
             { create: "ledger claim", update: "ledger claim", delete: "ledger release" },

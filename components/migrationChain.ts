@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { encode, encodeAll, type Migration } from "../runner/migration/migration.ts";
 import { runnerStep, type StepCommands, type StepEnvironment } from "./runnerStep.ts";
 
+/** What is applied, and how it is cut into resources. */
 export interface MigrationChainArgs {
     /** In the order they are applied; rolled back in reverse. */
     readonly migrations: readonly Migration[];

@@ -2,6 +2,7 @@ import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
 import { laterTables, tableGrants } from "../runner/applicationGrants.ts";
 
+/** Where the privileges are given, and after what. */
 export interface TableGrantsArgs {
     readonly provider: postgresql.Provider;
     /** Name of the database. */

@@ -29,6 +29,7 @@ export interface Target {
     readonly warnings: Warnings;
 }
 
+/** What the stack takes the target for, and what it wants of it. */
 export interface Expectations {
     readonly stack: string;
     readonly embedded: boolean;

@@ -7,7 +7,7 @@ export function liveSize(look: Pick<TargetLook, "tables">, table: string): strin
     return size ? sizeInWords(size) : "size unknown";
 }
 
-export function sizeInWords({ rows, bytes }: TableSize): string {
+function sizeInWords({ rows, bytes }: TableSize): string {
     return `${rowsInWords(rows)}, ${byteSize(bytes)}`;
 }
 

@@ -27,7 +27,7 @@ export interface Work {
 }
 
 /** Bytes per second, as measured on two busy shared cores, rounded down: docs/preview.md has the measurement. */
-export const bytesPerSecond = {
+const bytesPerSecond = {
     /** Of a table with its indexes, which are built again. */
     rewrite: 10e6,
     /** Of the rows alone. */

@@ -6,7 +6,7 @@ import { removeFromLedger } from "../../runner/ledger/ledger.ts";
 import { type Directives, readDirectives, readDownDirectives } from "../../runner/migration/directives.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
-import { learnUndo } from "../../runner/steps/trial.ts";
+import { learnUndo } from "../../runner/steps/learnUndo.ts";
 import { archivesOf } from "./archives.ts";
 import { takeCatalog } from "./catalog.ts";
 import type { Archived, Catalog, Reversal, StatementObservation, Trial } from "./observation.ts";

@@ -15,6 +15,7 @@ export type Tables = Readonly<Record<string, unknown>>;
 /** Where down takes no table or column away. */
 export const noTables: Tables = {};
 
+/** Before a down, in its transaction. */
 export async function readTables(client: pg.Client): Promise<Tables> {
     const { rows } = await client.query<{ tables: Tables }>(`select ${tablesNow} as tables`);
     return rows[0]?.tables ?? noTables;

@@ -37,7 +37,7 @@ const upgrades: readonly string[] = [
 ];
 
 /** The format that this version of the tool makes and works with. */
-export const ledgerFormat = upgrades.length + 1;
+const ledgerFormat = upgrades.length + 1;
 
 /** Writes the number down where every login can read it in one look at the catalog: in the comment on the schema. SQL. */
 export const recordFormat = `comment on schema simulation_db is

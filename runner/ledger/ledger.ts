@@ -259,6 +259,7 @@ export async function recordInLedger(client: pg.Client, migration: Migration, st
     await addEvent(client, "record", eventOf(migration, { stack }));
 }
 
+/** Takes the row of a migration that was rolled back out, and its mirror; the history keeps it. In the caller's transaction. */
 export async function removeFromLedger(client: pg.Client, migration: Migration, how: Circumstances): Promise<void> {
     await removeRow(client, "down", eventOf(migration, how), how);
 }

@@ -16,6 +16,7 @@ import { requireSameUp } from "../ledger/chain.ts";
 import { type Directives, readDirectives, readDownDirectives } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
+import { learnUndo } from "./learnUndo.ts";
 import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
 import { fresh } from "../database/fresh.ts";
 import { withRetries } from "../database/retry.ts";
@@ -23,7 +24,6 @@ import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
 import { splitStatements } from "../migration/statements.ts";
 import { inTransaction } from "../database/transaction.ts";
-import { learnUndo } from "./trial.ts";
 import { UserError } from "../userError.ts";
 
 /**
