@@ -3,7 +3,7 @@ import { readFaults, takeSnapshot } from "../../runner/catalog/undo.ts";
 import { freshSession } from "../../runner/database/session.ts";
 import { inTransaction } from "../../runner/database/transaction.ts";
 import { removeFromLedger } from "../../runner/ledger/ledger.ts";
-import { type Directives, readDirectives, readDownDirectives } from "../../runner/migration/directives.ts";
+import { readDownDirectives, readWayBack } from "../../runner/migration/directives.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
 import { learnUndo } from "../../runner/steps/learnUndo.ts";
@@ -50,7 +50,7 @@ export async function tryDown(stage: Stage, migration: Migration, before: Catalo
  */
 export async function tryReversal(stage: Stage, migration: Migration, after: Catalog): Promise<Reversal> {
     if (await hasNoWayBack(migration)) return noWayBack;
-    const { transactional } = directivesOf(migration);
+    const { transactional } = readWayBack(migration);
     const statements: StatementObservation[] = [];
     const start = stage.now;
     try {
@@ -101,7 +101,7 @@ async function runDown(
 ): Promise<readonly Fault[]> {
     const { client, settings } = stage.session;
     const file = fileName(migration, "down");
-    const directives = directivesOf(migration);
+    const directives = readWayBack(migration);
     if (!directives.transactional) await runApart(stage, migration.down, file, statements);
     let end: State | undefined;
     const faults = await inTransaction(client, directives.transactional ? directives : {}, settings, async () => {
@@ -146,11 +146,7 @@ function verdictOf(faults: readonly Fault[], migration: Migration, statements: S
     return { verdict, differs, declared, statements };
 }
 
-function directivesOf(migration: Migration): Directives {
-    return readDirectives(migration.up, fileName(migration, "up"));
-}
-
 async function hasNoWayBack(migration: Migration): Promise<boolean> {
-    if (directivesOf(migration).irreversible === undefined) return false;
+    if (readWayBack(migration).irreversible === undefined) return false;
     return (await splitStatements(migration.down, fileName(migration, "down"))).length === 0;
 }

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { type Loss, readLosses } from "./losses.ts";
-import { readDirectives } from "../migration/directives.ts";
-import { fileName, label, type Migration } from "../migration/migration.ts";
+import { readWayBack } from "../migration/directives.ts";
+import { label, type Migration } from "../migration/migration.ts";
 import { keepToOwner } from "./registry.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
@@ -52,7 +52,7 @@ export async function beginCaptures(
         ({ kind, isLarge, keyIsUnique, hasPlainKey }) => kind === "columns" && isLarge && keyIsUnique && hasPlainKey,
     );
     if (large.length === 0) return [];
-    const directives = readDirectives(migration.up, fileName(migration, "up"));
+    const directives = readWayBack(migration);
     try {
         return await inRetriedTransaction(session, directives, say, async () => {
             // What somebody took away only in part.

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type DownDirectives, readDirectives, readDownDirectives } from "../migration/directives.ts";
+import { type DownDirectives, readDownDirectives, readWayBack } from "../migration/directives.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import type { Session } from "../database/session.ts";
 import { largeTable } from "./table.ts";
@@ -66,7 +66,7 @@ export async function raiseGuards(
             alter table ${table} drop constraint if exists ${name}, add constraint ${name} check (${column} is not null) not valid;
             comment on constraint ${name} on ${table} is ${client.escapeLiteral(why)};`;
     });
-    const directives = readDirectives(migration.up, fileName(migration, "up"));
+    const directives = readWayBack(migration);
     try {
         await inRetriedTransaction(session, directives, say, () => client.query(raise.join("")));
     } catch (error) {

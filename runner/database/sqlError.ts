@@ -51,7 +51,7 @@ export async function runFile(client: pg.Client, sql: string, file: string): Pro
 export async function runStatement(client: pg.Client, statement: Statement, file: string): Promise<void> {
     await run(client, statement.text, async error => {
         const line = statement.line + (error.position ? lineAt(statement.text, Number(error.position) - 1) - 1 : 0);
-        return describe(error, `${file}:${line}`, `statement: ${beginning(statement.text)}`, moreTime(file, false));
+        return describe(error, `${file}:${line}`, `statement: ${beginning(statement.text)}`, moreTime(file));
     });
 }
 
@@ -102,7 +102,7 @@ function sqlError(
 ): SqlError {
     // The server answers in batches: without its last word nobody knows how far it came.
     if (connectionLost(error) && error.code === undefined) return describe(error, file, undefined);
-    const more = moreTime(file, true);
+    const more = moreTime(file);
     if (statements.length > 0 && done >= statements.length) {
         return describe(error, file, "what it had deferred to the end of its transaction", more);
     }
@@ -154,11 +154,10 @@ const moreTimeForStep = [
     recordedByUp,
 ];
 
-/** The same for a file. An applied up.sql cannot be changed any more, and what it says of timeouts holds for down as well. */
-function moreTime(file: string, transactional: boolean): readonly string[] {
-    if (!file.endsWith("/down.sql")) return ['give it more time, at the head of up.sql: "-- statement-timeout: 30min"'];
-    if (!transactional) return moreTimeForStep;
-    return [`give it more time, at the head of down.sql: "set local statement_timeout = '30min';"`, newDownText];
+/** The same for a file. verify.sql goes by the directives of up.sql, which nobody has applied yet. */
+function moreTime(file: string): readonly string[] {
+    const give = (part: string) => `give it more time, at the head of ${part}.sql: "-- statement-timeout: 30min"`;
+    return file.endsWith("/down.sql") ? [give("down"), newDownText] : [give("up")];
 }
 
 /** What to do about an error, where that can be said. @param more when it took too long */

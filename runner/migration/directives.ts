@@ -1,13 +1,18 @@
 import { UserError } from "../userError.ts";
+import { fileName, type Migration } from "./migration.ts";
+
+/** How long one statement may take; undefined: as long as the stack says. */
+export interface Timeouts {
+    /** To wait for a lock, in milliseconds. */
+    readonly lockTimeoutMs?: number;
+    /** To run, in milliseconds. */
+    readonly statementTimeoutMs?: number;
+}
 
 /** What the head of up.sql may ask for. Comment lines of the form `-- name: value` before the first statement. */
-export interface Directives {
+export interface Directives extends Timeouts {
     /** False runs each statement on its own: for `create index concurrently` and the like. */
     readonly transactional: boolean;
-    /** How long one statement may wait for a lock, in milliseconds; undefined: the stack's setting. */
-    readonly lockTimeoutMs?: number;
-    /** How long one statement may run, in milliseconds; undefined: the stack's setting. */
-    readonly statementTimeoutMs?: number;
     /** Why down cannot bring back what was there. */
     readonly irreversible?: string;
     /** The Supabase CLI's file that follows as it ran: neither its comments nor its style are this project's. */
@@ -20,8 +25,8 @@ export interface Directives {
 export const allowedKinds = ["destructive", "blocking", "insecure"] as const;
 export type AllowedKind = (typeof allowedKinds)[number];
 
-/** What the head of down.sql may declare; each may be said several times. */
-export interface DownDirectives {
+/** What the head of down.sql may declare; all but a timeout may be said several times. */
+export interface DownDirectives extends Timeouts {
     /** What down cannot restore, as the proof of undo names it, for example `column order of public.runs`. */
     readonly notRestored: readonly string[];
     /** Tables whose rows need not be kept, because something else writes them again. */
@@ -38,19 +43,13 @@ export interface DownDirectives {
  */
 export function readDirectives(sql: string, file: string): Directives {
     const allows = allowedKinds.map(kind => `allow-${kind}`);
-    const known = ["transaction", "lock-timeout", "statement-timeout", "irreversible", ...allows, "imported"];
-    const found = new Map<string, string>();
-    for (const { name, value, where } of headDirectives(sql, file, known)) {
-        if (found.has(name)) throw new UserError(`${where}: the directive "${name}" stands here twice.`);
-        found.set(name, value);
-    }
+    const known = ["transaction", ...timeouts, "irreversible", ...allows, "imported"];
+    const found = onceEach(headDirectives(sql, file, known));
 
     const transaction = found.get("transaction");
     if (transaction !== undefined && transaction !== "none") {
         throw new UserError(`${file}: "transaction: ${transaction}" is not known; the only value is "none".`);
     }
-    const lockTimeout = found.get("lock-timeout");
-    const statementTimeout = found.get("statement-timeout");
     const irreversible = found.get("irreversible");
     const imported = found.get("imported");
     const allowed = allowedKinds.flatMap(kind => {
@@ -59,8 +58,7 @@ export function readDirectives(sql: string, file: string): Directives {
     });
     return {
         transactional: transaction === undefined,
-        ...(lockTimeout ? { lockTimeoutMs: duration(lockTimeout, "lock-timeout", file) } : {}),
-        ...(statementTimeout ? { statementTimeoutMs: duration(statementTimeout, "statement-timeout", file) } : {}),
+        ...timeoutsOf(found, file),
         ...(irreversible ? { irreversible } : {}),
         ...(imported ? { imported } : {}),
         ...(allowed.length > 0 ? { allowed: Object.fromEntries(allowed) } : {}),
@@ -74,10 +72,11 @@ export function readDirectives(sql: string, file: string): Directives {
  * @throws UserError for an unknown directive or a value that it cannot take
  */
 export function readDownDirectives(sql: string, file: string): DownDirectives {
-    const found = headDirectives(sql, file, ["not-restored", "not-archived", "archive-rows"]);
+    const found = headDirectives(sql, file, [...timeouts, "not-restored", "not-archived", "archive-rows"]);
     const values = (wanted: string) => found.filter(({ name }) => name === wanted).map(({ value }) => value);
     const rows = found.filter(({ name }) => name === "archive-rows");
     return {
+        ...timeoutsOf(onceEach(found.filter(({ name }) => timeouts.includes(name))), file),
         notRestored: values("not-restored"),
         notArchived: values("not-archived"),
         archiveRows: rows.map(({ value, where }) => {
@@ -88,12 +87,38 @@ export function readDownDirectives(sql: string, file: string): DownDirectives {
     };
 }
 
+/** What holds on the way back: the directives of up.sql, which cannot be changed any more, with the timeouts of down.sql. */
+export function readWayBack(migration: Migration): Directives {
+    const { lockTimeoutMs, statementTimeoutMs } = readDownDirectives(migration.down, fileName(migration, "down"));
+    return {
+        ...readDirectives(migration.up, fileName(migration, "up")),
+        ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }),
+        ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
+    };
+}
+
+/** One directive, and where it stands. */
+interface Found {
+    readonly name: string;
+    readonly value: string;
+    readonly where: string;
+}
+
+function onceEach(directives: readonly Found[]): Map<string, string> {
+    const found = new Map<string, string>();
+    for (const { name, value, where } of directives) {
+        if (found.has(name)) throw new UserError(`${where}: the directive "${name}" stands here twice.`);
+        found.set(name, value);
+    }
+    return found;
+}
+
 /**
  * The comment lines of the form `-- name: value` before the first statement. What would be passed over in silence is an
  * error: a known name with another case, or below the head. Below `imported` stands somebody else's text.
  */
-function headDirectives(sql: string, file: string, known: readonly string[]) {
-    const directives: { name: string; value: string; where: string }[] = [];
+function headDirectives(sql: string, file: string, known: readonly string[]): Found[] {
+    const directives: Found[] = [];
     let inHead = true;
     for (const [index, line] of sql.split("\n").entries()) {
         inHead &&= /^\s*(--|$)/.test(line);
@@ -119,6 +144,19 @@ function headDirectives(sql: string, file: string, known: readonly string[]) {
         if (name === "imported") break;
     }
     return directives;
+}
+
+const timeouts = ["lock-timeout", "statement-timeout"];
+
+function timeoutsOf(found: ReadonlyMap<string, string>, file: string): Timeouts {
+    const [lock, statement] = timeouts.map(name => {
+        const value = found.get(name);
+        return value === undefined ? undefined : duration(value, name, file);
+    });
+    return {
+        ...(lock === undefined ? {} : { lockTimeoutMs: lock }),
+        ...(statement === undefined ? {} : { statementTimeoutMs: statement }),
+    };
 }
 
 /** The greatest value of PostgreSQL's timeouts, in milliseconds. */

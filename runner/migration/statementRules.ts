@@ -27,7 +27,7 @@ export async function requireRunnable(
         const timeout = timeoutSetBy(statement);
         if (timeout !== undefined) {
             throw new UserError(
-                `${where}: ${timeout} is the runner's to set: say "-- ${timeout.replace("_", "-")}: 5s" at the head of up.sql instead`,
+                `${where}: ${timeout} is the runner's to set: say "-- ${timeout.replace("_", "-")}: 5s" at the head of the file instead`,
             );
         }
         // Also in the body of a do block or of a function.

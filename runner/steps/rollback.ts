@@ -13,7 +13,7 @@ import {
 } from "../archive/scaffold.ts";
 import { prepareComparison, recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
-import { type Directives, readDirectives, readDownDirectives } from "../migration/directives.ts";
+import { type Directives, readDownDirectives, readWayBack } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { learnUndo } from "./learnUndo.ts";
@@ -50,7 +50,7 @@ export async function rollBack(
     requireSameUp(migration, row);
     requireNewest(migration, applied);
 
-    const directives = readDirectives(migration.up, fileName(migration, "up"));
+    const directives = readWayBack(migration);
     await requireWayBack(migration, directives);
     const again = <T>(work: () => Promise<T>) => withRetries(session, say, work);
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));

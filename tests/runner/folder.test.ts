@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { readDirectives } from "../../runner/migration/directives.ts";
+import { readDirectives, readWayBack } from "../../runner/migration/directives.ts";
 import { readMigrations, requireStatements } from "../../runner/migration/migrationFolder.ts";
 import { startRun } from "../support/sqlProject.ts";
 
@@ -203,6 +203,22 @@ describe("the sql folder", function () {
                 assert.throws(() => read(head), words);
             });
         }
+
+        it("of down.sql may be other timeouts, which hold for the way back alone", () => {
+            const back = (down: string) =>
+                readWayBack({
+                    ...{ version: "0001", slug: "one", verify: "" },
+                    ...{ up: "-- transaction: none\n-- lock-timeout: 2s\n-- statement-timeout: 1min", down },
+                });
+            const asInUp = { transactional: false, lockTimeoutMs: 2000, statementTimeoutMs: 60_000 };
+            assert.deepEqual(back("select 1;"), asInUp);
+            assert.deepEqual(back("-- statement-timeout: 30min\nselect 1;"), {
+                ...asInUp,
+                statementTimeoutMs: 1_800_000,
+            });
+            const twice = "-- lock-timeout: 1s\n-- lock-timeout: 3s\nselect 1;";
+            assert.throws(() => back(twice), /0001_one\/down\.sql:2: the directive "lock-timeout" stands here twice/);
+        });
 
         it("below the head are refused: they would be passed over", () => {
             assert.throws(
