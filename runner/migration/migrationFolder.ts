@@ -128,7 +128,8 @@ async function requireSound(migration: Migration, withStatements: boolean): Prom
     for (const part of parts) {
         const transactional = directives.transactional || part === "verify";
         const optional = part === "down" && directives.irreversible !== undefined;
-        await requireRunnable(migration[part], fileName(migration, part), { transactional, optional });
+        const isImported = part === "up" && directives.imported !== undefined;
+        await requireRunnable(migration[part], fileName(migration, part), { transactional, optional, isImported });
     }
 }
 

@@ -6,12 +6,13 @@ import { UserError } from "../userError.ts";
  * or take the bound off what others wait for, and a file without a transaction may hold only statements whose effect can
  * be seen in the catalog, so that it can be resumed.
  *
+ * @param how.isImported it ran elsewhere as it is: what an import takes out of a file today may stand in an older one
  * @throws UserError with file and line
  */
 export async function requireRunnable(
     sql: string,
     file: string,
-    { transactional, optional }: { transactional: boolean; optional: boolean },
+    { transactional, optional, isImported }: { transactional: boolean; optional: boolean; isImported: boolean },
 ): Promise<void> {
     const statements = await splitStatements(sql, file);
     if (statements.length === 0 && !optional) {
@@ -24,10 +25,10 @@ export async function requireRunnable(
         if (statement.kind === "TransactionStmt") {
             throw new UserError(`${where}: begin, commit and rollback are the runner's: leave them out`);
         }
-        const timeout = timeoutSetBy(statement);
+        const timeout = isImported ? undefined : timeoutTakenOffBy(statement);
         if (timeout !== undefined) {
             throw new UserError(
-                `${where}: ${timeout} is the runner's to set: say "-- ${timeout.replace("_", "-")}: 5s" at the head of the file instead`,
+                `${where}: without a ${timeout} others may wait for it without end: leave that out, or say "-- ${timeout.replace("_", "-")}: 5s" at the head of the file`,
             );
         }
         // Also in the body of a do block or of a function.
@@ -58,6 +59,13 @@ export function timeoutSetBy({ kind, text, tree }: Statement): string | undefine
     const name = kind === "VariableSetStmt" ? String(tree.name) : undefined;
     if (name !== undefined) return new RegExp(`^(${timeouts})$`, "i").test(name) ? name : undefined;
     return kind === "SelectStmt" && /set_config/i.test(text) ? setsConfig.exec(JSON.stringify(tree))?.[1] : undefined;
+}
+
+/** The same of one that sets none at all. */
+function timeoutTakenOffBy(statement: Statement): string | undefined {
+    const timeout = timeoutSetBy(statement);
+    const isNone = timeout !== undefined && /"ival":\{\}|"sval":"0+ *[a-z]*"/.test(JSON.stringify(statement.tree));
+    return isNone ? timeout : undefined;
 }
 
 /** How a statement outside a transaction is taken up again after it was interrupted. */

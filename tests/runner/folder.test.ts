@@ -107,7 +107,11 @@ describe("the sql folder", function () {
                 up: "-- transaction: none\ndrop index concurrently public.a;",
                 down: "-- archive-rows: public.a where b is null\ncreate index concurrently a on public.b (c);",
             }),
-            ...trio("0014_bounds", { down: "reset statement_timeout;" }),
+            ...trio("0014_bounds", { down: "set local statement_timeout = '0ms';" }),
+            ...trio("0015_bounded", {
+                up: "set lock_timeout = '2s'; select set_config('statement_timeout', '30min', true); reset lock_timeout;",
+            }),
+            ...trio("0016_imported", { up: "-- imported: 20250101000000_a.sql\nset statement_timeout = 0;" }),
             ...trio("0009_locks", { up: "select 1;\ndo $$ begin perform pg_advisory_unlock_all(); end $$;" }),
         });
         const { code, stderr } = await startRun(folder, "migrate up", { env: { PGHOST: "127.0.0.1", PGPORT: "1" } })
@@ -126,9 +130,9 @@ describe("the sql folder", function () {
             /^sql\/0007_seventh\/up\.sql:1: concurrently needs the directive/,
             /^sql\/0008_eighth\/up\.sql:2: with "transaction: none" only/,
             /^sql\/0009_locks\/up\.sql:2: pg_advisory_unlock_all would free the lock/,
-            /^sql\/0010_bounds\/up\.sql:2: lock_timeout is the runner's to set: say "-- lock-timeout: 5s" at the head/,
-            /^sql\/0011_bounds\/up\.sql:1: lock_timeout is the runner's to set/,
-            /^sql\/0014_bounds\/down\.sql:1: statement_timeout is the runner's to set: say "-- statement-timeout: 5s"/,
+            /^sql\/0010_bounds\/up\.sql:2: without a lock_timeout others .*: leave that out, or say "-- lock-timeout: 5s" at/,
+            /^sql\/0011_bounds\/up\.sql:1: without a lock_timeout others/,
+            /^sql\/0014_bounds\/down\.sql:1: without a statement_timeout others .*say "-- statement-timeout: 5s"/,
             /^sql\/0013_leaves\/down\.sql: "archive-rows" needs a transaction/,
             /^sql\/9_ninth is not the name of a migration/,
             /^sql\/0010-tenth is not the name of a migration/,
