@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 
 import { readFile } from "node:fs/promises";
 import type pg from "pg";
 import { type DatabaseIdentity, readIdentity } from "../database/identity.ts";
-import { readAdopted, readLedger } from "../ledger/ledger.ts";
+import { readLedger } from "../ledger/ledger.ts";
 import { UserError } from "../userError.ts";
 
 /** A migration that ran to its end in the stack of the record. */
@@ -34,21 +34,19 @@ export function recordFile(stack: string): string {
 }
 
 /**
- * Makes the record from the ledger. What a person marked as applied, and what other means applied, is left out: nobody
- * saw it run.
+ * Makes the record from the ledger. What a person marked as applied is left out: nobody saw it run.
  *
  * @param key the private key, as PEM; none: the record is not signed
  */
 export async function makeRecord(client: pg.Client, stack: string, key?: string): Promise<PromotionRecord> {
     const ledger = await readLedger(client);
-    const adopted = await readAdopted(client);
     const record: PromotionRecord = {
         format: 1,
         stack,
         database: await readIdentity(client),
         madeAt: new Date().toISOString(),
         migrations: ledger
-            .filter(({ version, repaired }) => !repaired && !adopted.includes(version))
+            .filter(({ repaired }) => !repaired)
             .map(({ version, slug, upHash, appliedAt }) => ({
                 version,
                 slug,

@@ -62,26 +62,6 @@ for (const major of [15, 17] as const) {
             );
         });
 
-        it("one that other means applied, and adopt took over, has not run", async () => {
-            const { stdout: reference } = await project.must("reference");
-            const elsewhere = await sqlProject(cluster, { "0001_one": {}, "0002_two": {} });
-            try {
-                await elsewhere.must("migrate up --to 0001");
-                await elsewhere.client.query("create table public.two (id bigint primary key)");
-                await elsewhere.must("adopt", { stdin: reference });
-                assert.deepEqual(await elsewhere.applied(), ["0001", "0002"]);
-                await elsewhere.must("promotion make", { env });
-                const made = await readFile(join(elsewhere.folder, ".local/promotion/staging.json"), "utf8");
-                const { migrations } = JSON.parse(made) as PromotionRecord;
-                assert.deepEqual(
-                    migrations.map(({ version }) => version),
-                    ["0001"],
-                );
-            } finally {
-                await elsewhere.remove();
-            }
-        });
-
         it("a signed one is known by the key, and a changed one is not", async () => {
             await project.must("promotion make", { env: { ...env, SIMULATION_DB_PROMOTION_KEY: secret } });
             assert.equal((await check(`--key ${open}`)).code, 0);
