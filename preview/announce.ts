@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Message, Presentation } from "./report/presentation.ts";
+import { warningsIn } from "./report/report.ts";
 
 /** Where the engine shows what is said of rollbacks, whose own resources are not in the program any more. */
 export interface ChainResource extends pulumi.Resource {
@@ -12,7 +13,7 @@ export async function announce(
     { report, general, rollbacks, perVersion }: Presentation,
     chain: ChainResource,
 ): Promise<void> {
-    for (const warning of [...report.warnings.ledger, ...report.warnings.others]) await pulumi.log.warn(warning);
+    for (const warning of warningsIn(report)) await pulumi.log.warn(warning);
     if (!pulumi.runtime.isDryRun()) return;
     for (const message of general) await say(message);
     for (const message of rollbacks) await say(message, chain);

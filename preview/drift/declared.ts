@@ -1,6 +1,7 @@
 import { laterTables, tableGrants } from "../../runner/applicationGrants.ts";
 import { previewLogin, roleNames } from "../../runner/applicationRoles.ts";
 import type { ChangedAspect, Comparison } from "../changes/comparison.ts";
+import { gained } from "../changes/privileges.ts";
 
 /** What a role has that the stack makes (PostgreSQL documentation, "CREATE ROLE"), beside its connection limit. */
 const plainLogin = {
@@ -14,9 +15,10 @@ const plainLogin = {
  * engine does not look at it either. What went takes nothing but a right away.
  */
 export function isDeclared(aspect: ChangedAspect, comparison: Comparison): boolean {
-    const { kind, key, part = "", after } = aspect;
+    const { kind, key, part = "", before, after } = aspect;
     if (kind === "grants" || kind === "default privileges") {
-        return isOwnRole(part) && (after === null || isWithin(privilegesIn(after), aspect));
+        const declared = declaredFor(aspect);
+        return isOwnRole(part) && gained(before, after).every(privilege => declared.includes(privilege));
     }
     const [, role = ""] = /^role (\S+)$/.exec(key) ?? [];
     if (isOwnRole(role)) return after === null || isPlain(role, after);
@@ -46,24 +48,15 @@ function attributesIn(definition: string): Record<string, unknown> {
     return JSON.parse(definition.slice(0, definition.lastIndexOf("}") + 1)) as Record<string, unknown>;
 }
 
-/** Privileges as objects.sql writes them down: `SELECT by postgres, UPDATE with grant option by postgres`. */
-function privilegesIn(text: string): string[] {
-    return text.split(", ").map(each => each.replace(/ by .*$/, ""));
-}
-
-/** Whether each was there before or is declared. */
-function isWithin(privileges: readonly string[], aspect: ChangedAspect): boolean {
-    const before = aspect.before === null ? [] : privilegesIn(aspect.before);
-    const allowed = [...before, ...declaredFor(aspect)];
-    return privileges.every(privilege => allowed.includes(privilege));
-}
-
+/** In the form of {@link gained}. */
 function declaredFor({ kind, object, part, column }: ChangedAspect): string[] {
     if (kind === "default privileges") {
-        return part === laterTables.role && object.endsWith(" in public on r") ? [laterTables.privilege] : [];
+        return part === laterTables.role && object.endsWith(" in public on r")
+            ? [laterTables.privilege.toLowerCase()]
+            : [];
     }
     return tableGrants
         .filter(({ role, table }) => role === part && `public.${table}` === object)
         .filter(({ columns }) => (column === undefined ? columns === undefined : columns?.includes(column)))
-        .map(({ privilege }) => privilege);
+        .map(({ privilege }) => privilege.toLowerCase());
 }

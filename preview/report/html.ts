@@ -5,7 +5,7 @@ import { duration } from "../findings/locks.ts";
 import { type FindingGroup, grouped } from "./group.ts";
 import { Markup, markup } from "./markup.ts";
 import { pictureOf } from "./picture.ts";
-import type { LockReport, MigrationReport, Report } from "./report.ts";
+import { type LockReport, type MigrationReport, type Report, warningsIn } from "./report.ts";
 import { style } from "./style.ts";
 import { archiveWords, notCheckedWords, telling } from "./text.ts";
 
@@ -205,8 +205,8 @@ function lockChart(locks: readonly LockReport[]): Markup | undefined {
         <div class="axis soft" aria-hidden="true"><span>0</span><span>${duration(longest)}</span></div>`;
 }
 
-function warningsSection({ warnings: { ledger, others } }: Report): Markup | undefined {
-    const all = [...ledger, ...others];
+function warningsSection(report: Report): Markup | undefined {
+    const all = warningsIn(report);
     if (all.length === 0) return undefined;
     return markup`<ul class="plain">
         ${all.map(words => markup`<li><span class="stop">Warning:</span> ${words}</li>`)}

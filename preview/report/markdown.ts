@@ -19,7 +19,7 @@ import {
     table,
     type Words,
 } from "./markdownNodes.ts";
-import type { LockReport, MigrationReport, Report } from "./report.ts";
+import { type LockReport, type MigrationReport, type Report, warningsIn } from "./report.ts";
 import { archiveWords, notCheckedWords, telling } from "./text.ts";
 import { shortened } from "./wrap.ts";
 
@@ -88,7 +88,6 @@ export function markdownOf(report: Report): string {
 
 function written(report: Report, fullness: Fullness): string {
     const { stack, proof, pending, rollbacks, drift, stopped, target, madeAt } = report;
-    const warnings = [...report.warnings.ledger, ...report.warnings.others];
     const migrations = [...rollbacks, ...pending].sort((one, other) => Number(stops(other)) - Number(stops(one)));
     // In their order, unless some have to be left out.
     const shown = migrations.length <= fullness.migrations ? [...rollbacks, ...pending] : migrations;
@@ -107,7 +106,7 @@ function written(report: Report, fullness: Fullness): string {
               ]
             : []),
         ...(proof.notes.length > 0 && migrations.length > 0 ? [list(proof.notes.map(words => ({ words })))] : []),
-        ...warnings.map(words => paragraph(strong("Warning:"), ` ${words}`)),
+        ...warningsIn(report).map(words => paragraph(strong("Warning:"), ` ${words}`)),
         ...driftPart(drift, fullness),
         ...shown.slice(0, fullness.migrations).flatMap(each => migrationPart(each, fullness)),
         ...(left > 0 ? [paragraph(`… and ${left} more migrations.`)] : []),

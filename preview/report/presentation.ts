@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { UserError } from "../../runner/userError.ts";
 import { writeReport } from "./files.ts";
-import { type MigrationReport, type Report, reportOf, type ReportSource } from "./report.ts";
+import { type MigrationReport, type Report, reportOf, type ReportSource, warningsIn } from "./report.ts";
 import { briefText, driftText, generalText, migrationText } from "./text.ts";
 import { grouped } from "./group.ts";
 import { shortened, wrap } from "./wrap.ts";
@@ -80,8 +80,9 @@ export function presentationOf(report: Report, files: readonly string[]): Omit<P
     };
 }
 
-function isWorthReading({ pending, rollbacks, drift, warnings }: Report): boolean {
-    const told = [pending, rollbacks, drift.changes, drift.managed, warnings.ledger, warnings.others];
+function isWorthReading(report: Report): boolean {
+    const { pending, rollbacks, drift } = report;
+    const told = [pending, rollbacks, drift.changes, drift.managed, warningsIn(report)];
     return told.some(({ length }) => length > 0);
 }
 

@@ -42,6 +42,11 @@ export interface Warnings {
     readonly others: readonly string[];
 }
 
+/** All of them, what matters most first. */
+export function warningsIn({ warnings: { ledger, others } }: Pick<Report, "warnings">): string[] {
+    return [...ledger, ...others];
+}
+
 export interface MigrationReport {
     readonly version: string;
     readonly name: string;
