@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { runDbmate } from "./live/dbmate.ts";
 import { liveGround } from "./live/ground.ts";
 import { besideIdleReader, idleMs } from "./live/idleReader.ts";
@@ -32,6 +33,8 @@ interface Run extends Disturbance {
     readonly lockMs: number;
     /** The migration during which that was; null when there was none. */
     readonly lockDuring: string | null;
+    /** Statements per second while migrations of some kind were under way; null when it is not known when that was. */
+    readonly perSecondDuring: (kind: RegExp) => number | null;
 }
 
 /** The copy of the project that a run may change. */
@@ -58,10 +61,15 @@ const planEach = "plan's SQL, statement by statement";
 const planWhole = "plan's SQL, one transaction";
 const dbmateSafe = "dbmate, this project's SQL";
 const pgroll = "pgroll, its own operations";
+/** Long work that others go on beside: what it costs them is told of each. */
+const longWork = new Map([
+    ["indexes are built", /_index(es)?$/],
+    ["constraints are validated", /_validated$/],
+]);
 const withReader = (name: string) => `${name}, idle reader`;
 
 const cases: readonly Case[] = [
-    { name: quiet, run: place => felt(place, () => new Promise(end => setTimeout(() => end([]), quietMs))) },
+    { name: quiet, run: place => felt(place, () => setTimeout(quietMs, [])) },
     { name: ours, run: place => felt(place, () => migrate(place.environment, "up")), against: quiet, aim: aimAlone },
     { name: planEach, run: place => felt(place, () => runPlan(place.environment, "each")), against: ours },
     { name: planWhole, run: place => felt(place, () => runPlan(place.environment, "whole")), against: ours },
@@ -95,8 +103,8 @@ export const benchmark: Benchmark = {
             [dbmateSafe, { name: "dbmate", version: dbmate.version, install: dbmate.install }],
             [pgroll, { name: "pgroll", version: pgrollVersion, install: pgrollPeer }],
         ]);
-        const here = await obtainable([...tools.values()], say);
-        const missing = [...tools].filter(([, tool]) => !here.includes(tool)).map(([name]) => name);
+        const { found, leftOut } = await obtainable([...tools.values()], say);
+        const missing = [...tools].filter(([, tool]) => !found.includes(tool)).map(([name]) => name);
         const all = [...cases, ...casesBesideReader, rollBack(50), ...(quick ? [] : [rollBack(500)])];
         const chosen = all.filter(({ name }) => !missing.some(tool => name.startsWith(tool)));
         const ground = await liveGround(size);
@@ -114,10 +122,11 @@ export const benchmark: Benchmark = {
             return {
                 versions: {
                     postgresql: ground.version,
-                    ...Object.fromEntries(here.map(({ name, version }) => [name, version])),
+                    ...Object.fromEntries(found.map(({ name, version }) => [name, version])),
                     "rows in simulation_runs": String(size),
                 },
                 rows: chosen.flatMap(one => rowsOf(one, runs)),
+                leftOut,
             };
         } finally {
             await ground.stop();
@@ -139,16 +148,35 @@ async function felt({ environment, lockWaits }: Place, work: () => Promise<reado
         stallDuring: during(disturbance.stalledAt),
         lockMs: longest?.tookMs ?? 0,
         lockDuring: longest ? during(longest.since) : null,
+        perSecondDuring: kind => perSecondDuring(disturbance, steps, kind),
     };
+}
+
+/** From the end of the one before to the end of each, all of them together. */
+function perSecondDuring({ from, between }: Disturbance, steps: readonly Step[], kind: RegExp): number | null {
+    const times = steps.flatMap(({ migration, at }, index) =>
+        kind.test(migration) ? [{ start: steps[index - 1]?.at ?? from, end: at }] : [],
+    );
+    const seconds = times.reduce((sum, { start, end }) => sum + (end - start) / 1000, 0);
+    const statements = times.reduce((sum, { start, end }) => {
+        return sum + (between(start, end).perSecond * (end - start)) / 1000;
+    }, 0);
+    return seconds > 0 ? statements / seconds : null;
 }
 
 function rowsOf({ name, against, aim }: Case, all: ReadonlyMap<string, readonly Run[]>): Row[] {
     const runs = all.get(name) ?? [];
     const others = against === undefined ? undefined : all.get(against);
-    const figure = (what: string, unit: string, of: (run: Run) => number, more: { aim?: Aim; note?: string } = {}) =>
+    const figure = (
+        what: string,
+        unit: string,
+        of: (run: Run) => number,
+        more: { aim?: Aim; note?: string; than?: (run: Run) => number } = {},
+    ) =>
         row(`${name}: ${what}`, unit, runs.map(of), {
             ...more,
-            ...(against && others ? { against: { name: against, samples: others.map(of) } } : {}),
+            ...(against && others ? { against: { name: against, samples: others.map(more.than ?? of) } } : {}),
+            guarded: against === quiet,
         });
     const during = (which: (run: Run) => string | null) => {
         const places = [...new Set(runs.flatMap(run => which(run) ?? []))];
@@ -165,6 +193,11 @@ function rowsOf({ name, against, aim }: Case, all: ReadonlyMap<string, readonly 
         figure("worst SELECT", "ms", run => run.worstMs.select),
         figure("worst UPDATE", "ms", run => run.worstMs.update),
         figure("throughput", "statements/s", run => run.perSecond),
+        ...[...longWork].flatMap(([what, kind]) => {
+            const of = (run: Run) => run.perSecondDuring(kind) ?? Number.NaN;
+            if (runs.some(run => Number.isNaN(of(run)))) return [];
+            return [figure(`throughput while ${what}`, "statements/s", of, { than: run => run.perSecond })];
+        }),
         row(
             `${name}: refused statements`,
             "",
@@ -174,11 +207,18 @@ function rowsOf({ name, against, aim }: Case, all: ReadonlyMap<string, readonly 
                 ...(refused.length > 0 ? { note: refused.join("; ") } : {}),
             },
         ),
-        figure(
-            "total time",
+        // Beside nothing at all it would be a ratio to how long that was watched.
+        row(
+            `${name}: total time`,
             "s",
-            run => run.tookMs / 1000,
-            name.endsWith(withReader("")) ? { note: `the reader stays ${idleMs / 1000} s` } : {},
+            runs.map(({ tookMs }) => tookMs / 1000),
+            {
+                ...(against && against !== quiet && others
+                    ? { against: { name: against, samples: others.map(({ tookMs }) => tookMs / 1000) } }
+                    : {}),
+                ...(name.endsWith(withReader("")) ? { note: `the reader stays ${idleMs / 1000} s` } : {}),
+                guarded: false,
+            },
         ),
     ];
 }

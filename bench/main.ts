@@ -1,3 +1,6 @@
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
 import { Command } from "commander";
 import { explain } from "../runner/userError.ts";
 import { benchmarkNames, loadBenchmark } from "./support/discover.ts";
@@ -26,9 +29,24 @@ const commandLine = new Command("bench")
         });
     });
 
+// What is made for a while is made in here, and goes with us, also when a signal ends us: servers end with our exit.
+const temporary = mkdtempSync(join(tmpdir(), "simulation-db-bench-"));
+// The account that runs a server passes through.
+chmodSync(temporary, 0o711);
+process.env.TMPDIR = temporary;
+const clear = () => rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+        process.once("exit", clear);
+        process.exit(128 + constants.signals[signal]);
+    });
+}
+
 try {
     await commandLine.parseAsync();
 } catch (error) {
     process.stderr.write(`${explain(error)}\n`);
     process.exitCode = 1;
+} finally {
+    clear();
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import pg from "pg";
 import type { Migration } from "../runner/migration/migration.ts";
 import { rowCases } from "./rollback/cases.ts";
@@ -6,6 +7,8 @@ import type { Benchmark } from "./support/benchmark.ts";
 import { type Environment, projectCopies } from "./support/copies.ts";
 import { addTables, clientConfig } from "./support/database.ts";
 import { peakMemory } from "./memory/peak.ts";
+import { peaksOfProgram } from "./memory/program.ts";
+import { root, runNode, runnerMain } from "./support/node.ts";
 import { inRounds } from "./support/rounds.ts";
 import { type Aim, atMost, row } from "./support/row.ts";
 
@@ -23,31 +26,33 @@ interface Case {
 const floor = "a connection and nothing else";
 
 export const benchmark: Benchmark = {
-    about: "The peak of the runner's memory: with hundreds of migrations and tables, large files, millions of archived rows.",
-    minutes: { full: 8, quick: 1 },
+    about: "The peak of memory of the runner and of the stack's program: with hundreds of migrations and tables, large files, millions of archived rows.",
+    minutes: { full: 15, quick: 2 },
 
     async measure({ quick, say }) {
-        const cases = casesOf(
-            quick
-                ? { migrations: 40, tables: 50, megabytes: [1, 5], rows: [10_000, 100_000] }
-                : { migrations: 400, tables: 500, megabytes: [1, 50], rows: [100_000, 5_000_000] },
-        );
+        const size = quick
+            ? { migrations: 40, tables: 50, megabytes: [1, 5], rows: [10_000, 100_000], count: 1 }
+            : { migrations: 400, tables: 500, megabytes: [1, 50], rows: [100_000, 5_000_000], count: 3 };
+        const cases = casesOf(size);
         const copies = await projectCopies({ settings: { max_wal_size: "8GB", checkpoint_timeout: "1h" } });
         try {
             const rounds = await inRounds(
-                quick ? 1 : 3,
+                size.count,
                 new Map(cases.map(({ name, run }) => [name, () => copies.onCopy(run)])),
                 say,
             );
             const of = (name: string) => rounds.get(name) ?? [];
             return {
                 versions: { postgresql: copies.version },
-                rows: cases.map(one =>
-                    row(one.name, "MiB", of(one.name), {
-                        ...(one.name === floor ? {} : { against: { name: floor, samples: of(floor) } }),
-                        ...(one.aim ? { aim: one.aim } : {}),
-                    }),
-                ),
+                rows: [
+                    ...cases.map(one =>
+                        row(one.name, "MiB", of(one.name), {
+                            ...(one.name === floor ? {} : { against: { name: floor, samples: of(floor) } }),
+                            ...(one.aim ? { aim: one.aim } : {}),
+                        }),
+                    ),
+                    ...(await peaksOfProgram(size, say)),
+                ],
             };
         } finally {
             await copies.stop();
@@ -78,8 +83,8 @@ function casesOf(size: {
             name: `migrate up --stdin, a file of ${megabytes} MB`,
             aim,
             run: (environment: Environment) =>
-                inFolder([largeFile(megabytes)], environment, ({ migrate, firstOnStdin }) =>
-                    migrate("up --stdin", firstOnStdin),
+                inFolder([largeFile(megabytes)], environment, ({ migrate, onStdin: [first] }) =>
+                    migrate("up --stdin", first),
                 ),
         })),
         ...size.rows.flatMap(rows =>
@@ -107,7 +112,7 @@ async function archived(environment: Environment, rows: number, direction: "down
 
 /** The way to a runner in a folder. Each returns the peak of a process in MiB. */
 interface Place {
-    readonly firstOnStdin: string;
+    readonly onStdin: readonly string[];
     readonly migrate: (what: string, stdin?: string) => Promise<number>;
     readonly connect: () => Promise<number>;
 }
@@ -118,13 +123,13 @@ async function inFolder(
     work: (place: Place) => Promise<number>,
 ): Promise<number> {
     const folder = await migrationFolder(migrations);
-    const options = { cwd: folder.folder, env: environment };
+    const peakOf = (args: readonly string[], stdin = "") =>
+        peakMemory(noting => runNode(args, { cwd: folder.folder, env: { ...environment, ...noting }, stdin }));
     try {
         return await work({
-            firstOnStdin: folder.firstOnStdin,
-            migrate: (words, stdin) =>
-                peakMemory("runner", ["migrate", ...words.split(" ")], { ...options, stdin: stdin ?? "" }),
-            connect: () => peakMemory("connection", [], options),
+            onStdin: folder.onStdin,
+            migrate: (words, stdin = "") => peakOf([runnerMain, "migrate", ...words.split(" ")], stdin),
+            connect: () => peakOf([join(root, "bench", "runner", "connect.ts")]),
         });
     } finally {
         await folder.remove();

@@ -1,4 +1,4 @@
-import { bareProgram } from "./support/bareProgram.ts";
+import { bareProgram, withoutTraces } from "./support/bareProgram.ts";
 import type { Benchmark } from "./support/benchmark.ts";
 import { type BenchStack, benchStack } from "./support/benchStack.ts";
 import { inRounds } from "./support/rounds.ts";
@@ -13,9 +13,10 @@ const stdinBytes = 900;
 
 const ours = (size: number) => `up with nothing to do, ${size} migrations`;
 const bare = (size: number) => `a bare program, as many resources as with ${size} migrations`;
+const lean = (size: number) => `${bare(size)}, no stack traces`;
 
 export const benchmark: Benchmark = {
-    about: "An up with nothing to do, beside a program of as many resources that does nothing of its own.",
+    about: "An up with nothing to do, without the preview that `npm run up` begins with, beside a program of as many resources that does nothing of its own.",
     minutes: { full: 6, quick: 1 },
 
     async measure({ quick, say }) {
@@ -33,10 +34,14 @@ export const benchmark: Benchmark = {
                 const count = (await stack.project.resources()).length - 2;
                 const floor = await bareProgram({ count, stdinBytes });
                 open.push(floor);
-                const up = () => floor.project.must("up", "--yes", "--skip-preview");
+                const up = (environment = {}) => {
+                    floor.project.environment = environment;
+                    return floor.project.must("up", "--yes", "--skip-preview");
+                };
                 await up();
                 cases.set(ours(size), () => stack.timed("up"));
                 cases.set(bare(size), () => timed(up));
+                cases.set(lean(size), () => timed(() => up(withoutTraces)));
             }
             const rounds = await inRounds(quick ? 3 : 7, cases, say);
             const of = (name: string) => rounds.get(name) ?? [];
@@ -44,8 +49,13 @@ export const benchmark: Benchmark = {
                 versions: { postgresql },
                 rows: chosen.flatMap(size => [
                     row(bare(size), "ms", of(bare(size))),
+                    row(lean(size), "ms", of(lean(size))),
                     row(ours(size), "ms", of(ours(size)), {
                         against: { name: bare(size), samples: of(bare(size)) },
+                        aim: atMostTimes(1.15),
+                    }),
+                    row(`${ours(size)}, beside no stack traces`, "ms", of(ours(size)), {
+                        against: { name: lean(size), samples: of(lean(size)) },
                         aim: atMostTimes(1.15),
                     }),
                 ]),

@@ -9,7 +9,7 @@ import { benchMigrations, type MigrationFolder, migrationFolder } from "./runner
 import type { Benchmark } from "./support/benchmark.ts";
 import { type Environment, projectCopies } from "./support/copies.ts";
 import { addTables, clientConfig, databaseUrl } from "./support/database.ts";
-import { root, runNode, runnerMain } from "./support/node.ts";
+import { compileCache, runNode, runnerMain } from "./support/node.ts";
 import { inRounds } from "./support/rounds.ts";
 import { atMostTimes, type Row, row } from "./support/row.ts";
 
@@ -39,7 +39,7 @@ export const benchmark: Benchmark = {
     minutes: { full: 6, quick: 1 },
 
     async measure({ quick, say }) {
-        const found = await obtainable(peers, say);
+        const { found, leftOut } = await obtainable(peers, say);
         const home = await mkdtemp(join(tmpdir(), "simulation-db-peers-"));
         const migrations = await migrationFolder(migrationCount);
         const copies = await projectCopies({ keep: true });
@@ -68,6 +68,7 @@ export const benchmark: Benchmark = {
                     tables: String(tablesBefore),
                 },
                 rows: what.flatMap(one => rowsOf(one, found, rounds)),
+                leftOut,
             };
         } finally {
             await copies.stop();
@@ -105,12 +106,15 @@ async function timesOf(peer: Peer, folder: string, onCopy: OnCopy): Promise<Time
 }
 
 async function timesOfOurs({ folder }: MigrationFolder, onCopy: OnCopy): Promise<Times> {
-    const cache = { NODE_COMPILE_CACHE: join(root, ".local", "node-cache") };
     return {
         ...(await onCopy(async environment => {
             const up = async () =>
-                (await runNode([runnerMain, "migrate", "up"], { cwd: folder, env: { ...environment, ...cache } }))
-                    .tookMs;
+                (
+                    await runNode([runnerMain, "migrate", "up"], {
+                        cwd: folder,
+                        env: { ...environment, ...compileCache },
+                    })
+                ).tookMs;
             return { apply: await up(), "nothing to do": await up() };
         })),
         "library call": await onCopy(environment => timedCall("ours.ts", folder, environment)),

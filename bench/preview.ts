@@ -1,6 +1,6 @@
 import { connect } from "../runner/database/connection.ts";
 import { readCatalog } from "../runner/catalog/catalog.ts";
-import { type BareProgram, bareProgram } from "./support/bareProgram.ts";
+import { type BareProgram, bareProgram, withoutTraces } from "./support/bareProgram.ts";
 import type { Benchmark } from "./support/benchmark.ts";
 import { type BenchStack, benchStack } from "./support/benchStack.ts";
 import { inRounds } from "./support/rounds.ts";
@@ -23,6 +23,8 @@ const stdinBytes = 900;
 
 const counted = (pending: number) => (pending === 0 ? "nothing pending" : `${pending} pending`);
 const bare = (pending: number) => `a bare program: ${counted(pending)}`;
+const lean = (bareCase: string) => `${bareCase}, no stack traces`;
+const besideLean = (ourCase: string) => `${ourCase}, beside no stack traces`;
 const bareAfter = (applied: number) => `a bare program: nothing pending after ${applied} migrations`;
 const on = (tables: number) => `on ${tables} tables`;
 const nothing = (tables: number) => `${counted(0)}, ${on(tables)}`;
@@ -60,21 +62,18 @@ export const benchmark: Benchmark = {
                 const stack = await applied(size, open);
                 const floor = await floorOf(stack, open);
                 cases.set(after(size), () => stack.timed("preview"));
-                cases.set(bareAfter(size), () => timed(() => floor.project.must("preview")));
+                addNothingBare(cases, bareAfter(size), floor);
             }
             const rounds = await inRounds(quick ? 2 : 5, cases, say);
             const of = (name: string) => rounds.get(name) ?? [];
             return {
                 versions: { postgresql },
                 rows: [
-                    ...[0, ...pendings].map(pending => row(bare(pending), "ms", of(bare(pending)))),
+                    ...[bare(0), lean(bare(0)), ...pendings.map(bare)].map(name => row(name, "ms", of(name))),
                     ...chosenSizes.flatMap(size => rowsOf(size, of)),
                     ...chosenHistories.flatMap(size => [
-                        row(bareAfter(size), "ms", of(bareAfter(size))),
-                        row(after(size), "ms", of(after(size)), {
-                            against: { name: bareAfter(size), samples: of(bareAfter(size)) },
-                            aim: nothingAim,
-                        }),
+                        ...[bareAfter(size), lean(bareAfter(size))].map(name => row(name, "ms", of(name))),
+                        ...nothingRows(after(size), bareAfter(size), of),
                     ]),
                 ],
             };
@@ -104,13 +103,22 @@ async function floorOf(stack: BenchStack, open: Open): Promise<BareProgram & { r
     return { ...floor, count };
 }
 
-function addBare(cases: Cases, floor: Awaited<ReturnType<typeof floorOf>>): void {
-    for (const pending of [0, ...pendings]) {
-        cases.set(bare(pending), async () => {
-            await floor.declare({ count: floor.count + pending, stdinBytes });
-            return await timed(() => floor.project.must("preview"));
-        });
-    }
+type Floor = Awaited<ReturnType<typeof floorOf>>;
+
+function addBare(cases: Cases, floor: Floor): void {
+    addNothingBare(cases, bare(0), floor);
+    for (const pending of pendings) cases.set(bare(pending), () => timeOfBare(floor, pending));
+}
+
+function addNothingBare(cases: Cases, name: string, floor: Floor): void {
+    cases.set(name, () => timeOfBare(floor, 0));
+    cases.set(lean(name), () => timeOfBare(floor, 0, withoutTraces));
+}
+
+async function timeOfBare(floor: Floor, pending: number, environment = {}): Promise<number> {
+    await floor.declare({ count: floor.count + pending, stdinBytes });
+    floor.project.environment = environment;
+    return await timed(() => floor.project.must("preview"));
 }
 
 function addOurs(cases: Cases, stack: BenchStack, tables: number): void {
@@ -145,12 +153,16 @@ async function timeOfCatalog(stack: BenchStack): Promise<number> {
     }
 }
 
+/** The same beside the program with Pulumi's defaults and beside the one that does without stack traces, as ours does. */
+function nothingRows(name: string, floor: string, of: (name: string) => readonly number[]): Row[] {
+    const beside = (title: string, against: string) =>
+        row(title, "ms", of(name), { against: { name: against, samples: of(against) }, aim: nothingAim });
+    return [beside(name, floor), beside(besideLean(name), lean(floor))];
+}
+
 function rowsOf({ tables, warmMs, coldMs }: (typeof sizes)[number], of: (name: string) => readonly number[]): Row[] {
     const less = (samples: readonly number[], others: readonly number[]) =>
         samples.map((sample, index) => sample - (others[index] ?? Number.NaN));
-    const floor = { name: bare(0), samples: of(bare(0)) };
-    const nothingRow = (name: string, samples: readonly number[]) =>
-        row(name, "ms", samples, { against: floor, aim: nothingAim });
     const pendingRows = (name: string, pending: number, limitMs: number) => [
         row(name, "ms", of(name), { against: { name: bare(pending), samples: of(bare(pending)) } }),
         row(`${name}: more than the bare program`, "ms", less(of(name), of(bare(pending))), {
@@ -159,8 +171,11 @@ function rowsOf({ tables, warmMs, coldMs }: (typeof sizes)[number], of: (name: s
     ];
     return [
         row(catalogRead(tables), "ms", of(catalogRead(tables))),
-        nothingRow(nothing(tables), of(nothing(tables))),
-        nothingRow(`${nothing(tables)}: without one catalog read`, less(of(nothing(tables)), of(catalogRead(tables)))),
+        ...nothingRows(nothing(tables), bare(0), of),
+        row(`${nothing(tables)}: without one catalog read`, "ms", less(of(nothing(tables)), of(catalogRead(tables))), {
+            against: { name: bare(0), samples: of(bare(0)) },
+            aim: nothingAim,
+        }),
         ...pendings.flatMap(pending => [
             ...pendingRows(warm(pending, tables), pending, warmMs),
             ...pendingRows(cold(pending, tables), pending, coldMs),

@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { type Completion, type Felt, feltBetween, type Order } from "./completion.ts";
 import type { Environment } from "../support/copies.ts";
 
@@ -10,6 +11,10 @@ const tailMs = 300;
 /** What a piece of work did to the traffic. */
 export interface Disturbance extends Felt {
     readonly tookMs: number;
+    /** When the work began, in milliseconds since 1970. */
+    readonly from: number;
+    /** What was felt in a part of it, from and to in milliseconds since 1970. */
+    readonly between: (from: number, to: number) => Felt;
 }
 
 /** Does the work while four clients read, change and add runs. @param environment libpq's variables of the database */
@@ -33,12 +38,9 @@ export async function underTraffic(environment: Environment, work: () => Promise
         await pause(tailMs);
         traffic.send("end" satisfies Order);
         const completions = (await Promise.race([message(), ended])) as Completion[];
-        return { tookMs: to - from, ...feltBetween(completions, from, to) };
+        const between = (start: number, end: number) => feltBetween(completions, start, end);
+        return { tookMs: to - from, from, between, ...between(from, to) };
     } finally {
         traffic.kill("SIGKILL");
     }
-}
-
-function pause(ms: number): Promise<void> {
-    return new Promise(resolve => setTimeout(resolve, ms));
 }

@@ -1,21 +1,29 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { root, runNode, runnerMain } from "../support/node.ts";
 
-const programs = { runner: runnerMain, connection: join(root, "bench", "runner", "connect.ts") } as const;
-
-/** Said by the program itself at its end: the system keeps the peak for it (getrusage(2), in KiB). */
-const tell = `data:text/javascript,${encodeURIComponent(
-    'process.on("exit", () => process.stderr.write("\\npeak " + process.resourceUsage().maxRSS + " KiB\\n"))',
+/**
+ * Noted by each Node itself at its end, in the file that `BENCH_PEAKS` names: the system keeps the peak for it
+ * (getrusage(2), in KiB).
+ */
+const note = `data:text/javascript,${encodeURIComponent(
+    'import { appendFileSync } from "node:fs"; process.on("exit", () => appendFileSync(process.env.BENCH_PEAKS, process.resourceUsage().maxRSS + "\\n"))',
 )}`;
 
-/** Runs it to its end. @returns the most memory that it had at any time, resident, in MiB */
+/**
+ * Runs something to its end, with these variables, of which the largest Node that it starts is looked at.
+ *
+ * @returns the most memory that it had at any time, resident, in MiB
+ */
 export async function peakMemory(
-    program: keyof typeof programs,
-    args: readonly string[],
-    options: Parameters<typeof runNode>[1],
+    run: (environment: Readonly<Record<string, string>>) => Promise<unknown>,
 ): Promise<number> {
-    const { stderr } = await runNode(["--import", tell, programs[program], ...args], options);
-    const kib = /^peak (\d+) KiB$/m.exec(stderr)?.[1];
-    if (kib === undefined) throw new Error(`${program} did not say how much memory it had:\n${stderr}`);
-    return Number(kib) / 1024;
+    const folder = await mkdtemp(join(tmpdir(), "simulation-db-peak-"));
+    try {
+        const file = join(folder, "peaks");
+        await run({ NODE_OPTIONS: `--import=${note}`, BENCH_PEAKS: file });
+        return Math.max(...(await readFile(file, "utf8")).trim().split("\n").map(Number)) / 1024;
+    } finally {
+        await rm(folder, { recursive: true, force: true });
+    }
 }

@@ -13,16 +13,18 @@ export const peers: readonly Peer[] = [dbmate, goose, golangMigrate, nodePgMigra
 export async function obtainable<Tool extends Pick<Peer, "name" | "version" | "install">>(
     all: readonly Tool[],
     say: (line: string) => void,
-): Promise<Tool[]> {
+): Promise<{ readonly found: readonly Tool[]; readonly leftOut: readonly string[] }> {
     const found: Tool[] = [];
+    const leftOut: string[] = [];
     for (const peer of all) {
         try {
             await peer.install();
             found.push(peer);
         } catch (error) {
             const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");
+            leftOut.push(peer.name);
             say(`${peer.name} ${peer.version} cannot be had here and is left out: ${reason}`);
         }
     }
-    return found;
+    return { found, leftOut };
 }

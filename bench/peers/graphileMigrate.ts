@@ -5,7 +5,7 @@ import { npmPeer } from "./install.ts";
 import type { Peer } from "./peer.ts";
 import { npmPeers } from "./pins.ts";
 import { writeFiles } from "./write.ts";
-import { runNode } from "../support/node.ts";
+import { compileCache, runNode } from "../support/node.ts";
 
 const program = () => npmPeer("graphile-migrate", "dist/cli.js");
 
@@ -26,7 +26,9 @@ export const graphileMigrate: Peer = {
         await writeFile(join(folder, "migrations", "current.sql"), "");
     },
     async applyAll(folder, url) {
-        return (await runNode([await program(), "migrate"], { cwd: folder, env: { DATABASE_URL: url } })).tookMs;
+        return (
+            await runNode([await program(), "migrate"], { cwd: folder, env: { DATABASE_URL: url, ...compileCache } })
+        ).tookMs;
     },
 };
 

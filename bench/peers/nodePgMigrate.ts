@@ -3,7 +3,7 @@ import { npmPeer } from "./install.ts";
 import type { Peer } from "./peer.ts";
 import { npmPeers } from "./pins.ts";
 import { writeFiles } from "./write.ts";
-import { runNode } from "../support/node.ts";
+import { compileCache, runNode } from "../support/node.ts";
 
 export const nodePgMigrate: Peer = {
     name: "node-pg-migrate",
@@ -17,7 +17,7 @@ export const nodePgMigrate: Peer = {
     async applyAll(folder, url) {
         const program = await npmPeer("node-pg-migrate", "bin/node-pg-migrate.js");
         const args = [program, "up", "--migrations-dir", folder, "--verbose", "false"];
-        return (await runNode(args, { cwd: folder, env: { DATABASE_URL: url } })).tookMs;
+        return (await runNode(args, { cwd: folder, env: { DATABASE_URL: url, ...compileCache } })).tookMs;
     },
     applyInNode: (folder, url) => timedCall("nodePgMigrate.ts", folder, { DATABASE_URL: url }),
 };

@@ -7,8 +7,8 @@ import { encode, type Migration } from "../../runner/migration/migration.ts";
 export interface MigrationFolder {
     /** Holds `sql/`. */
     readonly folder: string;
-    /** What the stack would pass on stdin for the first one. */
-    readonly firstOnStdin: string;
+    /** What the stack would pass on stdin for each. */
+    readonly onStdin: readonly string[];
     remove(): Promise<void>;
 }
 
@@ -27,11 +27,9 @@ export async function migrationFolder(given: number | readonly Migration[]): Pro
         await mkdir(place);
         for (const part of ["up", "down", "verify"] as const) await writeFile(join(place, `${part}.sql`), one[part]);
     }
-    const [first] = migrations;
-    if (!first) throw new Error("a folder needs at least one migration");
     return {
         folder,
-        firstOnStdin: encode(first),
+        onStdin: migrations.map(encode),
         remove: () => rm(folder, { recursive: true, force: true }),
     };
 }

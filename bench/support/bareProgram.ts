@@ -23,6 +23,12 @@ export interface BareProgram {
     remove(): Promise<void>;
 }
 
+/**
+ * The stack does without the stack trace that Pulumi's SDK makes for each resource; for a bare program that does so too,
+ * whose defaults are Pulumi's.
+ */
+export const withoutTraces = { NODE_OPTIONS: "--stack-trace-limit=0" } as const;
+
 /** Constant text, so that a change of the number is all that changes. */
 const program = `
 import { readFile } from "node:fs/promises";

@@ -13,6 +13,8 @@ export interface Findings {
     readonly rows: readonly Row[];
     /** Programs that took part, for example `{ postgresql: "15.18" }`. */
     readonly versions: Readonly<Record<string, string>>;
+    /** Those that could not be had, so that what is promised beside them was not measured. */
+    readonly leftOut?: readonly string[];
 }
 
 /** One file `bench/NAME.ts` exports one of these as `benchmark`; nothing else has to know of it. */

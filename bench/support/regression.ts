@@ -27,8 +27,8 @@ export interface Regression {
  */
 export function regressions(baseline: Report, now: Report): Regression[] {
     return baseline.rows.flatMap(then => {
-        if (!then.ratioSpread) return [];
         const found = now.rows.find(row => row.case === then.case);
+        if (!then.ratioSpread || !(found ?? then).guarded) return [];
         if (!found?.ratioSpread) {
             const what = found ? "has no ratio any more" : "is not measured any more";
             return { case: then.case, text: `${what}; it was ${told(then, then.ratioSpread)}` };

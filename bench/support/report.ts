@@ -9,8 +9,8 @@ export interface Report extends Findings {
 }
 
 /** @param machine as it was before the benchmark: afterwards its load is our own */
-export function report(name: string, { rows, versions }: Findings, machine: Machine = readMachine()): Report {
-    return { name, machine, versions: { node: process.versions.node, ...versions }, rows };
+export function report(name: string, { versions, ...found }: Findings, machine: Machine = readMachine()): Report {
+    return { name, machine, versions: { node: process.versions.node, ...versions }, ...found };
 }
 
 /** The same for people. */
@@ -28,9 +28,10 @@ export function markdown({ name, machine, versions, rows }: Report): string {
     ].join("\n");
 }
 
-/** Not zero when an aim is missed and that matters. */
+/** Not zero when an aim is missed, or was not measured, and that matters. */
 export function exitCode(reports: readonly Report[], { strict }: { strict: boolean }): number {
-    return strict && reports.some(({ rows }) => rows.some(({ holds }) => holds === false)) ? 1 : 0;
+    const falls = ({ rows, leftOut = [] }: Report) => leftOut.length > 0 || rows.some(({ holds }) => holds === false);
+    return strict && reports.some(falls) ? 1 : 0;
 }
 
 function line(row: Row): string {

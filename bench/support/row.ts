@@ -27,6 +27,8 @@ export interface Row {
     readonly ratioSpread: Spread | null;
     /** What a figure alone does not say, for example where it comes from. */
     readonly note: string | null;
+    /** False for a figure of somebody else's, of which a larger ratio to ours is no loss. */
+    readonly guarded: boolean;
 }
 
 /** The value is at most so much, in the row's own unit. */
@@ -54,9 +56,10 @@ export function row(
         readonly against?: { readonly name: string; readonly samples: readonly number[] };
         readonly aim?: Aim;
         readonly note?: string;
+        readonly guarded?: boolean;
     } = {},
 ): Row {
-    const { against, aim, note } = options;
+    const { against, aim, note, guarded = true } = options;
     const spread = spreadOf(samples);
     const ratioSpread = against ? ratios(samples, against.samples) : null;
     const ratio = ratioSpread?.median ?? null;
@@ -72,6 +75,7 @@ export function row(
         spread: roundedSpread(spread),
         ratioSpread: ratioSpread && roundedSpread(ratioSpread),
         note: note ?? null,
+        guarded,
     };
 }
 

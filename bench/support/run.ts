@@ -30,7 +30,7 @@ export type Named = Benchmark & { readonly name: string };
 /**
  * Runs benchmarks one after the other.
  *
- * @returns the exit code: 1 when an aim is missed and `strict` is given, or when a ratio got worse than the stored one
+ * @returns the exit code: 1 when an aim is missed or a peer left out and `strict` is given, or when a ratio got worse than the stored one
  *     and `againstBaseline` is given
  * @throws UserError before anything is measured, when there is no stored result to compare with
  */
@@ -51,7 +51,9 @@ export async function run(benchmarks: readonly Named[], options: RunOptions, pla
         print(json ? `${JSON.stringify(found)}\n` : `${markdown(found)}\n`);
         const baseline = baselines.get(name);
         if (baseline) worse += compare(baseline, found, line => say(`${name}: ${line}`));
-        if (save) {
+        const { leftOut = [] } = found;
+        if (save && leftOut.length > 0) say(`${name}: not kept, without ${leftOut.join(" and ")}`);
+        else if (save) {
             const taken = new Date().toISOString().slice(0, 10);
             say(`${name}: kept as ${await store({ taken, quick, report: found }, results)}`);
         }

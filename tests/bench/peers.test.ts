@@ -44,7 +44,10 @@ describe("other tools that are measured beside this project", () => {
         const said: string[] = [];
         const missing = { ...one, name: "missing", install: () => Promise.reject(new Error("403 Forbidden\nmore")) };
         const there = { ...one, install: async () => {} };
-        assert.deepEqual(await obtainable([missing, there], line => said.push(line)), [there]);
+        assert.deepEqual(await obtainable([missing, there], line => said.push(line)), {
+            found: [there],
+            leftOut: ["missing"],
+        });
         assert.deepEqual(said, [`missing ${one.version} cannot be had here and is left out: 403 Forbidden`]);
     });
 

@@ -36,6 +36,12 @@ describe("a ratio that got worse", () => {
         assert.deepEqual(found(ours([40, 45, 50], "statements/s"), ours([90, 95, 99], "statements/s")), []);
     });
 
+    it("is none of what others do worse beside us", () => {
+        const theirs = (samples: readonly number[]) =>
+            row("theirs", "ms", samples, { against: { name: "ours", samples: [10, 10, 10] }, guarded: false });
+        assert.deepEqual(found(theirs([100, 100, 100]), theirs([900, 900, 900])), []);
+    });
+
     it("is told of a case that is measured no more, and not of a new one", () => {
         const [missing] = regressions(of(ours([100, 100, 100])), of());
         assert.match(missing?.text ?? "", /not measured any more; it was 1 x floor/);

@@ -71,6 +71,18 @@ describe("npm run bench", () => {
         assert.equal((await ran([holding], { strict: true })).code, 0);
     });
 
+    it("--strict ends with 1, and --save keeps nothing, where a peer could not be had", async () => {
+        const alone = {
+            ...made("alone", []),
+            measure: () => Promise.resolve({ rows: [], versions: {}, leftOut: ["dbmate"] }),
+        };
+        const { code, said } = await ran([alone], { strict: true, save: true });
+        assert.equal(code, 1);
+        assert.match(said, /alone: not kept, without dbmate/);
+        assert.equal(await readStored("alone", results), undefined);
+        assert.equal((await ran([alone], {})).code, 0);
+    });
+
     it("--save keeps the report with its day and its scale", async () => {
         const { said } = await ran([made("one", at(1, 2, 3))], { save: true, quick: true });
         assert.match(said, /one: kept as .*one\.json/);
