@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
 import { cutStatements } from "../../runner/migration/statementTexts.ts";
+import { readOwnMigrations } from "../sql/own.ts";
 
 /** What could be taken for the end of a statement, or hide it. */
 const hard: Readonly<Record<string, string>> = {
@@ -26,7 +25,7 @@ describe("cutting statements for Supabase's ledger", () => {
     }
 
     it("agrees with PostgreSQL's parser on every migration of the project", async () => {
-        for (const migration of await readMigrations(join(import.meta.dirname, "../../sql"))) {
+        for (const migration of await readOwnMigrations()) {
             await agrees(migration.up);
             await agrees(migration.down);
         }

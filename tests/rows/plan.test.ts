@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import pg from "pg";
 import { withSession } from "../../runner/database/session.ts";
 import { readLedger } from "../../runner/ledger/ledger.ts";
-import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { apply } from "../../runner/steps/apply.ts";
 import { rollBack } from "../../runner/steps/rollback.ts";
 import { ada, grace, linus, northwind } from "../sql/scene.ts";
-import { type Ground, makeGround, opposites, sqlFolder, titleOf } from "../sql/ground.ts";
+import { type Ground, makeGround, opposites, titleOf } from "../sql/ground.ts";
+import { readOwnMigrations } from "../sql/own.ts";
 import { testCluster } from "../support/cluster.ts";
 
 /** Runs on the table: half of them older than the migrations, half written after. */
@@ -138,7 +138,7 @@ it("a stack without an archive does not delete runs without an organization: it 
     const client = new pg.Client(cluster.connection);
     try {
         await client.connect();
-        const migrations = (await readMigrations(sqlFolder)).filter(({ version }) => version <= "0011");
+        const migrations = (await readOwnMigrations()).filter(({ version }) => version <= "0011");
         const last = migrations.at(-1) as (typeof migrations)[number];
         await withSession(
             { ...cluster.environment, SIMULATION_DB_ARCHIVE: "off" },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readOwnMigrations, sqlFolder } from "../sql/own.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
 import { faultyNetwork } from "./faultyNetwork.ts";
@@ -177,12 +178,10 @@ for (const major of [15, 17] as const) {
 describe("the state's text form of a migration", () => {
     it("reading it gives back what was written, whatever line ends the files have", async () => {
         // The folder of this project is the example.
-        const { readMigrations } = await import("../../runner/migration/migrationFolder.ts");
         const { decode, encode } = await import("../../runner/migration/migration.ts");
-        const sql = join(import.meta.dirname, "../../sql");
-        for (const migration of await readMigrations(sql)) {
+        for (const migration of await readOwnMigrations()) {
             assert.deepEqual(decode(encode(migration), migration.slug), migration);
-            const file = await readFile(join(sql, `${migration.version}_${migration.slug}`, "up.sql"), "utf8");
+            const file = await readFile(join(sqlFolder, `${migration.version}_${migration.slug}`, "up.sql"), "utf8");
             assert.equal(migration.up, file.replaceAll("\r\n", "\n"));
         }
     });

@@ -6,14 +6,13 @@ import { rehearse } from "../../preview/trial/rehearsal.ts";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
 import { withSession } from "../../runner/database/session.ts";
 import { readLedger } from "../../runner/ledger/ledger.ts";
-import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { apply } from "../../runner/steps/apply.ts";
 import { rollBack } from "../../runner/steps/rollback.ts";
+import { readOwnMigrations } from "../sql/own.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { majors, onlyTrial, pendingOf, rehearseOnce, rehearsePending } from "./ground.ts";
 
-const sqlFolder = join(import.meta.dirname, "../../sql");
 const stackRoles = ["dataset_service", "simulation_reader"];
 
 for (const major of majors) {
@@ -27,7 +26,7 @@ for (const major of majors) {
 
         it("the plan: after each migration the shadow's catalog was what the target's is after the real up, and down", async () => {
             const { environment } = cluster;
-            const migrations = await readMigrations(sqlFolder);
+            const migrations = await readOwnMigrations();
             const predicted = await rehearseOnce({ environment, pending: migrations, toRollBack: [], stackRoles });
             assert.ok(predicted.proof.verified, predicted.proof.words);
             assert.deepEqual(

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Migration } from "../../runner/migration/migration.ts";
-import { sqlFolder } from "./ground.ts";
+import { sqlFolder } from "./own.ts";
 
 /** The example at the end of sql/CONVENTIONS.md, as a migration. */
 export async function readExample(): Promise<Migration> {

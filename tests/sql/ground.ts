@@ -1,17 +1,13 @@
-import { join } from "node:path";
 import pg from "pg";
 import type { BaselineShape } from "../../local/baseline.ts";
 import type { PostgresMajor } from "../../local/cluster.ts";
 import { apply } from "../../runner/steps/apply.ts";
 import { readLedger } from "../../runner/ledger/ledger.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
-import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { rollBack } from "../../runner/steps/rollback.ts";
 import { withSession } from "../../runner/database/session.ts";
 import { testCluster } from "../support/cluster.ts";
-
-/** Where the migrations are. */
-export const sqlFolder = join(import.meta.dirname, "../../sql");
+import { readOwnMigrations } from "./own.ts";
 
 /** A kind of Supabase project that the migrations have to work on. */
 export interface GroundKind extends BaselineShape {
@@ -73,7 +69,7 @@ export async function makeGround({ major, ...shape }: GroundKind, more: readonly
     };
 
     try {
-        const migrations = [...(await readMigrations(sqlFolder)), ...more];
+        const migrations = [...(await readOwnMigrations()), ...more];
         const admin = await login(cluster.adminUrl());
         const postgres = await login(cluster.connection);
         await postgres.query("create role dataset_service; create role simulation_reader");

@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type Ground, grounds, makeGround, sqlFolder, titleOf } from "./ground.ts";
+import { type Ground, grounds, makeGround, titleOf } from "./ground.ts";
+import { sqlFolder } from "./own.ts";
 
 interface Obstacle {
     readonly object: string;

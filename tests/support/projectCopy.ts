@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { stopLocal } from "../../local/server.ts";
 import { pathWith } from "../../toolchain/commandPath.ts";
 import { ensurePulumi } from "../../toolchain/pulumiCli.ts";
+import { isOwn } from "../sql/own.ts";
 import { type Outcome, outcomeOf, ownEnvironment } from "./engine.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -22,7 +23,7 @@ export interface ProjectCopy {
 /**
  * Makes one.
  *
- * @param sql the sql folder: name below it, and text; the folder as it is, unless said otherwise
+ * @param sql the sql folder: name below it, and text; the project's own migrations, unless said otherwise
  */
 export async function projectCopy(sql?: Readonly<Record<string, string>>): Promise<ProjectCopy> {
     const home = await mkdtemp(join(tmpdir(), "simulation db's "));
@@ -71,7 +72,7 @@ export async function copyProject(dir: string, sql?: Readonly<Record<string, str
         if (left.includes(name) || (name.startsWith(".") && name !== ".gitignore")) continue;
         await cp(join(root, name), join(dir, name), {
             recursive: true,
-            filter: file => !file.endsWith("toolchain/go"),
+            filter: file => !file.endsWith("toolchain/go") && (name !== "sql" || isOwn(file)),
         });
     }
     for (const [name, text] of Object.entries(sql ?? {})) {

@@ -10,6 +10,7 @@ import { localPulumiHome } from "../../toolchain/environment.ts";
 import { clearInterrupted } from "../../toolchain/interrupted.ts";
 import { ensurePlugins } from "../../toolchain/plugins.ts";
 import { ensurePulumi } from "../../toolchain/pulumiCli.ts";
+import { isOwn } from "../sql/own.ts";
 import { type Outcome, outcomeOf, ownEnvironment } from "./engine.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -200,7 +201,10 @@ export async function stackProject(options: {
         await mkdir(join(home, "state"));
         await mkdir(join(home, "tmp"));
         const copied = options.sql ? parts.filter(part => part !== "sql") : parts;
-        for (const part of copied) await cp(join(root, part), join(dir, part), { recursive: true });
+        for (const part of copied) {
+            const filter = (file: string) => part !== "sql" || isOwn(file);
+            await cp(join(root, part), join(dir, part), { recursive: true, filter });
+        }
         await symlink(join(root, "node_modules"), join(dir, "node_modules"));
         const project = new StackProject(home, await engineEnvironment(home), options.environment);
         if (options.sql) await project.useSql(options.sql);

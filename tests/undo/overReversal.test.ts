@@ -3,11 +3,10 @@ import pg from "pg";
 import { withSession } from "../../runner/database/session.ts";
 import { readLedger } from "../../runner/ledger/ledger.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
-import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { apply } from "../../runner/steps/apply.ts";
 import { record } from "../../runner/steps/record.ts";
 import { rollBack } from "../../runner/steps/rollback.ts";
-import { sqlFolder } from "../sql/ground.ts";
+import { readOwnMigrations } from "../sql/own.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 
 /** What the plan's migration adds where it is missing, and the extended simulation_runs has before it. */
@@ -29,7 +28,7 @@ for (const major of [15, 17] as const) {
         });
 
         it("a down that drops what the plan has, and not what up made, is refused by the name of each, and their values stay", async () => {
-            const migrations = (await readMigrations(sqlFolder)).filter(({ version }) => version <= "0010");
+            const migrations = (await readOwnMigrations()).filter(({ version }) => version <= "0010");
             const last = migrations.at(-1) as Migration;
             const planned = [...last.up.matchAll(/\(\d+, '(\w+)', '/g)].map(([, name]) => name);
             assert.ok(theirs.every(name => planned.includes(name)));
