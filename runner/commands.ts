@@ -15,7 +15,7 @@ import { rollBack } from "./steps/rollback.ts";
 import { applySquash, rollBackSquash, rollBackUnlessSquashed } from "./steps/squash.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
 import { type Session, withSession } from "./database/session.ts";
-import { expectedIdentity, stepLine } from "./stackOutput.ts";
+import { stepLine } from "./stackOutput.ts";
 import { readJson } from "./stdinJson.ts";
 import { readStatus, statusLines } from "./status.ts";
 import { UserError } from "./userError.ts";
@@ -37,7 +37,7 @@ export interface ChainOptions {
 export async function migrateUp(options: ChainOptions): Promise<void> {
     if (options.stdin) return await oneStep("up", applyNoted);
     const migrations = await readMigrations("sql", { statementsLater: true });
-    await withSession(environment, "migrate up", expectedIdentity(environment), async session => {
+    await withSession(environment, "migrate up", async session => {
         const applied = await endInterrupted(session, say);
         const { pending, changed } = compareChain(migrations, applied);
         // The others ran as they stand.
@@ -58,7 +58,7 @@ export async function migrateUp(options: ChainOptions): Promise<void> {
 /** `migrate down`: the migration on stdin, or the newest ones by the texts that the ledger keeps. */
 export async function migrateDown(options: ChainOptions): Promise<void> {
     if (options.stdin) return await oneStep("down", rollBackUnlessSquashed);
-    await withSession(environment, "migrate down", expectedIdentity(environment), async session => {
+    await withSession(environment, "migrate down", async session => {
         const applied = await readTexts(session.client);
         const unfinished = await readUnfinished(session);
         // An up that was interrupted is the newest there is, though the ledger does not have it yet.
@@ -102,7 +102,7 @@ export async function migrateRecord(version: string | undefined, options: Record
     }
     if (options.stdin) return await oneStep("record", record);
     const migrations = await readMigrations("sql", { statementsLater: true });
-    await withSession(environment, "migrate record", expectedIdentity(environment), async session => {
+    await withSession(environment, "migrate record", async session => {
         const ledger = await readApplied(session.client);
         const { applied, changed } = compareChain(migrations, ledger);
         const isAsked = (migration: Migration) => version === undefined || migration.version === version;
@@ -178,7 +178,7 @@ export async function adoptFrom(): Promise<void> {
     const { adopt, readReference } = await import("./ledger/adopt.ts");
     const reference = readReference(await text(process.stdin));
     const migrations = await readMigrations("sql");
-    await withSession(environment, "adopt", expectedIdentity(environment), async session => {
+    await withSession(environment, "adopt", async session => {
         const taken = await adopt(session, migrations, reference, say);
         for (const migration of taken) print(stepLine(`${label(migration)} adopted`, session.identity));
         print(`${taken.length} adopted`);
@@ -189,7 +189,7 @@ export async function adoptFrom(): Promise<void> {
 export async function repairApplied(version: string, options: RepairOptions): Promise<void> {
     const { markApplied } = await import("./ledger/repair.ts");
     const migrations = await readMigrations("sql");
-    await withSession(environment, `repair ${version}`, expectedIdentity(environment), async session => {
+    await withSession(environment, `repair ${version}`, async session => {
         const migration = await markApplied(session, migrations, version, options, say);
         print(`${label(migration)} is marked as applied; nothing was run`);
     });
@@ -198,7 +198,7 @@ export async function repairApplied(version: string, options: RepairOptions): Pr
 /** `repair reverted`: the newest applied migration. */
 export async function repairReverted(version: string, options: RepairOptions): Promise<void> {
     const { markReverted } = await import("./ledger/repair.ts");
-    await withSession(environment, `repair ${version}`, expectedIdentity(environment), async session => {
+    await withSession(environment, `repair ${version}`, async session => {
         const row = await markReverted(session, version, options, say);
         print(`${label(row)} is marked as not applied; nothing was run`);
         say(
@@ -249,7 +249,7 @@ export async function bucketRemove(): Promise<void> {
 
 /** One run that prints one line. */
 async function step(purpose: string, work: (session: Session) => Promise<string>): Promise<void> {
-    await withSession(environment, purpose, expectedIdentity(environment), async session => {
+    await withSession(environment, purpose, async session => {
         print(stepLine(await work(session), session.identity));
     });
 }
@@ -273,7 +273,7 @@ async function oneStep(
     ) => Promise<Outcome>,
 ): Promise<void> {
     const carried = decode(await text(process.stdin));
-    await withSession(environment, `${verb} ${carried.version}`, expectedIdentity(environment), async session => {
+    await withSession(environment, `${verb} ${carried.version}`, async session => {
         const applied = await readApplied(session.client);
         const migration = named(carried, await migrationFolders(), applied);
         printStep(session, migration, await work(session, migration, applied, say));

@@ -90,7 +90,7 @@ async function make(server: ShadowServer, name: string, { major, shape, earlier,
 }
 
 async function applyAll(environment: Environment, earlier: readonly Migration[]): Promise<void> {
-    await withSession(environment, "check", undefined, async session => {
+    await withSession(environment, "check", async session => {
         for (const migration of earlier) {
             await apply(session, migration, await readLedger(session.client), () => {}).catch((error: Error) => {
                 throw new UserError(

@@ -185,7 +185,7 @@ function inOneLine(text: string): string {
 }
 
 async function applyThere(ground: Ground, migrations: readonly Migration[], { migration, proposal }: Imported) {
-    await withSession(ground.environment, "adopt", undefined, async session => {
+    await withSession(ground.environment, "adopt", async session => {
         if (!proposal) {
             const reason = "an embedded PostgreSQL refuses it";
             await markApplied(session, migrations, migration.version, { reason, found: "{}" }, () => {});

@@ -1,7 +1,6 @@
 import { byteSize } from "../byteSize.ts";
 import { connect } from "../database/connection.ts";
 import { withSession } from "../database/session.ts";
-import { expectedIdentity } from "../stackOutput.ts";
 import { textTable } from "../textTable.ts";
 import { UserError } from "../userError.ts";
 import { requireConsent } from "./consent.ts";
@@ -40,7 +39,7 @@ export async function archivePurge(options: PurgeOptions): Promise<void> {
             output: process.stderr,
         });
     }
-    const gone = await withSession(environment, "archive purge", expectedIdentity(environment), session =>
+    const gone = await withSession(environment, "archive purge", session =>
         purge(session, old, `purge --older-than ${options.olderThan}`, say),
     );
     for (const part of gone) print(`deleted: ${part.rows} rows of ${part.table}, from the rollback of ${part.version}`);

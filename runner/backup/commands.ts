@@ -1,6 +1,6 @@
 import { byteSize } from "../byteSize.ts";
 import { withSession } from "../database/session.ts";
-import { expectedIdentity, stepLine } from "../stackOutput.ts";
+import { stepLine } from "../stackOutput.ts";
 import { readJson } from "../stdinJson.ts";
 import { textTable } from "../textTable.ts";
 import { createBackup } from "./create.ts";
@@ -31,7 +31,7 @@ export async function backupCreate(options: CreateOptions): Promise<void> {
     const settings: BackupSettings = options.stdin
         ? await fromStdin()
         : { mode: "required", folder: options.folder, keep: options.keep };
-    await withSession(environment, "backup", expectedIdentity(environment), async session => {
+    await withSession(environment, "backup", async session => {
         print(stepLine(await createBackup(session, settings, environment, say), session.identity));
     });
 }

@@ -4,6 +4,7 @@ import { bounds, fresh } from "./fresh.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "./identity.ts";
 import { ensureLedger } from "../ledger/ledger.ts";
 import { readSettings, type Settings } from "./settings.ts";
+import { expectedIdentity } from "../stackOutput.ts";
 import { UserError } from "../userError.ts";
 
 /** One run's hold on one database: connected, the only run of this tool there, the ledger in place. */
@@ -30,24 +31,20 @@ const toStderr = (line: string) => void process.stderr.write(`${line}\n`);
 /**
  * Connects, takes the advisory lock, makes the ledger if there is none, does the work, and lets go of everything.
  *
- * @param expected the database that the caller was applied to before, if known
- * @param say told whom it waits for
- * @throws UserError when the database is another one, when another run keeps the lock too long, or when a newer version
- *     of this tool has written the ledger
+ * @throws UserError when the database is another one than the environment expects, when another run keeps the lock too
+ *     long, or when a newer version of this tool has written the ledger
  */
 export async function withSession<T>(
     environment: Environment,
     purpose: string,
-    expected: DatabaseIdentity | undefined,
     work: (session: Session) => Promise<T>,
-    say: (line: string) => void = toStderr,
 ): Promise<T> {
     const settings = readSettings(environment);
     const client = await connect(environment, purpose);
     try {
         const identity = await readIdentity(client);
-        requireSameDatabase(expected, identity);
-        await takeLock(client, settings, say);
+        requireSameDatabase(expectedIdentity(environment), identity);
+        await takeLock(client, settings);
         await ensureLedger(client);
         const beside = (other: string) => connect(environment, other);
         return await work({ client, identity, settings, beside });
@@ -66,7 +63,7 @@ export async function freshSession({ client, settings }: Pick<Session, "client" 
  * Polls instead of waiting inside the server: a session that waits there holds a snapshot, and the other run's
  * `create index concurrently` would wait for that snapshot: a deadlock.
  */
-async function takeLock(client: pg.Client, settings: Settings, say: (line: string) => void): Promise<void> {
+async function takeLock(client: pg.Client, settings: Settings): Promise<void> {
     const deadline = Date.now() + settings.waitForRunMs;
     let sayAt = Date.now() + silentMs.first;
     for (;;) {
@@ -80,7 +77,7 @@ async function takeLock(client: pg.Client, settings: Settings, say: (line: strin
         if (now >= deadline) throw await lockedError(client, settings.waitForRunMs);
         if (now >= sayAt) {
             const { who } = await readHolder(client);
-            say(
+            toStderr(
                 `another run holds this database: ${who}. Waiting for it, ${Math.ceil((deadline - now) / 1000)} s at most`,
             );
             sayAt = now + silentMs.then;

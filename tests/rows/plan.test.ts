@@ -140,28 +140,20 @@ it("a stack without an archive does not delete runs without an organization: it 
         await client.connect();
         const migrations = (await readOwnMigrations()).filter(({ version }) => version <= "0011");
         const last = migrations.at(-1) as (typeof migrations)[number];
-        await withSession(
-            { ...cluster.environment, SIMULATION_DB_ARCHIVE: "off" },
-            "test",
-            undefined,
-            async session => {
-                const ledger = () => readLedger(session.client);
-                for (const migration of migrations) await apply(session, migration, await ledger(), () => {});
-                await client.query(`insert into public.simulation_runs (id, name) values ('${linus.sub}', 'Alone')`);
-                await assert.rejects(
-                    rollBack(session, last, await ledger(), () => {}),
-                    ({ message }: Error) =>
-                        /public\.simulation_runs has rows where org_id is null/.test(message) &&
-                        message.includes(`1 of them, the first with id = ${linus.sub}.`),
-                );
-                assert.equal(
-                    (await client.query("delete from public.simulation_runs where org_id is null")).rowCount,
-                    1,
-                );
-                await rollBack(session, last, await ledger(), () => {});
-                assert.deepEqual((await client.query("select from simulation_db.archive")).rowCount, 0);
-            },
-        );
+        await withSession({ ...cluster.environment, SIMULATION_DB_ARCHIVE: "off" }, "test", async session => {
+            const ledger = () => readLedger(session.client);
+            for (const migration of migrations) await apply(session, migration, await ledger(), () => {});
+            await client.query(`insert into public.simulation_runs (id, name) values ('${linus.sub}', 'Alone')`);
+            await assert.rejects(
+                rollBack(session, last, await ledger(), () => {}),
+                ({ message }: Error) =>
+                    /public\.simulation_runs has rows where org_id is null/.test(message) &&
+                    message.includes(`1 of them, the first with id = ${linus.sub}.`),
+            );
+            assert.equal((await client.query("delete from public.simulation_runs where org_id is null")).rowCount, 1);
+            await rollBack(session, last, await ledger(), () => {});
+            assert.deepEqual((await client.query("select from simulation_db.archive")).rowCount, 0);
+        });
     } finally {
         await client.end();
         await cluster.stop();

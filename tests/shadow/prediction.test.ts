@@ -44,7 +44,7 @@ for (const major of majors) {
                 await client.query(stackRoles.map(role => `create role ${role}`).join(";"));
                 const inCopy = differences(await catalogOf(client), predicted.up[0]?.before);
                 assert.deepEqual(inCopy.map(({ key }) => key).filter(unexpected), []);
-                await withSession(environment, "test", undefined, async session => {
+                await withSession(environment, "test", async session => {
                     for (const [index, migration] of migrations.entries()) {
                         assert.deepEqual(
                             differences(await catalogOf(client), predicted.up[index]?.before),
@@ -66,7 +66,7 @@ for (const major of majors) {
                 assert.ok(back.proof.verified, back.proof.words);
                 const inBack = differences(await catalogOf(client), back.down[0]?.before).map(({ key }) => key);
                 assert.deepEqual(inBack.filter(unexpected), []);
-                await withSession(environment, "test", undefined, async session => {
+                await withSession(environment, "test", async session => {
                     for (const [index, migration] of toRollBack.entries()) {
                         assert.equal(back.down[index]?.reversal?.verdict, "restored", migration.slug);
                         await rollBack(session, migration, await readLedger(session.client), () => {});

@@ -73,8 +73,7 @@ export async function makeGround({ major, ...shape }: GroundKind, more: readonly
         const admin = await login(cluster.adminUrl());
         const postgres = await login(cluster.connection);
         await postgres.query("create role dataset_service; create role simulation_reader");
-        const run = (work: Parameters<typeof withSession<void>>[3]) =>
-            withSession(cluster.environment, "test", undefined, work);
+        const run = (work: Parameters<typeof withSession<void>>[2]) => withSession(cluster.environment, "test", work);
         return {
             migrations,
             environment: cluster.environment,

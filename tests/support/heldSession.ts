@@ -11,7 +11,7 @@ export interface HeldSession {
 export async function holdSession(environment: Environment): Promise<HeldSession> {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     const { promise: opened, resolve: open, reject: fail } = Promise.withResolvers<Session>();
-    const ended = withSession(environment, "test", undefined, async session => {
+    const ended = withSession(environment, "test", async session => {
         open(session);
         await released;
     });

@@ -201,7 +201,7 @@ for (const major of [15, 17] as const) {
             const taken = async () =>
                 (await client.query("select taken_at, xmin from simulation_db.snapshot where last is not null")).rows;
             await takeSnapshot(client);
-            await withSession(project.environment, "test", undefined, async session => {
+            await withSession(project.environment, "test", async session => {
                 const migration = { version: "0001", slug: "quiet", ...quietParts };
                 await apply(session, migration, await readLedger(session.client), () => {});
                 const before = await taken();
@@ -237,7 +237,7 @@ for (const major of [15, 17] as const) {
 
         it("what others changed while a migration ran goes into the snapshot after it or the next one", async () => {
             const other = await project.connect();
-            await withSession(project.environment, "test", undefined, async session => {
+            await withSession(project.environment, "test", async session => {
                 const migration = {
                     version: "0001",
                     slug: "waits",
@@ -319,7 +319,7 @@ for (const major of [15, 17] as const) {
                 };
                 await project.client.query("alter table app.heir alter a set default 0");
                 try {
-                    await withSession(project.environment, "test", undefined, async session => {
+                    await withSession(project.environment, "test", async session => {
                         const ledger = () => readLedger(session.client);
                         await apply(session, migration, await ledger(), () => {});
                         await snapshotIsOfNow(session.client);

@@ -36,7 +36,7 @@ for (const major of [15, 17] as const) {
             const values = `select jsonb_agg(to_jsonb(r) order by id) from (select id, ${theirs.join(", ")} from public.simulation_runs) as r`;
             const before = (await client.query(values)).rows;
 
-            await withSession(cluster.environment, "test", undefined, async session => {
+            await withSession(cluster.environment, "test", async session => {
                 const ledger = () => readLedger(session.client);
                 for (const migration of migrations) await apply(session, migration, await ledger(), () => {});
                 await record(session, { ...last, down: tooMuch }, await ledger());

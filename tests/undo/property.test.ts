@@ -46,7 +46,7 @@ for (const major of [15, 17] as const) {
         it(`${runs} random migrations: the right down restores the catalog, a wrong one is refused by name`, async () => {
             const count = { statements: 0, omit: 0, alter: 0, harm: 0, harmless: 0, asked: 0 };
             let run = 0;
-            await withSession(project.environment, "test", undefined, async session => {
+            await withSession(project.environment, "test", async session => {
                 await session.client.query(emptyWorld);
                 const property = fc.asyncProperty(seeds, mistakes, async (chosen, mistake) => {
                     run += 1;
