@@ -1,5 +1,5 @@
 import { asProgram } from "../runner/asProgram.ts";
-import { connect } from "../runner/database/connection.ts";
+import { reading } from "../runner/database/connection.ts";
 import { stackOf } from "../runner/database/settings.ts";
 import { readTexts } from "../runner/ledger/ledger.ts";
 import { driftOf } from "./drift/drift.ts";
@@ -13,7 +13,7 @@ const { env } = process;
 const folder = ".local/preview";
 
 await asProgram(async () => {
-    const toRollBack = (await applied()).reverse();
+    const toRollBack = (await reading(env, "preview", readTexts)).reverse();
     const rehearsal = await rehearse({
         environment: env,
         pending: [],
@@ -36,13 +36,3 @@ await asProgram(async () => {
     if (toRollBack.length === 0) console.log("no migration is applied: there is nothing to roll back");
     if (stop) throw stop;
 });
-
-async function applied() {
-    const client = await connect(env, "preview");
-    try {
-        await client.query("set default_transaction_read_only = on");
-        return await readTexts(client);
-    } finally {
-        await client.end();
-    }
-}

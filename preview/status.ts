@@ -3,7 +3,7 @@ import { listArchive } from "../runner/archive/registry.ts";
 import { readManifests, sizeOf } from "../runner/backup/manifest.ts";
 import { byteSize } from "../runner/byteSize.ts";
 import { asProgram } from "../runner/asProgram.ts";
-import { connect } from "../runner/database/connection.ts";
+import { reading } from "../runner/database/connection.ts";
 import { readIdentity } from "../runner/database/identity.ts";
 import { stackOf } from "../runner/database/settings.ts";
 import { label, summary } from "../runner/migration/migration.ts";
@@ -56,9 +56,7 @@ const commandLine = new Command("npm run status")
 await asProgram(() => commandLine.parseAsync());
 
 async function read(): Promise<{ status: Status; rest: StatusJson }> {
-    const client = await connect(env, "status");
-    try {
-        await client.query("set default_transaction_read_only = on");
+    return await reading(env, "status", async client => {
         const status = await readStatus(client, await readMigrations("sql"));
         const database = await readIdentity(client);
         const { rows: there } = await client.query("select where to_regclass('simulation_db.archive') is not null");
@@ -95,9 +93,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
             },
         };
         return { status, rest };
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 async function readDrift(isManaged: boolean): Promise<StatusJson["drift"]> {

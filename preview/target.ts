@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { type Chain, compareChain } from "../runner/ledger/chain.ts";
-import { connect, type Environment } from "../runner/database/connection.ts";
+import { type Environment, reading } from "../runner/database/connection.ts";
 import { isLoopback } from "../runner/database/loopback.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
 import { type Claim, type LedgerRow, readClaim, readLedger, readTexts } from "../runner/ledger/ledger.ts";
@@ -61,9 +61,7 @@ export async function readTarget(environment: Environment, expected: Expectation
     requireOlder(expected.squashThrough, expected.migrations);
     // A preview does without it; a run must not find out after the migrations.
     if (expected.doing) storageAccess(environment);
-    const client = await connect(environment, "preview");
-    try {
-        await client.query("set default_transaction_read_only = on");
+    return await reading(environment, "preview", async client => {
         const identity = await readIdentity(client);
         requireSameDatabase(expected.pinned || expected.remembered.database, identity);
         const books = await readBooks(client);
@@ -97,9 +95,7 @@ export async function readTarget(environment: Environment, expected: Expectation
                 others: [...odd, ...squashMoves(chain, expected)],
             },
         };
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 interface Books {

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { Command } from "commander";
 import { roleNames } from "../runner/applicationRoles.ts";
 import { asProgram } from "../runner/asProgram.ts";
-import { connect } from "../runner/database/connection.ts";
+import { reading } from "../runner/database/connection.ts";
 import { compareChain } from "../runner/ledger/chain.ts";
 import { readLedger, readTexts } from "../runner/ledger/ledger.ts";
 import type { Migration } from "../runner/migration/migration.ts";
@@ -82,16 +82,12 @@ async function typesOf(schemas: readonly string[]): Promise<string> {
 
 async function readChain(): Promise<{ pending: readonly Migration[]; toRollBack: readonly Migration[] }> {
     const migrations = await readMigrations("sql");
-    const client = await connect(env, "preview");
-    try {
-        await client.query("set default_transaction_read_only = on");
+    return await reading(env, "preview", async client => {
         const { pending, removed } = compareChain(migrations, await readLedger(client));
         const versions = removed.map(({ version }) => version);
         const texts = await readTexts(client);
         return { pending, toRollBack: texts.filter(({ version }) => versions.includes(version)).reverse() };
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 async function readKept(file: string, remedy: string): Promise<string> {

@@ -4,7 +4,7 @@ import { apply, applyNext, endInterrupted, type Outcome } from "./steps/apply.ts
 import type { BucketSettings } from "./bucket.ts";
 import { compareChain } from "./ledger/chain.ts";
 import { claim, release } from "./ledger/claim.ts";
-import { connect } from "./database/connection.ts";
+import { connected } from "./database/connection.ts";
 import { addEvent, type LedgerRow, readApplied, readTexts } from "./ledger/ledger.ts";
 import { decode, decodeAll, hashOf, label, type Migration } from "./migration/migration.ts";
 import { readMigrations, requireStatements } from "./migration/migrationFolder.ts";
@@ -121,24 +121,18 @@ export async function migrateRecord(version: string | undefined, options: Record
 /** `status`: a plain read, without the lock, so it answers while a run is under way. */
 export async function status(): Promise<void> {
     const migrations = await readMigrations("sql");
-    const client = await connect(environment, "status");
-    try {
+    await connected(environment, "status", async client => {
         for (const line of statusLines(await readStatus(client, migrations))) print(line);
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 /** `check`: what an application will do, tried. */
 export async function check(): Promise<void> {
     const migrations = await readMigrations("sql");
-    const client = await connect(environment, "check");
-    try {
+    await connected(environment, "check", async client => {
         const { checkStack } = await import("./check.ts");
         await checkStack(client, migrations, environment, print);
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 export interface AuditOptions {
@@ -149,28 +143,22 @@ export interface AuditOptions {
 
 /** `audit`: rows and files that do not belong together. */
 export async function audit({ grace, json }: AuditOptions): Promise<void> {
-    const client = await connect(environment, "audit");
-    try {
+    await connected(environment, "audit", async client => {
         const { auditDatasets, auditLines, countOf, remediesOf } = await import("./audit.ts");
         const found = await auditDatasets(client, grace);
         for (const line of json ? [JSON.stringify(found)] : auditLines(found)) print(line);
         const count = countOf(found);
         if (count > 0)
             throw new UserError(`The audit has ${count} finding${count === 1 ? "" : "s"}.`, remediesOf(found));
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 /** `reference`: what the applied migrations did here, for {@link adoptFrom} elsewhere. */
 export async function printReference(): Promise<void> {
-    const client = await connect(environment, "reference");
-    try {
+    await connected(environment, "reference", async client => {
         const { exportReference } = await import("./ledger/adopt.ts");
         print(JSON.stringify(await exportReference(client)));
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 /** `adopt`: stdin is the output of `reference`. Runs no statement of a migration. */

@@ -195,15 +195,10 @@ function ledgerStepOf({ stack }: StackOfEngine, name: string): string {
 /** What the ledger has; undefined where the database cannot be asked. */
 async function readApplied(env: NodeJS.ProcessEnv): Promise<LedgerRow[] | undefined> {
     // Loaded only where it is needed.
-    const { connect } = await import("../runner/database/connection.ts");
+    const { connected } = await import("../runner/database/connection.ts");
     const { readLedger } = await import("../runner/ledger/ledger.ts");
     try {
-        const client = await connect(env, "status");
-        try {
-            return await readLedger(client);
-        } finally {
-            await client.end();
-        }
+        return await connected(env, "status", readLedger);
     } catch {
         return undefined;
     }

@@ -1,4 +1,4 @@
-import { connect } from "../../runner/database/connection.ts";
+import { reading } from "../../runner/database/connection.ts";
 import { stackOf } from "../../runner/database/settings.ts";
 import { inWords } from "../../runner/database/sqlError.ts";
 import { compareChain } from "../../runner/ledger/chain.ts";
@@ -65,9 +65,7 @@ type Found = Case & { readonly where: string };
 
 async function ofTarget(migrations: readonly Migration[], names: readonly string[]): Promise<Found> {
     const { env } = process;
-    const client = await connect(env, "check");
-    try {
-        await client.query("set default_transaction_read_only = on");
+    return await reading(env, "check", async client => {
         const { pending, removed } = compareChain(migrations, await readLedger(client));
         const versions = removed.map(({ version }) => version);
         const texts = await readTexts(client);
@@ -85,9 +83,7 @@ async function ofTarget(migrations: readonly Migration[], names: readonly string
             say,
             where: `tried on a shadow of ${stack}`,
         };
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 async function ofGround(migrations: readonly Migration[], names: readonly string[], grounds: Grounds): Promise<Found> {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PostgresMajor } from "../../local/cluster.ts";
-import { connect } from "../../runner/database/connection.ts";
+import { connected } from "../../runner/database/connection.ts";
 import { describe, exportReference, fitting, nearestState, type Reference } from "../../runner/ledger/adopt.ts";
 import { label, type Migration } from "../../runner/migration/migration.ts";
 import { readMigrations } from "../../runner/migration/migrationFolder.ts";
@@ -99,12 +99,7 @@ function noReference(error: unknown): undefined {
 async function referenceOf(major: PostgresMajor, migrations: readonly Migration[]): Promise<Reference> {
     const ground = await openGround({ ...readCheckSettings(process.env), major, earlier: migrations, say });
     try {
-        const client = await connect(ground.environment, "adopt");
-        try {
-            return await exportReference(client);
-        } finally {
-            await client.end();
-        }
+        return await connected(ground.environment, "adopt", exportReference);
     } finally {
         await ground.end();
     }

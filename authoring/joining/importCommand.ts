@@ -1,4 +1,4 @@
-import { connect, type Environment } from "../../runner/database/connection.ts";
+import { type Environment, reading } from "../../runner/database/connection.ts";
 import { readStatements } from "../../runner/ledger/mirror.ts";
 import { label, type Migration } from "../../runner/migration/migration.ts";
 import { cutStatements, withoutLeadingComments } from "../../runner/migration/statementTexts.ts";
@@ -37,7 +37,7 @@ export async function importFolder({
     const { files, notes, leftAlone } = await readSupabaseFolder(folder);
     const there = importedBefore(migrations);
     const wanted = files.filter(({ name }) => !there.has(name));
-    const ledger = await statementsOf(environment);
+    const ledger = await reading(environment, "adopt", readStatements);
 
     print(`import      ${files.length} files of ${folder}, ${files.length - wanted.length} of them in sql/ already`);
     if (leftAlone.length > 0) print(`left alone  ${leftAlone.join(", ")}`);
@@ -68,16 +68,6 @@ export async function importFolder({
 }
 
 type Ledger = ReadonlyMap<string, readonly string[] | null>;
-
-async function statementsOf(environment: Environment): Promise<Ledger> {
-    const client = await connect(environment, "adopt");
-    try {
-        await client.query("set default_transaction_read_only = on");
-        return await readStatements(client);
-    } finally {
-        await client.end();
-    }
-}
 
 function lineOf({ file, migration, irreversible, opened }: Imported, ledger: Ledger): string {
     const ran = ledger.has(file.version) ? "has run there" : "has not run there by the Supabase CLI";

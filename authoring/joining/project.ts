@@ -1,7 +1,7 @@
 import { type Look, lookAt } from "../../preview/look/look.ts";
 import { rowsInWords } from "../../preview/findings/live.ts";
 import { byteSize } from "../../runner/byteSize.ts";
-import { connect, type Environment } from "../../runner/database/connection.ts";
+import { type Environment, reading } from "../../runner/database/connection.ts";
 import { type ForeignMigration, readForeign } from "../../runner/ledger/mirror.ts";
 import { readClaim } from "../../runner/ledger/ledger.ts";
 import { textTable } from "../../runner/textTable.ts";
@@ -22,9 +22,7 @@ const supabases =
 /** @throws UserError when the database cannot be reached */
 export async function readProject(environment: Environment): Promise<Project> {
     const look = await lookAt(environment);
-    const client = await connect(environment, "adopt");
-    try {
-        await client.query("set default_transaction_read_only = on");
+    return await reading(environment, "adopt", async client => {
         return {
             look,
             foreign: await readForeign(
@@ -33,9 +31,7 @@ export async function readProject(environment: Environment): Promise<Project> {
             ),
             claimedBy: (await readClaim(client))?.stack,
         };
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 /** What a person sees of it first. */

@@ -1,5 +1,5 @@
 import { bucketDrift } from "../../runner/audit.ts";
-import { connect, type Environment } from "../../runner/database/connection.ts";
+import { type Environment, reading } from "../../runner/database/connection.ts";
 import { isDenied } from "../../runner/database/sqlError.ts";
 import type { ObjectChange } from "../changes/change.ts";
 
@@ -16,17 +16,13 @@ export interface BucketDrift {
  * @param wasMade whether the stack has made it: one that is missing before that was taken away by nobody
  */
 export async function readBucketDrift(environment: Environment, wasMade: boolean): Promise<BucketDrift | undefined> {
-    const client = await connect(environment, "preview");
     try {
-        await client.query("set default_transaction_read_only = on");
-        const { settings, openings } = await bucketDrift(client, wasMade);
+        const { settings, openings } = await reading(environment, "preview", client => bucketDrift(client, wasMade));
         const details = [...settings, ...openings].map(words => ({ sign: "~" as const, words }));
         const change = { sign: "~" as const, object: "bucket of the datasets", summary: "", details, ddl: [] };
         return { changes: details.length === 0 ? [] : [change], strayed: settings.length > 0 };
     } catch (error) {
         if (isDenied(error)) return undefined;
         throw error;
-    } finally {
-        await client.end().catch(() => {});
     }
 }

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { connect, type Environment } from "../../runner/database/connection.ts";
+import { type Environment, reading } from "../../runner/database/connection.ts";
 import { isDenied } from "../../runner/database/sqlError.ts";
 import type { Catalog } from "../trial/observation.ts";
 
@@ -12,17 +12,13 @@ export type Snapshot =
 
 /** Reads the ledger's snapshot in a session that cannot write. */
 export async function readSnapshot(environment: Environment): Promise<Snapshot> {
-    const client = await connect(environment, "preview");
     try {
-        await client.query("set default_transaction_read_only = on");
-        return await snapshotOf(client);
+        return await reading(environment, "preview", snapshotOf);
     } catch (error) {
         if (isDenied(error)) {
             return { notReadable: "this login may not read the ledger (simulation_db.snapshot)" };
         }
         throw error;
-    } finally {
-        await client.end().catch(() => {});
     }
 }
 

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
-import { connect, type Environment } from "../../runner/database/connection.ts";
+import { connected, type Environment } from "../../runner/database/connection.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
 import { isDenied, isPassing } from "../../runner/database/sqlError.ts";
 import { type LedgerRow, readLedger } from "../../runner/ledger/ledger.ts";
@@ -72,8 +72,7 @@ export async function lookAt(
     environment: Environment,
     { versions = [], nothingToTry = false }: LookOptions = {},
 ): Promise<Look> {
-    const client = await connect(environment, "preview");
-    try {
+    return await connected(environment, "preview", async client => {
         await client.query(
             `set default_transaction_read_only = on; set statement_timeout = ${statementTimeoutMs}; set jit = off`,
         );
@@ -96,9 +95,7 @@ export async function lookAt(
             catalog,
             catalogHash: hashOfCatalog(catalog),
         };
-    } finally {
-        await client.end().catch(() => {});
-    }
+    });
 }
 
 type ForTrial = Pick<

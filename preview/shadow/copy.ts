@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { connect, type Environment } from "../../runner/database/connection.ts";
+import { connected, type Environment } from "../../runner/database/connection.ts";
 import { findTools, toolEnvironment } from "../../runner/backup/tools.ts";
 import { runProgram } from "../../runner/backup/program.ts";
 import { cutStatements, withoutLeadingComments } from "../../runner/migration/statementTexts.ts";
@@ -65,8 +65,7 @@ export async function planSchema(environment: Environment, empty: pg.Client): Pr
         import("@supabase/pg-delta/extract"),
         import("@supabase/pg-delta/plan"),
     ]);
-    const target = await connect(environment, "preview");
-    try {
+    return await connected(environment, "preview", async target => {
         await target.query(`set default_transaction_read_only = on; set statement_timeout = ${readMs}`);
         const there = await extract(asPool(target), { statementTimeoutMs: readMs });
         const here = await extract(asPool(empty), { statementTimeoutMs: readMs });
@@ -76,9 +75,7 @@ export async function planSchema(environment: Environment, empty: pg.Client): Pr
             .map(({ message }) => `pg-delta does not copy: ${message}`);
         const statements = actions.map(({ sql }) => sql).filter(sql => !aboutRoles.test(sql));
         return { by: "pg-delta", statements, notes };
-    } finally {
-        await target.end().catch(() => {});
-    }
+    });
 }
 
 /** Roles belong to the whole server, which may be somebody else's: they are made otherwise, and never changed or dropped. */

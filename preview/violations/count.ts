@@ -1,6 +1,6 @@
 import pg from "pg";
 import { byteSize } from "../../runner/byteSize.ts";
-import { connect, type Environment } from "../../runner/database/connection.ts";
+import { connected, type Environment } from "../../runner/database/connection.ts";
 import { connectionLost, isDenied } from "../../runner/database/sqlError.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
 import { nodesOf, strings } from "../findings/act.ts";
@@ -32,8 +32,7 @@ export async function countViolations(
 ): Promise<Violation[]> {
     const demands = await demandsOf(trials, look);
     if (demands.length === 0) return [];
-    const client = await connect(environment, "preview");
-    try {
+    return await connected(environment, "preview", async client => {
         // Without row_security a login that sees only some rows gets an error, not a number that is too small.
         await client.query(
             `set default_transaction_read_only = on; set statement_timeout = ${countTimeoutMs}; set lock_timeout = 1000;
@@ -50,9 +49,7 @@ export async function countViolations(
             if (count) counted.push({ ...demand, count });
         }
         return counted;
-    } finally {
-        await client.end().catch(() => {});
-    }
+    });
 }
 
 /** All names are written with their schema but the `=` of a foreign key, and that of citext is not that of text. */

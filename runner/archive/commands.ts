@@ -1,5 +1,5 @@
 import { byteSize } from "../byteSize.ts";
-import { connect } from "../database/connection.ts";
+import { connected } from "../database/connection.ts";
 import { withSession } from "../database/session.ts";
 import { textTable } from "../textTable.ts";
 import { UserError } from "../userError.ts";
@@ -47,15 +47,12 @@ export async function archivePurge(options: PurgeOptions): Promise<void> {
 }
 
 async function read(purpose: string): Promise<ListedPart[]> {
-    const client = await connect(environment, purpose);
-    try {
+    return await connected(environment, purpose, async client => {
         const { rows } = await client.query<{ there: boolean }>(
             "select to_regclass('simulation_db.archive') is not null as there",
         );
         return rows[0]?.there ? await listArchive(client) : [];
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 function table(parts: readonly ListedPart[]): string[] {

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { connect, type Environment } from "../database/connection.ts";
+import { connected, type Environment } from "../database/connection.ts";
 import { isLoopback } from "../database/loopback.ts";
 import { readIdentity } from "../database/identity.ts";
 import { UserError } from "../userError.ts";
@@ -33,26 +33,18 @@ export async function withScratch<T>(
     work: (scratch: Scratch) => Promise<T>,
 ): Promise<T> {
     const server = scratchServer(environment);
-    const admin = await connect(server, "backup verify");
-    try {
+    return await connected(server, "backup verify", async admin => {
         await requireServer(admin, server, manifest);
         await dropForgotten(admin);
         const name = `${namePrefix}${new Date().toISOString().replaceAll(/\D/g, "")}_${process.pid}`;
         await createDatabase(admin, name, manifest.encoding);
         try {
             const database = { ...server, PGDATABASE: name };
-            const client = await connect(database, "backup verify");
-            try {
-                return await work({ client, environment: database });
-            } finally {
-                await client.end().catch(() => {});
-            }
+            return await connected(database, "backup verify", client => work({ client, environment: database }));
         } finally {
             await admin.query(`drop database if exists ${name} with (force)`);
         }
-    } finally {
-        await admin.end().catch(() => {});
-    }
+    });
 }
 
 /** The variables of the server; those of the project's database are never mixed in. */

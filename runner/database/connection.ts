@@ -42,6 +42,37 @@ export async function connect(environment: Environment, purpose: string): Promis
     return client;
 }
 
+/**
+ * Opens a session for the work, and ends it.
+ *
+ * @throws UserError as {@link connect}; what the work throws, as it is
+ */
+export async function connected<T>(
+    environment: Environment,
+    purpose: string,
+    work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+    const client = await connect(environment, purpose);
+    try {
+        return await work(client);
+    } finally {
+        // A connection that is gone has ended; that must not hide what the work threw.
+        await client.end().catch(() => {});
+    }
+}
+
+/** The same with a session that cannot write. */
+export async function reading<T>(
+    environment: Environment,
+    purpose: string,
+    work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+    return await connected(environment, purpose, async client => {
+        await client.query("set default_transaction_read_only = on");
+        return await work(client);
+    });
+}
+
 /** Where a session goes; named in errors. */
 type Target = pg.ClientConfig & { host: string; port: number };
 

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { connect, type Environment } from "./connection.ts";
+import { connect, connected, type Environment } from "./connection.ts";
 import { bounds, fresh } from "./fresh.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "./identity.ts";
 import { ensureLedger } from "../ledger/ledger.ts";
@@ -40,18 +40,15 @@ export async function withSession<T>(
     work: (session: Session) => Promise<T>,
 ): Promise<T> {
     const settings = readSettings(environment);
-    const client = await connect(environment, purpose);
-    try {
+    // Ending the connection frees the lock; a connection that is already gone has freed it.
+    return await connected(environment, purpose, async client => {
         const identity = await readIdentity(client);
         requireSameDatabase(expectedIdentity(environment), identity);
         await takeLock(client, settings);
         await ensureLedger(client);
         const beside = (other: string) => connect(environment, other);
         return await work({ client, identity, settings, beside });
-    } finally {
-        // Ending the connection frees the lock; a connection that is already gone has freed it.
-        await client.end().catch(() => {});
-    }
+    });
 }
 
 /** After statements outside a transaction; one ends so by itself. */

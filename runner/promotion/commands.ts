@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { connect } from "../database/connection.ts";
+import { connected } from "../database/connection.ts";
 import { stackOf } from "../database/settings.ts";
 import { readMigrations } from "../migration/migrationFolder.ts";
 import { UserError } from "../userError.ts";
@@ -26,17 +26,14 @@ export interface CheckOptions {
 export async function promotionMake({ out }: MakeOptions): Promise<void> {
     const stack = stackOf(environment);
     const file = out ?? recordFile(stack);
-    const client = await connect(environment, "promotion");
-    try {
+    await connected(environment, "promotion", async client => {
         const record = await makeRecord(client, stack, environment.SIMULATION_DB_PROMOTION_KEY);
         await mkdir(dirname(file), { recursive: true });
         await writeFile(`${file}.part`, `${JSON.stringify(record, null, 4)}\n`);
         await rename(`${file}.part`, file);
         const signed = record.signature === undefined ? "not signed" : "signed";
         print(`${file}: ${record.migrations.length} migrations have run in ${stack} (${signed})`);
-    } finally {
-        await client.end();
-    }
+    });
 }
 
 /** `promotion check`: the sql folder against a record, without a database. */
