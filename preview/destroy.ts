@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { asProgram } from "../runner/asProgram.ts";
 import { reading } from "../runner/database/connection.ts";
 import { stackOf } from "../runner/database/settings.ts";
 import { readTexts } from "../runner/ledger/ledger.ts";
 import { driftOf } from "./drift/drift.ts";
+import { previewFolder } from "./folder.ts";
 import { present } from "./report/presentation.ts";
 import { rehearse } from "./trial/rehearsal.ts";
 
@@ -10,7 +12,6 @@ import { rehearse } from "./trial/rehearsal.ts";
 // stack's program for a destroy, so this is a program of its own; what it shows is what the ledger says is applied.
 
 const { env } = process;
-const folder = ".local/preview";
 
 await asProgram(async () => {
     const toRollBack = (await reading(env, "preview", readTexts)).reverse();
@@ -18,7 +19,7 @@ await asProgram(async () => {
         environment: env,
         pending: [],
         toRollBack,
-        cacheFolder: `${folder}/cache`,
+        cacheFolder: join(previewFolder, "cache"),
         say: line => void process.stderr.write(`${line}\n`),
     });
     const { general, rollbacks, stop } = await present({
@@ -30,7 +31,6 @@ await asProgram(async () => {
         // A rollback is stopped by nothing but that it would not run.
         settings: { exposedSchemas: [], maxLockMs: Infinity },
         gates: { gates: "default", requireVerified: false, drift: "warn" },
-        folder,
     });
     for (const { lines } of [...rollbacks, ...general]) console.log(lines.join("\n"));
     if (toRollBack.length === 0) console.log("no migration is applied: there is nothing to roll back");

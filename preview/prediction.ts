@@ -5,6 +5,7 @@ import { driftOf } from "./drift/drift.ts";
 import { keepSeen, requireAsSeen } from "./drift/seen.ts";
 import { readSnapshot } from "./drift/snapshot.ts";
 import type { FindingSettings } from "./findings/scene.ts";
+import { previewFolder } from "./folder.ts";
 import type { GateSettings } from "./gates.ts";
 import type { Remembered } from "./remembered.ts";
 import { type Presentation, present, reportFolder } from "./report/presentation.ts";
@@ -34,9 +35,6 @@ export interface Prediction extends Presentation {
 
 const bucketNotChecked = "the bucket's settings are not compared: this login may not read them";
 
-/** Where results and reports of previews are. */
-const folder = join(".local", "preview");
-
 /**
  * Runs on a shadow what an update would run on the target, holds what is found against the gates, writes the reports,
  * and puts it into words.
@@ -54,13 +52,13 @@ export async function predict(options: PredictionOptions): Promise<Prediction> {
             pending,
             toRollBack,
             stackRoles,
-            cacheFolder: join(folder, "cache"),
+            cacheFolder: join(previewFolder, "cache"),
             say: options.say,
         }),
         readSnapshot(environment),
         readBucketDrift(environment, options.remembered.database !== undefined),
     ]);
-    if (options.doing) await requireAsSeen(reportFolder(stack, folder), rehearsal.look);
+    if (options.doing) await requireAsSeen(reportFolder(stack), rehearsal.look);
     const catalogDrift = driftOf(rehearsal.look, snapshot);
     const drift = {
         ...catalogDrift,
@@ -77,9 +75,8 @@ export async function predict(options: PredictionOptions): Promise<Prediction> {
         warnings: options.warnings,
         settings: review,
         gates: review,
-        folder,
     });
-    if (!options.doing) await keepSeen(reportFolder(stack, folder), rehearsal.look);
+    if (!options.doing) await keepSeen(reportFolder(stack), rehearsal.look);
     return { ...presentation, bucketStrayed: bucketDrift?.strayed ?? false };
 }
 

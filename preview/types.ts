@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { roleNames } from "../runner/applicationRoles.ts";
 import { asProgram } from "../runner/asProgram.ts";
@@ -9,6 +9,7 @@ import { readLedger, readTexts } from "../runner/ledger/ledger.ts";
 import type { Migration } from "../runner/migration/migration.ts";
 import { readMigrations } from "../runner/migration/migrationFolder.ts";
 import { UserError } from "../runner/userError.ts";
+import { previewFolder } from "./folder.ts";
 import { rehearse } from "./trial/rehearsal.ts";
 import { databaseType } from "./typegen.ts";
 
@@ -63,7 +64,7 @@ async function typesOf(schemas: readonly string[]): Promise<string> {
         pending,
         toRollBack,
         stackRoles: roleNames,
-        cacheFolder: ".local/preview/cache",
+        cacheFolder: join(previewFolder, "cache"),
         inspect: async shadow => {
             text = await databaseType(shadow, schemas);
         },

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { driftOf } from "../../preview/drift/drift.ts";
+import { previewFolder } from "../../preview/folder.ts";
 import { present } from "../../preview/report/presentation.ts";
 import type { Report } from "../../preview/report/report.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
@@ -38,9 +39,6 @@ export interface Checked {
     readonly stops: number;
 }
 
-/** Where results and reports of previews are. */
-const folder = join(".local", "preview");
-
 /** Everything that a preview finds, and the conventions, which a preview leaves to authors. */
 export async function check({
     stack,
@@ -57,7 +55,7 @@ export async function check({
         pending,
         toRollBack,
         stackRoles: roleNames,
-        cacheFolder: join(folder, "cache"),
+        cacheFolder: join(previewFolder, "cache"),
         say,
     });
     const { report, files } = await present({
@@ -69,7 +67,6 @@ export async function check({
         drift: driftOf(rehearsal.look, { nothing: true }),
         settings: settings.review,
         gates: settings.review,
-        folder,
     });
     const breaches = await breachesIn(pending, rehearsal.look.catalog);
     const names = asked.map(label);

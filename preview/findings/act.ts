@@ -60,7 +60,6 @@ export interface AlterTableCommand {
     readonly subtype: string;
     readonly name?: string;
     readonly def?: Record<string, Node>;
-    readonly behavior?: string;
 }
 
 export function alterCommands({ kind, node }: Tree): AlterTableCommand[] {

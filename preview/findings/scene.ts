@@ -36,7 +36,7 @@ export async function sceneOf(
     trial: Trial,
     look: TargetLook,
     settings: FindingSettings,
-    earlier: readonly Trial[] = [],
+    earlier: readonly Trial[],
 ): Promise<Scene> {
     const acts = await readActs(trial.statements);
     const earlierRenames = renamesIn(earlier);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { UserError } from "../../runner/userError.ts";
+import { previewFolder } from "../folder.ts";
 import { writeReport } from "./files.ts";
 import { type MigrationReport, type Report, reportOf, type ReportSource, warningsIn } from "./report.ts";
 import { briefText, driftText, generalText, migrationText } from "./text.ts";
@@ -43,7 +44,7 @@ export async function present(options: PresentationOptions): Promise<Presentatio
 }
 
 /** `.local/preview/<stack>`; the stack's name without its project. */
-export function reportFolder(stack: string, folder = join(".local", "preview")): string {
+export function reportFolder(stack: string, folder = previewFolder): string {
     return join(folder, (stack.split("/").at(-1) ?? stack).replaceAll(/[^\w.-]/g, "_"));
 }
 

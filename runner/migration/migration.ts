@@ -47,8 +47,8 @@ export function encode(migration: Migration): string {
     return `-- migration: ${migration.version}\n${files.join("\n")}`;
 }
 
-/** The inverse of {@link encode}. @throws UserError when the text is not one */
-export function decode(text: string, slug = ""): Migration {
+/** The inverse of {@link encode}, without a slug. @throws UserError when the text is not one */
+export function decode(text: string): Migration {
     const match =
         /^-- migration: (\d{4})\n-- file: up\.sql\n([\s\S]*)\n-- file: down\.sql\n([\s\S]*)\n-- file: verify\.sql\n([\s\S]*)$/.exec(
             text,
@@ -59,7 +59,7 @@ export function decode(text: string, slug = ""): Migration {
         ]);
     }
     const [, version = "", up = "", down = "", verify = ""] = match;
-    return { version, slug, up, down, verify };
+    return { version, slug: "", up, down, verify };
 }
 
 /** The text form of several, in order. */
@@ -69,7 +69,7 @@ export function encodeAll(migrations: readonly Migration[]): string {
 
 /** The inverse of {@link encodeAll}: no file holds the line that follows the first one of a migration. */
 export function decodeAll(text: string): Migration[] {
-    return text.split(/\n(?=-- migration: \d{4}\n-- file: up\.sql\n)/).map(one => decode(one));
+    return text.split(/\n(?=-- migration: \d{4}\n-- file: up\.sql\n)/).map(decode);
 }
 
 /** One sentence for people: the first comment of up.sql after its directives. */

@@ -96,7 +96,7 @@ export async function finishUp(
     migration: Migration,
     directives: Directives,
     durationMs: number,
-    say: (line: string) => void = () => {},
+    say: (line: string) => void,
 ): Promise<void> {
     const { client, settings } = session;
     await inRetriedTransaction(session, directives, say, async () => {

@@ -132,6 +132,6 @@ export async function example(cluster: TestCluster): Promise<Example> {
     return {
         project,
         preview: migrations => show(migrations, []),
-        previewRollback: () => show([], [decode(project.stdin("0002"), "ratings")]),
+        previewRollback: () => show([], [{ ...decode(project.stdin("0002")), slug: "ratings" }]),
     };
 }

@@ -62,9 +62,10 @@ for (const major of [15, 17] as const) {
 
         it("shows what goes, what is archived, and what waits, and is not stopped for it", async () => {
             const environment = { ...process.env, ...project.environment };
-            const toRollBack = ["0002", "0001"].map(version =>
-                decode(project.stdin(version), version === "0001" ? "notes" : "mark"),
-            );
+            const toRollBack = ["0002", "0001"].map(version => ({
+                ...decode(project.stdin(version)),
+                slug: version === "0001" ? "notes" : "mark",
+            }));
             const rehearsal = await rehearse({
                 environment,
                 pending: [],
