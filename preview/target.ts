@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { type Chain, compareChain } from "../runner/ledger/chain.ts";
+import { type Chain, compareChain, toRollBack } from "../runner/ledger/chain.ts";
 import { type Environment, reading } from "../runner/database/connection.ts";
 import { isLoopback } from "../runner/database/loopback.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "../runner/database/identity.ts";
@@ -83,11 +83,10 @@ export async function readTarget(environment: Environment, expected: Expectation
         // applied without it, its roles were made for these: some of them name the roles.
         const isNew = claimedBy === undefined && ledger.length === 0;
         if (isNew && expected.remembered.database === undefined) requireNone(roles);
-        const removed = new Set(chain.removed.map(({ version }) => version));
         return {
             identity,
             chain,
-            toRollBack: texts.filter(({ version }) => removed.has(version)).reverse(),
+            toRollBack: toRollBack(chain, texts),
             ownRoles: isNew ? [] : roles,
             strayed: strayedSquash(claim?.squashedThrough ?? "", expected),
             warnings: {

@@ -4,9 +4,7 @@ import { Command } from "commander";
 import { roleNames } from "../runner/applicationRoles.ts";
 import { asProgram } from "../runner/asProgram.ts";
 import { reading } from "../runner/database/connection.ts";
-import { compareChain } from "../runner/ledger/chain.ts";
-import { readLedger, readTexts } from "../runner/ledger/ledger.ts";
-import type { Migration } from "../runner/migration/migration.ts";
+import { readWay } from "../runner/ledger/chain.ts";
 import { readMigrations } from "../runner/migration/migrationFolder.ts";
 import { UserError } from "../runner/userError.ts";
 import { previewFolder } from "./folder.ts";
@@ -57,7 +55,8 @@ async function main({ out, schema, check }: Options): Promise<void> {
 }
 
 async function typesOf(schemas: readonly string[]): Promise<string> {
-    const { pending, toRollBack } = await readChain();
+    const migrations = await readMigrations("sql");
+    const { pending, toRollBack } = await reading(env, "preview", client => readWay(client, migrations));
     let text: string | undefined;
     const { proof, up, down } = await rehearse({
         environment: env,
@@ -79,16 +78,6 @@ async function typesOf(schemas: readonly string[]): Promise<string> {
             ? "give it a shadow that can: SIMULATION_DB_SHADOW_URL"
             : "mend it; npm run preview says more",
     ]);
-}
-
-async function readChain(): Promise<{ pending: readonly Migration[]; toRollBack: readonly Migration[] }> {
-    const migrations = await readMigrations("sql");
-    return await reading(env, "preview", async client => {
-        const { pending, removed } = compareChain(migrations, await readLedger(client));
-        const versions = removed.map(({ version }) => version);
-        const texts = await readTexts(client);
-        return { pending, toRollBack: texts.filter(({ version }) => versions.includes(version)).reverse() };
-    });
 }
 
 async function readKept(file: string, remedy: string): Promise<string> {

@@ -1,8 +1,7 @@
 import { reading } from "../../runner/database/connection.ts";
 import { stackOf } from "../../runner/database/settings.ts";
 import { inWords } from "../../runner/database/sqlError.ts";
-import { compareChain } from "../../runner/ledger/chain.ts";
-import { readLedger, readTexts } from "../../runner/ledger/ledger.ts";
+import { readWay } from "../../runner/ledger/chain.ts";
 import { label, type Migration } from "../../runner/migration/migration.ts";
 import { readMigrations } from "../../runner/migration/migrationFolder.ts";
 import { explain } from "../../runner/userError.ts";
@@ -65,25 +64,21 @@ type Found = Case & { readonly where: string };
 
 async function ofTarget(migrations: readonly Migration[], names: readonly string[]): Promise<Found> {
     const { env } = process;
-    return await reading(env, "check", async client => {
-        const { pending, removed } = compareChain(migrations, await readLedger(client));
-        const versions = removed.map(({ version }) => version);
-        const texts = await readTexts(client);
-        const wanted = names.map(name => label(findNamed(pending, name)));
-        const asked = wanted.length === 0 ? pending : pending.filter(each => wanted.includes(label(each)));
-        const stack = stackOf(env);
-        return {
-            stack,
-            environment: env,
-            isTarget: true,
-            pending: upTo(pending, asked),
-            toRollBack: texts.filter(({ version }) => versions.includes(version)).reverse(),
-            asked,
-            settings: readCheckSettings(env),
-            say,
-            where: `tried on a shadow of ${stack}`,
-        };
-    });
+    const { pending, toRollBack } = await reading(env, "check", client => readWay(client, migrations));
+    const wanted = names.map(name => label(findNamed(pending, name)));
+    const asked = wanted.length === 0 ? pending : pending.filter(each => wanted.includes(label(each)));
+    const stack = stackOf(env);
+    return {
+        stack,
+        environment: env,
+        isTarget: true,
+        pending: upTo(pending, asked),
+        toRollBack,
+        asked,
+        settings: readCheckSettings(env),
+        say,
+        where: `tried on a shadow of ${stack}`,
+    };
 }
 
 async function ofGround(migrations: readonly Migration[], names: readonly string[], grounds: Grounds): Promise<Found> {

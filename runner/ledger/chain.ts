@@ -1,4 +1,5 @@
-import type { LedgerRow } from "./ledger.ts";
+import type pg from "pg";
+import { type LedgerRow, readLedger, readTexts } from "./ledger.ts";
 import { hashOf, label, type Migration } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
 
@@ -78,6 +79,25 @@ export function compareChain(migrations: readonly Migration[], ledger: readonly 
         );
     }
     return { pending, applied: migrations.filter(migration => applied.has(migration.version)), changed, removed };
+}
+
+/** What goes back, newest first, by the texts that the ledger keeps. @param texts all of these, oldest first */
+export function toRollBack({ removed }: Pick<Chain, "removed">, texts: readonly Migration[]): Migration[] {
+    return texts.filter(({ version }) => removed.some(row => row.version === version)).reverse();
+}
+
+/** How a database comes to where the sql folder is. */
+export interface Way {
+    /** To be applied, in order. */
+    readonly pending: readonly Migration[];
+    /** To be rolled back before, newest first. */
+    readonly toRollBack: readonly Migration[];
+}
+
+/** @throws UserError when the sql folder contradicts the ledger: {@link compareChain} */
+export async function readWay(client: pg.Client, migrations: readonly Migration[]): Promise<Way> {
+    const chain = compareChain(migrations, await readLedger(client));
+    return { pending: chain.pending, toRollBack: toRollBack(chain, await readTexts(client)) };
 }
 
 /**
