@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { listArchive } from "../runner/archive/registry.ts";
+import { readArchive } from "../runner/archive/registry.ts";
 import { readManifests, sizeOf } from "../runner/backup/manifest.ts";
 import { byteSize } from "../runner/byteSize.ts";
 import { asProgram } from "../runner/asProgram.ts";
@@ -59,8 +59,7 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
     return await reading(env, "status", async client => {
         const status = await readStatus(client, await readMigrations("sql"));
         const database = await readIdentity(client);
-        const { rows: there } = await client.query("select where to_regclass('simulation_db.archive') is not null");
-        const parts = there.length > 0 ? await listArchive(client) : [];
+        const parts = await readArchive(client);
         const rest: StatusJson = {
             format: 1,
             stack: stackOf(env),

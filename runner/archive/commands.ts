@@ -5,7 +5,7 @@ import { textTable } from "../textTable.ts";
 import { UserError } from "../userError.ts";
 import { requireConsent } from "./consent.ts";
 import { olderThan, purge } from "./purge.ts";
-import { type ListedPart, listArchive } from "./registry.ts";
+import { type ListedPart, readArchive } from "./registry.ts";
 
 const environment = process.env;
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -13,7 +13,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** `archive list`: a plain read, without the lock. */
 export async function archiveList({ json }: { json?: boolean }): Promise<void> {
-    const parts = await read("archive list");
+    const parts = await connected(environment, "archive list", readArchive);
     if (json) return void print(JSON.stringify(parts.map(asJson), null, 4));
     if (parts.length === 0) return void print("the archive is empty");
     for (const line of table(parts)) print(line);
@@ -28,7 +28,7 @@ export interface PurgeOptions {
 /** `archive purge`: asks first, unless `yes`. */
 export async function archivePurge(options: PurgeOptions): Promise<void> {
     const days = readDays(options.olderThan);
-    const old = olderThan(await read("archive purge"), days);
+    const old = olderThan(await connected(environment, "archive purge", readArchive), days);
     if (old.length === 0) return void print(`nothing in the archive is older than ${options.olderThan}`);
     const rows = old.reduce((sum, part) => sum + part.rows, 0);
     const what = `${rows.toLocaleString("en")} rows in ${old.length} ${old.length === 1 ? "part" : "parts"} of the archive`;
@@ -44,15 +44,6 @@ export async function archivePurge(options: PurgeOptions): Promise<void> {
     );
     for (const part of gone) print(`deleted: ${part.rows} rows of ${part.table}, from the rollback of ${part.version}`);
     print(`${gone.length} of ${old.length} parts deleted`);
-}
-
-async function read(purpose: string): Promise<ListedPart[]> {
-    return await connected(environment, purpose, async client => {
-        const { rows } = await client.query<{ there: boolean }>(
-            "select to_regclass('simulation_db.archive') is not null as there",
-        );
-        return rows[0]?.there ? await listArchive(client) : [];
-    });
 }
 
 function table(parts: readonly ListedPart[]): string[] {

@@ -131,6 +131,14 @@ export async function listArchive(client: pg.Client, version?: string): Promise<
     return rows;
 }
 
+/** All parts of the archive, oldest first; none where there is no ledger. */
+export async function readArchive(client: pg.Client): Promise<ListedPart[]> {
+    const { rows } = await client.query<{ there: boolean }>(
+        "select to_regclass('simulation_db.archive') is not null as there",
+    );
+    return rows[0]?.there ? await listArchive(client) : [];
+}
+
 /** Drops a part and its registration. The caller has a transaction open. */
 export async function dropPart(client: pg.Client, part: Pick<ListedPart, "id" | "archive">): Promise<void> {
     await client.query(`drop table ${archivedIn(part)}`);
