@@ -165,7 +165,7 @@ async function compare(of: StackOfEngine, pending: readonly PendingOperation[]):
 async function finish(of: StackOfEngine, pending: readonly PendingOperation[], state: State, verb: string) {
     const [opposite, command] = verb === "destroy" ? ["creating", "up"] : ["deleting", "destroy"];
     const known = (state.resources ?? []).map(({ urn }) => urn).filter(urn => urn.startsWith(stepOf(of, "")));
-    const rows = await readApplied(of.env);
+    const rows = await askLedger(of.env);
     const applied = rows?.map(({ version, squashed }) => stepOf(of, squashed ? "squash" : version)) ?? known;
     // On the way into the squash, or out of it: what stood for one before takes nothing back, whoever removes it.
     const moving = rows?.map(({ version, squashed }) => stepOf(of, squashed ? version : "squash")) ?? [];
@@ -193,7 +193,7 @@ function ledgerStepOf({ stack }: StackOfEngine, name: string): string {
 }
 
 /** What the ledger has; undefined where the database cannot be asked. */
-async function readApplied(env: NodeJS.ProcessEnv): Promise<LedgerRow[] | undefined> {
+async function askLedger(env: NodeJS.ProcessEnv): Promise<LedgerRow[] | undefined> {
     // Loaded only where it is needed.
     const { connected } = await import("../runner/database/connection.ts");
     const { readLedger } = await import("../runner/ledger/ledger.ts");

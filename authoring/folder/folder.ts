@@ -74,7 +74,7 @@ export function findNamed(names: readonly Named[], wanted: string): Named {
 }
 
 /** The texts as they are, an empty one where a file is missing: what a person is still at work on. */
-export async function readTexts(sql: string, named: Named): Promise<Migration> {
+export async function readDraft(sql: string, named: Named): Promise<Migration> {
     const read = async (part: Part) => {
         const text = await readFile(join(sql, label(named), `${part}.sql`), "utf8").catch(
             (error: NodeJS.ErrnoException) => {

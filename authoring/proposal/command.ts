@@ -6,7 +6,7 @@ import { UserError } from "../../runner/userError.ts";
 import { check } from "../check/check.ts";
 import { readCheckSettings } from "../check/settings.ts";
 import { checkedText, verdictLines } from "../check/words.ts";
-import { findNamed, namedIn, readTexts, requireOrder } from "../folder/folder.ts";
+import { findNamed, namedIn, readDraft, requireOrder } from "../folder/folder.ts";
 import { openGround } from "../ground/ground.ts";
 import { propose } from "./proposal.ts";
 
@@ -26,7 +26,7 @@ export async function proposeDown(name: string | undefined, { force }: ProposeOp
     const last = names.at(-1);
     if (!last) throw new UserError("there is no migration yet.", ["make one: npm run new -- add_dataset_tags"]);
     const chosen = name === undefined ? last : findNamed(names, name);
-    const texts = await readTexts(sql, chosen);
+    const texts = await readDraft(sql, chosen);
     if (!(await isWritten(texts, "up"))) {
         throw new UserError(`${fileName(chosen, "up")} holds no statement: there is nothing to undo.`, [
             "write it first",
@@ -40,7 +40,7 @@ export async function proposeDown(name: string | undefined, { force }: ProposeOp
         ]);
     }
     const earlier = await Promise.all(
-        names.filter(({ version }) => version < chosen.version).map(each => readTexts(sql, each)),
+        names.filter(({ version }) => version < chosen.version).map(each => readDraft(sql, each)),
     );
     const settings = readCheckSettings(process.env);
     const ground = await openGround({ ...settings, earlier, say });

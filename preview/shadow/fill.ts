@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
 import type { Environment } from "../../runner/database/connection.ts";
-import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import { ensureLedger } from "../../runner/ledger/create.ts";
 import { UserError } from "../../runner/userError.ts";
 import { hashOfCatalog, type Look, readCollations } from "../look/look.ts";
 import type { Catalog } from "../trial/observation.ts";

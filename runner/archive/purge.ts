@@ -1,6 +1,6 @@
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
-import { addEvent } from "../ledger/ledger.ts";
+import { addEvent } from "../ledger/history.ts";
 import { dropPart, type ListedPart, listArchive } from "./registry.ts";
 
 /** The parts of the archive that are at least so many days old, oldest first. */

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { resultsOf } from "../database/results.ts";
-import type { LedgerAction } from "../ledger/ledger.ts";
+import type { LedgerAction } from "../ledger/history.ts";
 import { line, pair, type Place, requireSame, type Sum } from "./place.ts";
 import { archivedIn, type ListedPart } from "./registry.ts";
 import { uniqueKey } from "./table.ts";

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { connect, connected, type Environment } from "./connection.ts";
 import { bounds, fresh } from "./fresh.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "./identity.ts";
-import { ensureLedger } from "../ledger/ledger.ts";
+import { ensureLedger } from "../ledger/create.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { expectedIdentity } from "../stackOutput.ts";
 import { UserError } from "../userError.ts";

@@ -8,7 +8,7 @@ import { keepSeen, requireAsSeen } from "../../preview/drift/seen.ts";
 import { readSnapshot } from "../../preview/drift/snapshot.ts";
 import { lookAt } from "../../preview/look/look.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
-import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import { ensureLedger } from "../../runner/ledger/create.ts";
 import { UserError } from "../../runner/userError.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { readIdentity } from "../../runner/database/identity.ts";
 import { readSettings } from "../../runner/database/settings.ts";
-import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import { ensureLedger } from "../../runner/ledger/create.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
 import { findingsOf, type Told } from "../../preview/findings/findings.ts";
 import type { FindingSettings } from "../../preview/findings/scene.ts";

@@ -3,7 +3,7 @@ import type pg from "pg";
 import { changesOf, headline } from "../../preview/changes/change.ts";
 import { compare } from "../../preview/changes/comparison.ts";
 import type { Catalog, Renamed } from "../../preview/trial/observation.ts";
-import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import { ensureLedger } from "../../runner/ledger/create.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { ground, superuserGround } from "../undo/ground.ts";

@@ -13,7 +13,7 @@ import type { Report } from "../../preview/report/report.ts";
 import type { Rehearsal } from "../../preview/trial/observation.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
-import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import { ensureLedger } from "../../runner/ledger/create.ts";
 import { explain } from "../../runner/userError.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
 import { fences, readPage } from "../docs/pages.ts";

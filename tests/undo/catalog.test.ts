@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type pg from "pg";
-import { ensureLedger } from "../../runner/ledger/ledger.ts";
+import { ensureLedger } from "../../runner/ledger/create.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { changesBothWays, snapshotAs, takenBack } from "./bothWays.ts";
