@@ -2,9 +2,9 @@ import type pg from "pg";
 import { compareChain } from "./ledger/chain.ts";
 import { type ForeignMigration, readForeign } from "./ledger/mirror.ts";
 import { type LedgerRow, readAdopted, readLedger } from "./ledger/ledger.ts";
+import { readUnfinished, type Unfinished } from "./ledger/unfinished.ts";
 import { readDirectives } from "./migration/directives.ts";
 import { fileName, label, type Migration, summary } from "./migration/migration.ts";
-import { readUnfinished, type Unfinished } from "./steps/resumable.ts";
 
 /** Where a database stands. */
 export interface Status {

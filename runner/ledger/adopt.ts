@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { adoptIntoLedger, readApplied } from "./ledger.ts";
+import { endProgress, requireEnded } from "./unfinished.ts";
 import { hashOf, label, type Migration } from "../migration/migration.ts";
-import { requireEnded } from "../steps/resumable.ts";
 import { inRetriedTransaction } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
@@ -94,7 +94,7 @@ export async function adopt(
                 });
             }
             // One of these may have been interrupted: what it began is what the reference has as well.
-            if (taken.length > 0) await client.query("delete from simulation_db.unfinished");
+            if (taken.length > 0) await endProgress(session);
         });
         return taken;
     }

@@ -1,8 +1,8 @@
 import { dropScaffold } from "../archive/scaffold.ts";
 import { compareChain } from "./chain.ts";
 import { addRepairToLedger, type LedgerRow, readApplied, removeRepairFromLedger } from "./ledger.ts";
+import { endProgress, requireEnded } from "./unfinished.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
-import { requireEnded } from "../steps/resumable.ts";
 import { inRetriedTransaction } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
@@ -44,7 +44,7 @@ export async function markApplied(
             requireFound(migration, found),
         ]);
         await addRepairToLedger(session.client, migration, { stack: session.settings.stack, detail: reason, say });
-        await session.client.query("delete from simulation_db.unfinished");
+        await endProgress(session);
     });
     return migration;
 }
@@ -78,7 +78,7 @@ export async function markReverted(
     await requireEnded(session, [row.version]);
     await inRetriedTransaction(session, {}, say, async () => {
         await removeRepairFromLedger(session.client, row, { stack: session.settings.stack, detail: reason, say });
-        await session.client.query("delete from simulation_db.unfinished");
+        await endProgress(session);
         await dropScaffold(session.client);
     });
     return row;

@@ -2,38 +2,24 @@ import { noTables, readInverse, writeUndo } from "../catalog/inverse.ts";
 import { requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import type { Directives } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
+import {
+    addDone,
+    beginProgress,
+    endProgress,
+    readUnfinished,
+    requireEnded,
+    setRunning,
+    type Unfinished,
+} from "../ledger/unfinished.ts";
 import { fileName, hashOf, label, type Migration } from "../migration/migration.ts";
 import { noticeGoneMs } from "../database/fresh.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import { freshSession, type Session } from "../database/session.ts";
-import { runFile, runStatement, SqlError } from "../database/sqlError.ts";
+import { runFile, runStatement } from "../database/sqlError.ts";
+import { cleanUp, indexState, isDone, quoted, sameIndex } from "./indexState.ts";
 import { type Resumption, resumption } from "../migration/statementRules.ts";
 import { type Statement, splitStatements } from "../migration/statements.ts";
 import { UserError } from "../userError.ts";
-
-/** How long a run that fails tries to take its INVALID index with it, in milliseconds. */
-const cleanUpMs = 10_000;
-
-/** A migration without a transaction that was interrupted. */
-export interface Unfinished {
-    readonly migration: Migration;
-    readonly direction: "up" | "down";
-    /** Key of the statement that was running, if any: see {@link keysOf}. */
-    readonly running: string | null;
-    /** Keys of the statements that are done. */
-    readonly done: readonly string[];
-}
-
-/** The one migration that was interrupted, if any: there is no next one before it has ended. */
-export async function readUnfinished({ client }: Pick<Session, "client">): Promise<Unfinished | undefined> {
-    const { rows } = await client.query<Omit<Migration & Unfinished, "migration">>(`
-        select version, slug, up_sql as up, down_sql as down, verify_sql as verify, direction, running, done
-        from simulation_db.unfinished`);
-    const row = rows[0];
-    if (!row) return undefined;
-    const { version, slug, up, down, verify, direction, running, done } = row;
-    return { migration: { version, slug, up, down, verify }, direction, running, done };
-}
 
 /**
  * Runs the statements of a migration one by one, each in a transaction of its own as `concurrently` asks, and writes
@@ -80,10 +66,7 @@ export async function runStatements(
                 throw error;
             }
         });
-        await session.client.query(
-            "update simulation_db.unfinished set running = null, done = array_append(done, $1)",
-            [key],
-        );
+        await addDone(session, key);
     }
     await freshSession(session);
     // Statements of this kind may take hours: what others did to the catalog meanwhile is none of the migration's.
@@ -102,7 +85,7 @@ export async function finishUp(
     await inRetriedTransaction(session, directives, say, async () => {
         await runFile(client, migration.verify, fileName(migration, "verify"));
         await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, false);
-        await client.query("delete from simulation_db.unfinished");
+        await endProgress(session);
     });
 }
 
@@ -120,7 +103,7 @@ export async function finishDown(
         if (repaired) await writeUndo(client, migration.version, await readInverse(client, noTables));
         await requireUndone(client, migration, false);
         await removeFromLedger(client, migration, { durationMs, stack: settings.stack, say });
-        await client.query("delete from simulation_db.unfinished");
+        await endProgress(session);
     });
 }
 
@@ -168,11 +151,13 @@ export async function undoUnfinished(
         await runStatement(client, maker, fileName(migration, "down"));
     }
     await freshSession(session);
-    await client.query("delete from simulation_db.unfinished");
+    await endProgress(session);
 }
 
 /**
- * Before another migration starts: an interrupted one of the same version whose text was changed since is undone.
+ * Before a migration begins: what an interrupted up of it left is taken back, as its text or its way is another one now.
+ *
+ * @throws UserError when something else was interrupted, another migration or a rollback: that has to end first
  */
 export async function forgetUnfinished(session: Session, migration: Migration): Promise<void> {
     const unfinished = await readUnfinished(session);
@@ -184,21 +169,6 @@ export async function forgetUnfinished(session: Session, migration: Migration): 
     await requireEnded(session, []);
 }
 
-/**
- * Nothing goes on before an interrupted migration has ended.
- *
- * @param but versions whose end the caller sees to
- * @throws UserError that names it
- */
-export async function requireEnded(session: Pick<Session, "client">, but: readonly string[]): Promise<void> {
-    const unfinished = await readUnfinished(session);
-    if (!unfinished || but.includes(unfinished.migration.version)) return;
-    throw new UserError(
-        `${label(unfinished.migration)} was interrupted on its way ${unfinished.direction}; it has to end first.`,
-        ["run the command again that was interrupted"],
-    );
-}
-
 async function openProgress(
     session: Session,
     migration: Migration,
@@ -207,7 +177,6 @@ async function openProgress(
     changed: readonly string[],
     say: (line: string) => void,
 ): Promise<Pick<Unfinished, "running" | "done">> {
-    const fresh = { running: null, done: [] };
     const snapshot = (but?: readonly string[]) => withRetries(session, say, () => takeSnapshot(session.client, but));
     const unfinished = await readUnfinished(session);
     if (unfinished) {
@@ -221,52 +190,8 @@ async function openProgress(
         await forgetUnfinished(session, migration);
     }
     await snapshot();
-    await session.client.query(
-        `insert into simulation_db.unfinished (version, slug, direction, up_sql, down_sql, verify_sql)
-         values ($1, $2, $3, $4, $5, $6)`,
-        [migration.version, migration.slug, direction, migration.up, migration.down, migration.verify],
-    );
-    return fresh;
-}
-
-/** Whether a statement's effect is there already. @param interrupted this very statement was running when a run ended */
-async function isDone(
-    session: Session,
-    step: Resumption,
-    interrupted: boolean,
-    where: string,
-    say: (line: string) => void,
-): Promise<boolean> {
-    if (step.kind === "validate") return false;
-    const state = await indexState(session, step);
-    if (step.kind === "drop index") return interrupted && state === "missing";
-    if (state === "missing") return false;
-    if (!interrupted) {
-        throw new UserError(
-            `${where}: there is an index ${step.schema}.${step.index} already, and this migration did not make it.`,
-            ["give the new index another name, or drop or rename the one that is there"],
-        );
-    }
-    if (state === "valid") return true;
-    say(
-        `the index ${step.schema}.${step.index} was left INVALID by an interrupted run: dropping it and building it again`,
-    );
-    await session.client.query(`drop index concurrently ${quoted(session.client, step)}`);
-    return false;
-}
-
-async function indexState(
-    { client }: Session,
-    { schema, index }: { schema: string; index: string },
-): Promise<"missing" | "invalid" | "valid"> {
-    const { rows } = await client.query<{ valid: boolean }>(
-        `select i.indisvalid and i.indisready and i.indislive as valid from pg_index i
-         join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
-         where n.nspname = $1 and c.relname = $2`,
-        [schema, index],
-    );
-    if (!rows[0]) return "missing";
-    return rows[0].valid ? "valid" : "invalid";
+    await beginProgress(session, migration, direction);
+    return { running: null, done: [] };
 }
 
 async function setTimeouts({ client, settings }: Session, directives: Directives, step: Resumption): Promise<void> {
@@ -278,56 +203,6 @@ async function setTimeouts({ client, settings }: Session, directives: Directives
         `set lock_timeout = ${lockTimeoutMs}; set statement_timeout = ${statementTimeoutMs};
          set client_connection_check_interval = ${noticeGoneMs}`,
     );
-}
-
-/**
- * After a statement that PostgreSQL refused: the INVALID index that it left costs every write, so it goes at once. When
- * the connection is gone as well, or old transactions keep it, the next attempt or run sees to it.
- *
- * @returns whether nothing is left of it
- */
-async function cleanUp(
-    session: Session,
-    step: Resumption,
-    error: unknown,
-    say: (line: string) => void,
-): Promise<boolean> {
-    const { client } = session;
-    if (!(error instanceof SqlError) || error.code === undefined) return false;
-    try {
-        if (step.kind === "create index" && !isDuplicate(error) && (await indexState(session, step)) === "invalid") {
-            await client.query(`set statement_timeout = ${cleanUpMs}`);
-            await client.query(`drop index concurrently ${quoted(client, step)}`);
-        }
-        if (step.kind !== "drop index" || (await indexState(session, step)) !== "invalid") {
-            await setRunning(session, null);
-            return true;
-        }
-    } catch {
-        if (step.kind === "create index") {
-            say(`the index ${step.schema}.${step.index} stays INVALID for now: the next run drops it`);
-        }
-    }
-    return false;
-}
-
-function sameIndex(one: Resumption | undefined, other: Resumption): boolean {
-    return (
-        one !== undefined &&
-        one.kind !== "validate" &&
-        other.kind !== "validate" &&
-        one.schema === other.schema &&
-        one.index === other.index
-    );
-}
-
-/** duplicate_table: somebody else was quicker with an index of that name. */
-function isDuplicate({ code }: SqlError): boolean {
-    return code === "42P07";
-}
-
-async function setRunning({ client }: Session, key: string | null): Promise<void> {
-    await client.query("update simulation_db.unfinished set running = $1", [key]);
 }
 
 /** What each statement is known by in the progress: its text, and how often the same text stood before it. */
@@ -356,8 +231,4 @@ async function changedBy({ client }: Session, statements: readonly Statement[]):
         [indexes.map(({ schema }) => schema), indexes.map(({ index }) => index), constraints],
     );
     return rows.map(({ name }) => name);
-}
-
-function quoted(client: Session["client"], { schema, index }: { schema: string; index: string }): string {
-    return `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(index)}`;
 }

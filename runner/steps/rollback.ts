@@ -15,9 +15,10 @@ import { prepareComparison, recordUndo, requireUndone, takeSnapshot } from "../c
 import { requireSameUp } from "../ledger/chain.ts";
 import { type Directives, readDownDirectives, readWayBack } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
+import { readUnfinished } from "../ledger/unfinished.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { learnUndo } from "./learnUndo.ts";
-import { finishDown, readUnfinished, runStatements, undoUnfinished } from "./resumable.ts";
+import { finishDown, runStatements, undoUnfinished } from "./resumable.ts";
 import { fresh } from "../database/fresh.ts";
 import { withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";

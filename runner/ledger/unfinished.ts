@@ -1,0 +1,67 @@
+import type { Session } from "../database/session.ts";
+import { label, type Migration } from "../migration/migration.ts";
+import { UserError } from "../userError.ts";
+
+/** A migration without a transaction that was interrupted. */
+export interface Unfinished {
+    readonly migration: Migration;
+    readonly direction: "up" | "down";
+    /** Key of the statement that was running, if any: a hash of its text, see steps/resumable.ts. */
+    readonly running: string | null;
+    /** Keys of the statements that are done. */
+    readonly done: readonly string[];
+}
+
+/** The one migration that was interrupted, if any: there is no next one before it has ended. */
+export async function readUnfinished({ client }: Pick<Session, "client">): Promise<Unfinished | undefined> {
+    const { rows } = await client.query<Omit<Migration & Unfinished, "migration">>(`
+        select version, slug, up_sql as up, down_sql as down, verify_sql as verify, direction, running, done
+        from simulation_db.unfinished`);
+    const row = rows[0];
+    if (!row) return undefined;
+    const { version, slug, up, down, verify, direction, running, done } = row;
+    return { migration: { version, slug, up, down, verify }, direction, running, done };
+}
+
+/**
+ * Nothing goes on before an interrupted migration has ended.
+ *
+ * @param but versions whose end the caller sees to
+ * @throws UserError that names it
+ */
+export async function requireEnded(session: Pick<Session, "client">, but: readonly string[]): Promise<void> {
+    const unfinished = await readUnfinished(session);
+    if (!unfinished || but.includes(unfinished.migration.version)) return;
+    throw new UserError(
+        `${label(unfinished.migration)} was interrupted on its way ${unfinished.direction}; it has to end first.`,
+        ["run the command again that was interrupted"],
+    );
+}
+
+/** Writes down that a migration is under way. */
+export async function beginProgress(
+    { client }: Pick<Session, "client">,
+    { version, slug, up, down, verify }: Migration,
+    direction: Unfinished["direction"],
+): Promise<void> {
+    await client.query(
+        `insert into simulation_db.unfinished (version, slug, direction, up_sql, down_sql, verify_sql)
+         values ($1, $2, $3, $4, $5, $6)`,
+        [version, slug, direction, up, down, verify],
+    );
+}
+
+/** Writes down which statement runs from now on. @param key null: none */
+export async function setRunning({ client }: Pick<Session, "client">, key: string | null): Promise<void> {
+    await client.query("update simulation_db.unfinished set running = $1", [key]);
+}
+
+/** Writes down that a statement is done, and that none runs. */
+export async function addDone({ client }: Pick<Session, "client">, key: string): Promise<void> {
+    await client.query("update simulation_db.unfinished set running = null, done = array_append(done, $1)", [key]);
+}
+
+/** Forgets the migration that was under way: it has come to an end. */
+export async function endProgress({ client }: Pick<Session, "client">): Promise<void> {
+    await client.query("delete from simulation_db.unfinished");
+}
