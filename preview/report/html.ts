@@ -1,5 +1,6 @@
 import { byteSize } from "../../runner/byteSize.ts";
 import type { ObjectChange, Sign } from "../changes/change.ts";
+import { byPersons } from "../drift/drift.ts";
 import { rowsInWords } from "../findings/live.ts";
 import { duration } from "../findings/locks.ts";
 import { type FindingGroup, grouped } from "./group.ts";
@@ -214,13 +215,15 @@ function warningsSection(report: Report): Markup | undefined {
 }
 
 function driftSection({ drift }: Report): Markup | undefined {
-    const { notChecked, bucketNotChecked, changes, managed, entries, stops } = drift;
+    const { notChecked, bucketNotChecked, changes, managed, stops } = drift;
     const isWhole = notChecked === undefined && bucketNotChecked === undefined;
     if (isWhole && changes.length === 0 && managed.length === 0) return undefined;
     const shown = (text: string | null) => (text === null ? markup`<em>not there</em>` : markup`<code>${text}</code>`);
-    const rows = entries
-        .filter(({ hand }) => hand === "person")
-        .map(({ key, expected, actual }) => [markup`<code>${key}</code>`, shown(expected), shown(actual)]);
+    const rows = byPersons(drift).map(({ key, expected, actual }) => [
+        markup`<code>${key}</code>`,
+        shown(expected),
+        shown(actual),
+    ]);
     return markup`<section>
         <h2>Drift${stops ? ": stops" : ""}</h2>
         ${notChecked ? markup`<p>${capital(notCheckedWords(notChecked))}.</p>` : undefined}

@@ -1,6 +1,7 @@
 import type { RootContent } from "mdast";
 import { byteSize } from "../../runner/byteSize.ts";
 import type { ObjectChange } from "../changes/change.ts";
+import { byPersons } from "../drift/drift.ts";
 import { rowsInWords } from "../findings/live.ts";
 import { duration } from "../findings/locks.ts";
 import { type FindingGroup, grouped } from "./group.ts";
@@ -212,12 +213,14 @@ function lockRow({ relation, stops: waits, heldMs, rows: count, bytes, mode }: L
 }
 
 function driftPart(drift: Report["drift"], { rows }: Fullness) {
-    const { notChecked, bucketNotChecked, changes, managed, entries, stops: isStopped } = drift;
+    const { notChecked, bucketNotChecked, changes, managed, stops: isStopped } = drift;
     if (notChecked !== undefined) return [paragraph(strong(sentence(notCheckedWords(notChecked))))];
     const shown = (text: string | null) => (text === null ? emphasis("not there") : code(shortened(text, 160)));
-    const byPerson = entries
-        .filter(({ hand }) => hand === "person")
-        .map(({ key, expected, actual }): Words[] => [code(key), shown(expected), shown(actual)]);
+    const aspects = byPersons(drift).map(({ key, expected, actual }): Words[] => [
+        code(key),
+        shown(expected),
+        shown(actual),
+    ]);
     const changed = (all: readonly ObjectChange[]) => list(limited(all.map(changeItem), rows, words => ({ words })));
     return [
         ...(bucketNotChecked === undefined ? [] : [paragraph(sentence(bucketNotChecked))]),
@@ -232,7 +235,7 @@ function driftPart(drift: Report["drift"], { rows }: Fullness) {
                                 "As it was and as it is",
                                 table(
                                     ["Object", "Expected", "Actual"],
-                                    limited(byPerson, rows, words => [words]),
+                                    limited(aspects, rows, words => [words]),
                                 ),
                             ),
                         ]

@@ -12,7 +12,7 @@ export interface Advice {
  * written anew from its documentation, not its code. They look at the schemas of the migrations; what is exposed is
  * `public`, as a project's API has it.
  */
-const lints: Readonly<Record<string, string>> = {
+export const lints: Readonly<Record<string, string>> = {
     unindexed_foreign_keys: `
         select format('%s on %s', conname, conrelid::regclass) from pg_constraint
         where contype = 'f' and connamespace = any (our.schemas)
@@ -88,9 +88,6 @@ const lints: Readonly<Record<string, string>> = {
         join storage.buckets on public and pg_get_expr(polqual, polrelid) ~ id
         where polrelid = 'storage.objects'::regclass and polcmd in ('r', '*')`,
 };
-
-/** Names of all lints. */
-export const lintNames = Object.keys(lints);
 
 /** Schemas that are a project's own. */
 const ownSchemas =
