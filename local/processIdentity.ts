@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 
 /**
  * What tells one process from a later one that was given the same number: the moment it started, in the words
@@ -50,7 +51,7 @@ export async function processGone(pid: number, identity: string, milliseconds: n
     const end = Date.now() + milliseconds;
     for (let pause = 5; isSameProcess(pid, identity); pause = Math.min(pause * 2, 100)) {
         if (Date.now() > end) return false;
-        await new Promise(resolve => setTimeout(resolve, pause));
+        await setTimeout(pause);
     }
     return true;
 }

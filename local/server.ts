@@ -1,10 +1,11 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import pg from "pg";
 import { UserError } from "../runner/userError.ts";
 import { applyBaseline, type BaselineShape } from "./baseline.ts";
 import { type Cluster, initCluster, type PostgresMajor, startCluster, stopCluster } from "./cluster.ts";
 import { withFileLock } from "./fileLock.ts";
+import { keepLogSmall } from "./log.ts";
 import { postgresBinaries } from "./postgresBinaries.ts";
 import { livingPostmaster } from "./postmasterPid.ts";
 import { callerHome, runtimeHome } from "./runtimeHome.ts";
@@ -215,10 +216,4 @@ async function writeMarker(folder: string, marker: Marker): Promise<void> {
         await handle.close();
     }
     await rename(`${file}.new`, file);
-}
-
-/** Nobody reads more than the last megabytes of a log. */
-async function keepLogSmall(logFile: string): Promise<void> {
-    const { size } = await stat(logFile).catch(() => ({ size: 0 }));
-    if (size > 10_000_000) await rename(logFile, `${logFile}.1`);
 }

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UserError } from "../runner/userError.ts";
 import { freePort } from "./freePort.ts";
+import { keepLogSmall } from "./log.ts";
 import { isSameProcess, processGone, processIdentity } from "./processIdentity.ts";
 
 /** The running Storage endpoint, as kept in daemon.json between commands. */
@@ -178,12 +179,4 @@ async function keep(folder: string, kept: Kept): Promise<void> {
     const file = join(folder, "daemon.json");
     await writeFile(`${file}.new`, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
     await rename(`${file}.new`, file);
-}
-
-/** Nobody reads more than the last megabytes of a log. */
-async function keepLogSmall(logFile: string): Promise<void> {
-    const { size } = await stat(logFile).catch(() => ({ size: 0 }));
-    if (size < 10_000_000) return;
-    await rm(`${logFile}.1`, { force: true });
-    await rename(logFile, `${logFile}.1`);
 }

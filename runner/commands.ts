@@ -8,7 +8,7 @@ import { connected } from "./database/connection.ts";
 import { addEvent } from "./ledger/history.ts";
 import { type LedgerRow, readApplied, readTexts } from "./ledger/ledger.ts";
 import { readUnfinished } from "./ledger/unfinished.ts";
-import { decode, decodeAll, hashOf, label, type Migration } from "./migration/migration.ts";
+import { decode, decodeAll, hashOf, label, type Migration, versionOf } from "./migration/migration.ts";
 import { readMigrations, requireStatements } from "./migration/migrationFolder.ts";
 import { requirePreconditions } from "./preconditions.ts";
 import { record } from "./steps/record.ts";
@@ -66,7 +66,7 @@ export async function migrateDown(options: ChainOptions): Promise<void> {
         // An up that was interrupted is the newest there is, though the ledger does not have it yet.
         const begun = unfinished?.direction === "up" ? unfinished.migration : undefined;
         const newest = begun ?? applied.at(-1);
-        const to = options.to ?? String(Number(newest?.version ?? 0) - 1).padStart(4, "0");
+        const to = options.to ?? versionOf(Number(newest?.version ?? 0) - 1);
         if (begun && begun.version > to) {
             await undoUnfinished(session, begun, say);
             print(stepLine(`${label(begun)} taken back, which was interrupted on its way up`, session.identity));

@@ -1,13 +1,18 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileName, label, type Migration, type Part, parts } from "../../runner/migration/migration.ts";
+import {
+    fileName,
+    label,
+    type Migration,
+    type Part,
+    parts,
+    readFolderName,
+    versionOf,
+} from "../../runner/migration/migration.ts";
 import { UserError } from "../../runner/userError.ts";
 
 /** A folder `NNNN_slug`, whatever its files hold. */
 export type Named = Pick<Migration, "version" | "slug">;
-
-/** What a slug may be, and how it is said. */
-export const slugForm = /^[a-z0-9]+(?:_[a-z0-9]+)*$/;
 
 /** The migrations of a sql folder by name alone, in order. Folders that have no migration's name are left out. */
 export async function namedIn(sql: string): Promise<Named[]> {
@@ -17,10 +22,8 @@ export async function namedIn(sql: string): Promise<Named[]> {
         ]);
     });
     return entries
-        .flatMap(entry => {
-            const [, version = "", slug = ""] = /^(\d{4})_(.+)$/.exec(entry.name) ?? [];
-            return entry.isDirectory() && slugForm.test(slug) ? [{ version, slug }] : [];
-        })
+        .filter(entry => entry.isDirectory())
+        .flatMap(({ name }) => readFolderName(name) ?? [])
         .sort((one, other) => (label(one) < label(other) ? -1 : 1));
 }
 
@@ -45,10 +48,6 @@ export function requireOrder(names: readonly Named[]): void {
             ]);
         }
     }
-}
-
-export function versionOf(number: number): string {
-    return String(number).padStart(4, "0");
 }
 
 /**

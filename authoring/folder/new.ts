@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileName, label, parts } from "../../runner/migration/migration.ts";
+import { fileName, label, parts, slugForm, versionOf } from "../../runner/migration/migration.ts";
 import { UserError } from "../../runner/userError.ts";
 import { draftOf } from "./draft.ts";
-import { namedIn, type Named, requireOrder, slugForm, versionOf } from "./folder.ts";
+import { namedIn, type Named, requireOrder } from "./folder.ts";
 
 /**
  * Makes the folder and the three files of the next migration.

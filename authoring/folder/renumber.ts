@@ -1,8 +1,8 @@
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
-import { label } from "../../runner/migration/migration.ts";
+import { label, versionOf } from "../../runner/migration/migration.ts";
 import { UserError } from "../../runner/userError.ts";
-import { findNamed, namedIn, type Named, requireOrder, versionOf } from "./folder.ts";
+import { findNamed, namedIn, type Named, requireOrder } from "./folder.ts";
 
 /** A migration that was given another number. */
 export interface Renumbered {

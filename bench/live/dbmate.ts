@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { readDirectives } from "../../runner/migration/directives.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { readMigrations } from "../../runner/migration/migrationFolder.ts";
@@ -36,7 +37,7 @@ export async function runDbmate(environment: Environment): Promise<[]> {
             } catch (error) {
                 const waited = /lock timeout/.test(error instanceof Error ? error.message : "");
                 if (!waited || attempt === attempts) throw error;
-                await new Promise(resolve => setTimeout(resolve, pauseMs));
+                await setTimeout(pauseMs);
             }
         }
     } finally {

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import pg from "pg";
 import { type Completion, kinds, type Order } from "./completion.ts";
 import { trafficName } from "./lockWaits.ts";
@@ -60,7 +61,7 @@ async function send(client: pg.Client, from: Subjects, number: number): Promise<
     const pauseMs = (1000 * clients) / perSecond;
     for (let due = now() + (pauseMs * number) / clients; !ending; due = Math.max(due, now())) {
         due += pauseMs * (0.5 + Math.random());
-        await new Promise(resolve => setTimeout(resolve, Math.max(0, due - now())));
+        await setTimeout(Math.max(0, due - now()));
         const { kind, query } = next(from);
         const started = now();
         const refused = await client.query(query).then(

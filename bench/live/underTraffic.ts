@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import { type Completion, type Felt, feltBetween, type Order } from "./completion.ts";
 import type { Environment } from "../support/copies.ts";
 
@@ -31,11 +31,11 @@ export async function underTraffic(environment: Environment, work: () => Promise
     const message = () => new Promise<unknown>(resolve => traffic.once("message", resolve));
     try {
         await Promise.race([message(), ended]);
-        await pause(leadMs);
+        await setTimeout(leadMs);
         const from = Date.now();
         await Promise.race([work(), ended]);
         const to = Date.now();
-        await pause(tailMs);
+        await setTimeout(tailMs);
         traffic.send("end" satisfies Order);
         const completions = (await Promise.race([message(), ended])) as Completion[];
         const between = (start: number, end: number) => feltBetween(completions, start, end);

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encode, type Migration } from "../../runner/migration/migration.ts";
+import { encode, type Migration, versionOf } from "../../runner/migration/migration.ts";
 
 /** A folder with migrations. */
 export interface MigrationFolder {
@@ -42,7 +42,7 @@ export function benchMigrations(count: number): Migration[] {
 function migration(number: number): Migration {
     const name = `bench_${number}`;
     return {
-        version: String(number).padStart(4, "0"),
+        version: versionOf(number),
         slug: name,
         up: [
             `-- Makes ${name}.`,

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runtimeHome } from "../../local/runtimeHome.ts";
+import { versionOf } from "../../runner/migration/migration.ts";
 import { migrationFiles, smallPlan } from "../../tests/stack/smallPlan.ts";
 import { type StackProject, stackProject } from "../../tests/support/stackProject.ts";
 import { stackTarget } from "../../tests/support/stackTarget.ts";
@@ -87,8 +88,6 @@ export async function benchStack({ tables = 0 } = {}): Promise<BenchStack> {
 async function forget(folder: string): Promise<void> {
     await rm(folder, { recursive: true, force: true });
 }
-
-const versionOf = (number: number) => String(number).padStart(4, "0");
 
 function tableMigrations(count: number): Record<string, string> {
     const all = Array.from({ length: count }, (_, index) => {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
@@ -7,6 +6,7 @@ import type { Environment } from "../database/connection.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import type { Session } from "../database/session.ts";
 import { advice, connectionLost } from "../database/sqlError.ts";
+import { hashOf } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
 import { contentSettings, readContent, readTables, type TableContent, type TableSize } from "./content.ts";
 import { type DumpSource, dump, requireListed } from "./dump.ts";
@@ -231,8 +231,4 @@ function reasonOf(error: unknown): UserError | undefined {
     return new UserError(`the backup could not be written: ${code}${path ? ` ${path}` : ""}`, [
         "check the folder and the space there: backupFolder in the stack's config",
     ]);
-}
-
-function hashOf(text: string): string {
-    return createHash("sha256").update(text).digest("hex");
 }

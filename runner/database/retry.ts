@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { type Blocker, BlockerWatch } from "./blockers.ts";
 import type { Session } from "./session.ts";
 import type { Directives } from "../migration/directives.ts";
@@ -61,7 +62,7 @@ export async function withRetries<T>(
                     named = pids;
                 }
                 watch.begin();
-                await new Promise(resolve => setTimeout(resolve, pause));
+                await setTimeout(pause);
             }
         }
     } finally {

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { type LedgerRow, readLedger, readTexts } from "./ledger.ts";
-import { hashOf, label, type Migration } from "../migration/migration.ts";
+import { hashOf, label, type Migration, versionOf } from "../migration/migration.ts";
 import { UserError } from "../userError.ts";
 
 /** How the sql folder and the ledger of a database relate. */
@@ -112,7 +112,7 @@ export function requireNext(migration: Migration, ledger: readonly LedgerRow[]):
         return row;
     }
     const newest = ledger.at(-1)?.version ?? "0000";
-    const expected = String(Number(newest) + 1).padStart(4, "0");
+    const expected = versionOf(Number(newest) + 1);
     if (migration.version !== expected) {
         throw new UserError(
             `${label(migration)} cannot be applied: the newest applied is ${newest}, so ${expected} comes next.`,

@@ -21,6 +21,20 @@ export function label(migration: Pick<Migration, "version" | "slug">): string {
     return migration.slug ? `${migration.version}_${migration.slug}` : migration.version;
 }
 
+/** What a slug may be. */
+export const slugForm = /^[a-z0-9]+(?:_[a-z0-9]+)*$/;
+
+/** The inverse of {@link label}; undefined for a name that is no migration's. */
+export function readFolderName(name: string): Pick<Migration, "version" | "slug"> | undefined {
+    const [, version = "", slug = ""] = /^(\d{4})_(.+)$/.exec(name) ?? [];
+    return slugForm.test(slug) ? { version, slug } : undefined;
+}
+
+/** The version that a migration has as the first, second, … of its folder: `0018` */
+export function versionOf(number: number): string {
+    return String(number).padStart(4, "0");
+}
+
 /** The file as a person finds it: `sql/0002_datasets/up.sql` */
 export function fileName(migration: Pick<Migration, "version" | "slug">, part: Part): string {
     return `sql/${label(migration)}/${part}.sql`;
@@ -30,7 +44,7 @@ export function fileName(migration: Pick<Migration, "version" | "slug">, part: P
 export const newDownText =
     "bring the folder back where it was removed, and npm run up, or migrate record, takes the new text, which the next rollback uses";
 
-/** SHA-256 in hex of a file's text: what "the same migration" means. */
+/** SHA-256 in hex; of a file's text, what "the same migration" means. */
 export function hashOf(text: string): string {
     return createHash("sha256").update(text).digest("hex");
 }

@@ -2,11 +2,9 @@ import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readDirectives, readDownDirectives } from "./directives.ts";
-import { fileName, type Migration, partLine, parts } from "./migration.ts";
+import { fileName, type Migration, partLine, parts, readFolderName, versionOf } from "./migration.ts";
 import { requireRunnable } from "./statementRules.ts";
 import { UserError } from "../userError.ts";
-
-const folderName = /^(\d{4})_([a-z0-9]+(?:_[a-z0-9]+)*)$/;
 
 /**
  * Reads `NNNN_slug/{up,down,verify}.sql`, in order, and checks everything that can be known without a database.
@@ -26,14 +24,14 @@ export async function readMigrations(
     // Also those with faulty files: their version is taken.
     const versions: Pick<Migration, "version" | "slug">[] = [];
     for (const name of await folderNames(directory)) {
-        const [, version, slug] = folderName.exec(name) ?? [];
-        if (version === undefined || slug === undefined) {
+        const named = readFolderName(name);
+        if (named === undefined) {
             faults.push(`sql/${name} is not the name of a migration: write NNNN_slug, for example 0018_dataset_tags`);
             continue;
         }
-        versions.push({ version, slug });
+        versions.push(named);
         try {
-            const migration = readTrio(join(directory, name), version, slug);
+            const migration = readTrio(join(directory, name), named);
             migrations.push(migration);
             await requireSound(migration, !statementsLater);
         } catch (error) {
@@ -84,10 +82,10 @@ async function folderNames(directory: string): Promise<string[]> {
         .sort();
 }
 
-function readTrio(folder: string, version: string, slug: string): Migration {
+function readTrio(folder: string, named: Pick<Migration, "version" | "slug">): Migration {
     const texts = { up: "", down: "", verify: "" };
     for (const part of parts) {
-        const file = fileName({ version, slug }, part);
+        const file = fileName(named, part);
         texts[part] = textOf(bytesOf(join(folder, `${part}.sql`), file), file).replaceAll("\r\n", "\n");
         if (partLine.test(texts[part])) {
             throw new UserError(
@@ -95,7 +93,7 @@ function readTrio(folder: string, version: string, slug: string): Migration {
             );
         }
     }
-    return { version, slug, ...texts };
+    return { ...named, ...texts };
 }
 
 /** Not from a thread of Node's: hundreds of small files are read sooner one after the other than handed back and forth. */
@@ -140,7 +138,7 @@ function orderFaults(versions: readonly Pick<Migration, "version" | "slug">[]): 
             const wayOut = "give the one that is applied nowhere the next number: npm run new -- --renumber";
             return [`version ${version} stands twice: ${before.slug} and ${slug} (${wayOut} ${version}_${slug})`];
         }
-        const expected = String(Number(before?.version ?? 0) + 1).padStart(4, "0");
+        const expected = versionOf(Number(before?.version ?? 0) + 1);
         if (version === expected) return [];
         const wayOut = "only the newest can be taken away: bring it back, and undo it with a new migration";
         return [`version ${expected} is missing: the next one is ${version}_${slug} (${wayOut})`];

@@ -58,6 +58,7 @@ export function withoutUndefined(properties: Properties): Properties {
     return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
 }
 
-function isBag(value: unknown): value is Properties {
+/** An object with properties: neither null nor a list. */
+export function isBag(value: unknown): value is Properties {
     return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,7 +3,7 @@ import { explain } from "../../../runner/userError.ts";
 import type { EngineLog } from "../engineLog.ts";
 import type { Failure, ResourceKind } from "../provider.ts";
 import { type Official, refusal, refuseRemote } from "../refusal.ts";
-import { holdsUnknown, type Properties, plain, same, UNKNOWN } from "../values.ts";
+import { holdsUnknown, isBag, type Properties, plain, same, UNKNOWN } from "../values.ts";
 import { runCommand } from "./run.ts";
 
 /** The plugin whose place this one takes. */
@@ -18,7 +18,7 @@ const INPUTS: Readonly<Record<string, { readonly expected: string; readonly fits
     stdin: text(),
     environment: {
         expected: "an object of strings",
-        fits: value => isObject(value) && Object.values(value).every(isString),
+        fits: value => isBag(value) && Object.values(value).every(isString),
     },
     interpreter: { expected: "a list of strings", fits: value => Array.isArray(value) && value.every(isString) },
     triggers: { expected: "a list", fits: Array.isArray },
@@ -173,8 +173,4 @@ function text() {
 
 function isString(value: unknown): value is string {
     return typeof value === "string";
-}
-
-function isObject(value: unknown): value is object {
-    return typeof value === "object" && value !== null && !Array.isArray(value);
 }
