@@ -1,4 +1,4 @@
-import { privilegesOf } from "../../preview/changes/privileges.ts";
+import { isGrantable, privilegesOf, withoutOption } from "../../preview/changes/privileges.ts";
 import type { Difference } from "./inverse.ts";
 
 /** Gives and takes what makes the privileges after equal those before: grantee by grantee, no more than differs. */
@@ -24,8 +24,7 @@ export function changing(
     const missing = wanted.filter(each => !found.includes(each));
     const extra = found.filter(each => !wanted.includes(each));
     const [plain, passedOn] = [missing.filter(each => !isGrantable(each)), missing.filter(isGrantable)];
-    const named = (privileges: readonly string[]) =>
-        of(privileges.map(each => each.replace(/ with grant option$/, "")));
+    const named = (privileges: readonly string[]) => of(privileges.map(withoutOption));
     return [
         ...(extra.length > 0 ? [`revoke ${named(extra)} from ${grantee}`] : []),
         ...(plain.length > 0 ? [`grant ${named(plain)} to ${grantee}`] : []),
@@ -56,8 +55,4 @@ function placeOf(object: string): Place | undefined {
 
 function list(names: readonly string[], { on, column }: Place): string {
     return `${names.map(name => (column === undefined ? name : `${name} (${column})`)).join(", ")} on ${on}`;
-}
-
-function isGrantable(privilege: string): boolean {
-    return privilege.endsWith(" with grant option");
 }

@@ -1,3 +1,4 @@
+import { lastPart, tableOfColumn } from "../../preview/changes/aspect.ts";
 import type { Renamed } from "../../preview/trial/observation.ts";
 import type { Statement } from "../../runner/migration/statements.ts";
 import { tokensOf } from "../conventions/tokens.ts";
@@ -50,8 +51,7 @@ function namePlaces(words: readonly string[]): [number, number] {
 /** Undoes what was renamed inside of a `do` or a function, the last first. */
 export function inverseOfRenamed(renamed: readonly Renamed[]): string[] {
     return [...renamed].reverse().map(({ kind, from, to }) => {
-        const bare = (name: string) => /(?:"(?:[^"]|"")+"|[^".]+)$/.exec(name)?.[0] ?? name;
-        if (kind === "table") return `alter table ${to} rename to ${bare(from)}`;
-        return `alter table ${to.slice(0, -bare(to).length - 1)} rename column ${bare(to)} to ${bare(from)}`;
+        if (kind === "table") return `alter table ${to} rename to ${lastPart(from)}`;
+        return `alter table ${tableOfColumn(to)} rename column ${lastPart(to)} to ${lastPart(from)}`;
     });
 }

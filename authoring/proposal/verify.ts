@@ -1,5 +1,6 @@
 import pg from "pg";
-import { gained } from "../../preview/changes/privileges.ts";
+import { unquoted } from "../../preview/changes/aspect.ts";
+import { gained, withoutOption } from "../../preview/changes/privileges.ts";
 import type { Catalog } from "../../preview/trial/observation.ts";
 import { draftMark } from "../../runner/migration/draft.ts";
 
@@ -79,7 +80,7 @@ function thereIs(key: string): string | undefined {
     const literal = pg.escapeLiteral;
     const [, part = "", table = ""] = /^(.*) on (.*)$/s.exec(name) ?? [];
     const inCatalog = (catalog: string, relation: string, column: string) =>
-        `exists (select from ${catalog}${fold}where ${relation} = to_regclass(${literal(table)})${fold}and ${column} = ${literal(bare(part))})`;
+        `exists (select from ${catalog}${fold}where ${relation} = to_regclass(${literal(table)})${fold}and ${column} = ${literal(unquoted(part))})`;
     switch (kind) {
         case "":
             return undefined;
@@ -88,15 +89,15 @@ function thereIs(key: string): string | undefined {
         case "type":
             return `to_regtype(${literal(name)}) is not null`;
         case "extension":
-            return `exists (select from pg_extension where extname = ${literal(bare(name))})`;
+            return `exists (select from pg_extension where extname = ${literal(unquoted(name))})`;
         case "column": {
             const [, of = "", column = ""] = /^(.*)\.((?:"(?:[^"]|"")+"|[^".]+))$/s.exec(name) ?? [];
-            return `exists (select from pg_attribute${fold}where attrelid = to_regclass(${literal(of)})${fold}and attname = ${literal(bare(column))} and not attisdropped)`;
+            return `exists (select from pg_attribute${fold}where attrelid = to_regclass(${literal(of)})${fold}and attname = ${literal(unquoted(column))} and not attisdropped)`;
         }
         case "constraint": {
             const [, type] = /^type (.*)$/s.exec(table) ?? [];
             if (type === undefined) return inCatalog("pg_constraint", "conrelid", "conname");
-            return `exists (select from pg_constraint${fold}where contypid = to_regtype(${literal(type)})${fold}and conname = ${literal(bare(part))})`;
+            return `exists (select from pg_constraint${fold}where contypid = to_regtype(${literal(type)})${fold}and conname = ${literal(unquoted(part))})`;
         }
         case "trigger":
             return inCatalog("pg_trigger", "tgrelid", "tgname");
@@ -114,7 +115,7 @@ function thereIs(key: string): string | undefined {
             const found = types.includes(".")
                 ? `regexp_replace(${written}, ${literal(qualifier.source)}, '', 'g')`
                 : written;
-            return `exists (select from pg_proc${fold}where pronamespace = to_regnamespace(${literal(schema)}) and proname = ${literal(bare(routine))}${fold}and ${found} = ${literal(types.replaceAll(qualifier, ""))})`;
+            return `exists (select from pg_proc${fold}where pronamespace = to_regnamespace(${literal(schema)}) and proname = ${literal(unquoted(routine))}${fold}and ${found} = ${literal(types.replaceAll(qualifier, ""))})`;
         }
         default:
             return `to_regclass(${literal(name)}) is not null`;
@@ -132,15 +133,10 @@ function grantClaims(key: string, privileges: readonly string[]): Claim[] {
     const [, table, grantee = ""] = /^grants on (?:table|view) (.*) to (.*)$/s.exec(key) ?? [];
     if (table === undefined || grantee === "postgres" || privileges.length === 0) return [];
     // PostgreSQL before 17 does not know "maintain", and has to be able to run what was proposed on a newer one.
-    const names = privileges.map(each => each.replace(/ with grant option$/, "")).filter(name => name !== "maintain");
+    const names = privileges.map(withoutOption).filter(name => name !== "maintain");
     const { escapeLiteral: literal } = pg;
     return names.map(name => ({
         words: `${grantee} may ${name} ${table}`,
-        holds: `has_table_privilege(${literal(bare(grantee))}, to_regclass(${literal(table)}), ${literal(name)})`,
+        holds: `has_table_privilege(${literal(unquoted(grantee))}, to_regclass(${literal(table)}), ${literal(name)})`,
     }));
-}
-
-/** A name as the catalogs hold it. */
-function bare(name: string): string {
-    return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
 }

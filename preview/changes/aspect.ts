@@ -140,5 +140,15 @@ export function tableOfColumn(column: string): string {
 /** The schema of a qualified name, without quotes: `public` of `public.datasets` and of `function public.f()`. */
 export function schemaOf(name: string): string | undefined {
     const quoted = new RegExp(`^(?:[a-z ]+ )?(${I})\\.`).exec(name)?.[1];
-    return quoted?.startsWith('"') ? quoted.slice(1, -1).replaceAll('""', '"') : quoted;
+    return quoted === undefined ? undefined : unquoted(quoted);
+}
+
+/** A name as the catalogs hold it. */
+export function unquoted(name: string): string {
+    return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
+}
+
+/** The type of a column, with its length or precision, as its definition says it: `numeric(10,2)` */
+export function typeOfColumn(definition: string): string {
+    return definition.replace(/ (?:collate|not null|identity|generated|inherited)\b.*$/, "");
 }

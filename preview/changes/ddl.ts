@@ -4,7 +4,7 @@ import { lastPart } from "./aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { clause, readPolicy } from "./policy.ts";
 import { isOrderNews, relationKind } from "./relationChange.ts";
-import { allowedBy, gained, withoutOption } from "./privileges.ts";
+import { allowedBy, gained, isGrantable, withoutOption } from "./privileges.ts";
 import { readTrigger } from "./trigger.ts";
 
 /** SQL that describes what becomes of a table, view or sequence. The definitions are PostgreSQL's own. */
@@ -219,9 +219,8 @@ function grantDdl(aspect: ChangedAspect, catalog: Catalog): string[] {
               // It may be a procedure.
               .replace(/^function /, "routine ");
     const more = gained(before, after);
-    const isPlain = (privilege: string) => withoutOption(privilege) === privilege;
-    const given = more.filter(isPlain);
-    const passedOn = more.filter(one => !isPlain(one)).map(withoutOption);
+    const given = more.filter(one => !isGrantable(one));
+    const passedOn = more.filter(isGrantable).map(withoutOption);
     const lost = gained(after, before).map(withoutOption);
     const less = lost.filter(one => !allowedBy(after).includes(one));
     const kept = lost.filter(one => !less.includes(one));

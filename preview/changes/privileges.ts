@@ -14,6 +14,11 @@ export function withoutOption(privilege: string): string {
     return privilege.replace(option, "");
 }
 
+/** Whether it may be granted on. */
+export function isGrantable(privilege: string): boolean {
+    return privilege.endsWith(option);
+}
+
 /** What a grantee may do, whether it may be granted on or not. */
 export function allowedBy(definition: string | null | undefined): string[] {
     return [...new Set(privilegesOf(definition).map(withoutOption))];

@@ -1,3 +1,4 @@
+import { typeOfColumn } from "../changes/aspect.ts";
 import { alterCommands, type RangeVar, stepsOf } from "./act.ts";
 import type { Finding } from "./finding.ts";
 import { placed } from "./finding.ts";
@@ -40,7 +41,7 @@ export function typeFindings({ acts, comparison, trial, look, names, targetName 
                 level: "destructive",
                 object: `${object}.${part}`,
                 ...placed(place),
-                words: `${bare(before)} becomes ${bare(after)}: ${loss} (${liveSize(look, names.before(object))})`,
+                words: `${typeOfColumn(before)} becomes ${typeOfColumn(after)}: ${loss} (${liveSize(look, names.before(object))})`,
                 stops: true,
             },
         ];
@@ -92,11 +93,7 @@ function lossOf(from: TypeName, to: TypeName, isCast: boolean): string | undefin
 
 /** Of a column's definition in the catalog: `numeric(10,2) not null`. */
 export function typeName(definition: string): TypeName {
-    const text = bare(definition);
+    const text = typeOfColumn(definition);
     const limits = /\(([\d,]+)\)/.exec(text)?.[1]?.split(",").map(Number) ?? [];
     return { base: text.replace(/\([\d,]+\)/, ""), limits };
-}
-
-function bare(definition: string): string {
-    return definition.replace(/ (?:collate|not null|identity|generated|inherited)\b.*$/, "");
 }

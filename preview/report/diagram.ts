@@ -1,4 +1,4 @@
-import { lastPart, readAspect } from "../changes/aspect.ts";
+import { lastPart, readAspect, typeOfColumn } from "../changes/aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 
 export type Mark = "new" | "gone" | "changed" | "same";
@@ -54,9 +54,7 @@ function columnsOf(catalog: Catalog, name: string): string[] {
 }
 
 function typeOf(definition: string): string {
-    return definition
-        .replace(/ (?:collate|not null|identity|generated|inherited)\b.*$/, "")
-        .replace("timestamp with time zone", "timestamptz");
+    return typeOfColumn(definition).replace("timestamp with time zone", "timestamptz");
 }
 
 function markOf(before: string | undefined, after: string | undefined): Mark {
