@@ -1,9 +1,8 @@
 import { fileName, label, parts } from "../runner/migration/migration.ts";
+import { print } from "../runner/output.ts";
 import { UserError } from "../runner/userError.ts";
 import { makeNew, nextSteps } from "./folder/new.ts";
 import { renumber } from "./folder/renumber.ts";
-
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Where the migrations are, from the project's folder. */
 const sql = "sql";
@@ -31,7 +30,7 @@ async function giveNumbers(names: readonly string[]): Promise<void> {
             `${from.slug} came before ${over.map(label).join(", ")} and now comes after: if one of them needs it, name all of them, in their order`,
         );
     }
-    if (renumbered.length === 0) return void print("all of them come after all others already");
+    if (renumbered.length === 0) return print("all of them come after all others already");
     print("");
     print(
         "Where one was applied under its old number, in your own dev for example, roll it back there: docs/authoring.md says how.",

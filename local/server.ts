@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import pg from "pg";
+import type { Say } from "../runner/output.ts";
 import { UserError } from "../runner/userError.ts";
 import { applyBaseline, type BaselineShape } from "./baseline.ts";
 import { type Cluster, initCluster, type PostgresMajor, startCluster, stopCluster } from "./cluster.ts";
@@ -45,7 +46,7 @@ export async function startLocal(options: {
     readonly root: string;
     readonly major: PostgresMajor;
     readonly shape: BaselineShape;
-    readonly say: (line: string) => void;
+    readonly say: Say;
 }): Promise<LocalServer> {
     const { root, major, shape, say } = options;
     const mine = await callerHome(root);
@@ -89,7 +90,7 @@ export async function startLocal(options: {
 }
 
 /** Ends what `startLocal` started, of whichever version; nothing is lost. */
-export async function stopLocal(root: string, say: (line: string) => void): Promise<void> {
+export async function stopLocal(root: string, say: Say): Promise<void> {
     const mine = await callerHome(root);
     await withFileLock(
         join(mine, "server"),
@@ -108,7 +109,7 @@ async function startPostgres(options: {
     readonly root: string;
     readonly major: PostgresMajor;
     readonly shape: BaselineShape;
-    readonly say: (line: string) => void;
+    readonly say: Say;
     readonly folder: string;
     readonly secrets: LocalSecrets;
 }): Promise<Cluster> {

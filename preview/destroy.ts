@@ -3,6 +3,7 @@ import { asProgram } from "../runner/asProgram.ts";
 import { reading } from "../runner/database/connection.ts";
 import { stackOf } from "../runner/database/settings.ts";
 import { readTexts } from "../runner/ledger/ledger.ts";
+import { say } from "../runner/output.ts";
 import { driftOf } from "./drift/drift.ts";
 import { previewFolder } from "./folder.ts";
 import { present } from "./report/presentation.ts";
@@ -20,7 +21,7 @@ await asProgram(async () => {
         pending: [],
         toRollBack,
         cacheFolder: join(previewFolder, "cache"),
-        say: line => void process.stderr.write(`${line}\n`),
+        say,
     });
     const { general, rollbacks, stop } = await present({
         stack: `${stackOf(env)}-destroy`,

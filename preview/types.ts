@@ -6,6 +6,7 @@ import { asProgram } from "../runner/asProgram.ts";
 import { reading } from "../runner/database/connection.ts";
 import { readWay } from "../runner/ledger/chain.ts";
 import { readMigrations } from "../runner/migration/migrationFolder.ts";
+import { say } from "../runner/output.ts";
 import { UserError } from "../runner/userError.ts";
 import { previewFolder } from "./folder.ts";
 import { rehearse } from "./trial/rehearsal.ts";
@@ -46,11 +47,11 @@ async function main({ out, schema, check }: Options): Promise<void> {
         process.stdout.write(text);
     } else if (check) {
         requireSame(out, kept, text, remedy);
-        process.stderr.write(`${out} is what the schema will be\n`);
+        say(`${out} is what the schema will be`);
     } else {
         await mkdir(dirname(out), { recursive: true });
         await writeFile(out, text);
-        process.stderr.write(`${out} written\n`);
+        say(`${out} written`);
     }
 }
 
@@ -67,7 +68,7 @@ async function typesOf(schemas: readonly string[]): Promise<string> {
         inspect: async shadow => {
             text = await databaseType(shadow, schemas);
         },
-        say: line => void process.stderr.write(`${line}\n`),
+        say,
     });
     if (text !== undefined) return text;
     const failure = [...down, ...up].at(-1)?.failure;

@@ -10,6 +10,7 @@ import { type LedgerRow, readApplied, readTexts } from "./ledger/ledger.ts";
 import { readUnfinished } from "./ledger/unfinished.ts";
 import { decode, decodeAll, hashOf, label, type Migration, versionOf } from "./migration/migration.ts";
 import { readMigrations, requireStatements } from "./migration/migrationFolder.ts";
+import { print, say, type Say } from "./output.ts";
 import { requirePreconditions } from "./preconditions.ts";
 import { record } from "./steps/record.ts";
 import { undoUnfinished } from "./steps/resumable.ts";
@@ -23,10 +24,6 @@ import { readStatus, statusLines } from "./status.ts";
 import { UserError } from "./userError.ts";
 
 const environment = process.env;
-
-/** Progress goes to stderr: stdout holds the one line that the state keeps. */
-const say = (line: string) => process.stderr.write(`${line}\n`);
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Which migrations a command is about. */
 export interface ChainOptions {
@@ -255,12 +252,7 @@ async function squashStep(
 
 async function oneStep(
     verb: "up" | "down" | "record",
-    work: (
-        session: Session,
-        migration: Migration,
-        applied: LedgerRow[],
-        say: (line: string) => void,
-    ) => Promise<Outcome>,
+    work: (session: Session, migration: Migration, applied: LedgerRow[], say: Say) => Promise<Outcome>,
 ): Promise<void> {
     const carried = decode(await text(process.stdin));
     await withSession(environment, `${verb} ${carried.version}`, async session => {
@@ -274,12 +266,7 @@ function printStep({ identity }: Session, migration: Migration, { did, durationM
     print(stepLine(`${label(migration)} ${did} in ${durationMs} ms`, identity));
 }
 
-async function applyNoted(
-    session: Session,
-    migration: Migration,
-    applied: LedgerRow[],
-    say: (line: string) => void,
-): Promise<Outcome> {
+async function applyNoted(session: Session, migration: Migration, applied: LedgerRow[], say: Say): Promise<Outcome> {
     if (!applied.some(({ version }) => version === migration.version)) await noteUnpromoted(session, migration);
     return await apply(session, migration, applied, say);
 }

@@ -4,6 +4,7 @@ import { inWords } from "../../runner/database/sqlError.ts";
 import { readWay } from "../../runner/ledger/chain.ts";
 import { label, type Migration } from "../../runner/migration/migration.ts";
 import { readMigrations } from "../../runner/migration/migrationFolder.ts";
+import { print, say } from "../../runner/output.ts";
 import { explain } from "../../runner/userError.ts";
 import { findNamed } from "../folder/folder.ts";
 import { openGround, type Ground } from "../ground/ground.ts";
@@ -18,9 +19,6 @@ export interface CheckOptions {
     readonly watch?: true;
     readonly json?: true;
 }
-
-const print = (line: string) => process.stdout.write(`${line}\n`);
-const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** `check:sql`: all that can be found out about migrations before anybody else sees them. */
 export async function checkSql(names: readonly string[], options: CheckOptions): Promise<void> {

@@ -5,6 +5,7 @@ import { connected } from "../../runner/database/connection.ts";
 import { describe, exportReference, fitting, nearestState, type Reference } from "../../runner/ledger/adopt.ts";
 import { label, type Migration } from "../../runner/migration/migration.ts";
 import { readMigrations } from "../../runner/migration/migrationFolder.ts";
+import { print, say } from "../../runner/output.ts";
 import { UserError } from "../../runner/userError.ts";
 import type { Look } from "../../preview/look/look.ts";
 import { readCheckSettings } from "../check/settings.ts";
@@ -13,9 +14,6 @@ import type { Import } from "./import.ts";
 import { importFolder } from "./importCommand.ts";
 import { projectLines, readProject } from "./project.ts";
 import { requireStackName, type Written, writeStackFile } from "./stackFile.ts";
-
-const print = (line: string) => process.stdout.write(`${line}\n`);
-const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** The majors that npm has for us: on another one nothing can be compared. */
 const majors: readonly number[] = [15, 17] satisfies PostgresMajor[];

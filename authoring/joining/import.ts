@@ -10,6 +10,7 @@ import { readLedger } from "../../runner/ledger/ledger.ts";
 import { markApplied } from "../../runner/ledger/repair.ts";
 import { type AllowedKind, allowedKinds, readDirectives } from "../../runner/migration/directives.ts";
 import { fileName, label, type Migration, type Part, parts, versionOf } from "../../runner/migration/migration.ts";
+import type { Say } from "../../runner/output.ts";
 import { apply } from "../../runner/steps/apply.ts";
 import { UserError } from "../../runner/userError.ts";
 import { check } from "../check/check.ts";
@@ -50,7 +51,7 @@ export interface ImportOptions {
     /** How many of these have run on the target, from the first on: the imported ones come after them. */
     readonly ran: number;
     readonly settings: CheckSettings;
-    readonly say: (line: string) => void;
+    readonly say: Say;
 }
 
 /** Those that are in the sql folder already, by the name of the CLI's file. */

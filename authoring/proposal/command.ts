@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileName, label, type Migration, type Part } from "../../runner/migration/migration.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
+import { print, say } from "../../runner/output.ts";
 import { UserError } from "../../runner/userError.ts";
 import { check } from "../check/check.ts";
 import { readCheckSettings } from "../check/settings.ts";
@@ -15,8 +16,6 @@ export interface ProposeOptions {
 }
 
 const sql = "sql";
-const print = (line: string) => process.stdout.write(`${line}\n`);
-const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** `propose-down`: fills down.sql and verify.sql of a migration of which only up is written, and tries all three. */
 export async function proposeDown(name: string | undefined, { force }: ProposeOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import { byteSize } from "../byteSize.ts";
 import { connected } from "../database/connection.ts";
 import { withSession } from "../database/session.ts";
+import { print, say } from "../output.ts";
 import { textTable } from "../textTable.ts";
 import { UserError } from "../userError.ts";
 import { requireConsent } from "./consent.ts";
@@ -8,14 +9,12 @@ import { olderThan, purge } from "./purge.ts";
 import { type ListedPart, readArchive } from "./registry.ts";
 
 const environment = process.env;
-const say = (line: string) => process.stderr.write(`${line}\n`);
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** `archive list`: a plain read, without the lock. */
 export async function archiveList({ json }: { json?: boolean }): Promise<void> {
     const parts = await connected(environment, "archive list", readArchive);
-    if (json) return void print(JSON.stringify(parts.map(asJson), null, 4));
-    if (parts.length === 0) return void print("the archive is empty");
+    if (json) return print(JSON.stringify(parts.map(asJson), null, 4));
+    if (parts.length === 0) return print("the archive is empty");
     for (const line of table(parts)) print(line);
 }
 
@@ -29,7 +28,7 @@ export interface PurgeOptions {
 export async function archivePurge(options: PurgeOptions): Promise<void> {
     const days = readDays(options.olderThan);
     const old = olderThan(await connected(environment, "archive purge", readArchive), days);
-    if (old.length === 0) return void print(`nothing in the archive is older than ${options.olderThan}`);
+    if (old.length === 0) return print(`nothing in the archive is older than ${options.olderThan}`);
     const rows = old.reduce((sum, part) => sum + part.rows, 0);
     const what = `${rows.toLocaleString("en")} rows in ${old.length} ${old.length === 1 ? "part" : "parts"} of the archive`;
     if (!options.yes) {

@@ -1,5 +1,6 @@
 import { byteSize } from "../byteSize.ts";
 import { withSession } from "../database/session.ts";
+import { print, say } from "../output.ts";
 import { stepLine } from "../stackOutput.ts";
 import { readJson } from "../stdinJson.ts";
 import { textTable } from "../textTable.ts";
@@ -9,8 +10,6 @@ import type { BackupSettings } from "./settings.ts";
 import { verifyBackup } from "./verify.ts";
 
 const environment = process.env;
-const say = (line: string) => process.stderr.write(`${line}\n`);
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Which backups a command is about. */
 export interface FolderOptions {
@@ -39,8 +38,8 @@ export async function backupCreate(options: CreateOptions): Promise<void> {
 /** `backup list`: the newest last, so that it stands next to the prompt. */
 export async function backupList({ folder, json }: ListOptions): Promise<void> {
     const manifests = await readManifests(folder);
-    if (json) return void print(JSON.stringify(manifests, null, 4));
-    if (manifests.length === 0) return void print(`no backup in ${folder}`);
+    if (json) return print(JSON.stringify(manifests, null, 4));
+    if (manifests.length === 0) return print(`no backup in ${folder}`);
     const lines = textTable(
         [
             { title: "backup" },

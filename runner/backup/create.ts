@@ -7,6 +7,7 @@ import { readLedger } from "../ledger/ledger.ts";
 import type { Session } from "../database/session.ts";
 import { advice, connectionLost } from "../database/sqlError.ts";
 import { hashOf } from "../migration/migration.ts";
+import type { Say } from "../output.ts";
 import { UserError } from "../userError.ts";
 import { contentSettings, readContent, readTables, type TableContent, type TableSize } from "./content.ts";
 import { type DumpSource, dump, requireListed } from "./dump.ts";
@@ -35,7 +36,7 @@ export async function createBackup(
     session: Session,
     settings: BackupSettings,
     environment: Environment,
-    say: (line: string) => void,
+    say: Say,
 ): Promise<string> {
     if (settings.mode === "off") return "no backup (backup: off)";
     try {
@@ -54,7 +55,7 @@ async function create(
     session: Session,
     { folder, keep }: BackupSettings,
     environment: Environment,
-    say: (line: string) => void,
+    say: Say,
 ): Promise<Manifest> {
     const { client, identity, settings } = session;
     const server = await readServer(client);
@@ -159,11 +160,7 @@ async function readSchemas(client: pg.Client): Promise<string[]> {
 }
 
 /** All schemas without their rows: roles of the platform may keep a login from it, and that is no reason to stop. */
-async function dumpWholeSchema(
-    file: string,
-    source: DumpSource,
-    say: (line: string) => void,
-): Promise<Manifest["wholeSchema"]> {
+async function dumpWholeSchema(file: string, source: DumpSource, say: Say): Promise<Manifest["wholeSchema"]> {
     try {
         const made: BackupFile = await dump(file, ["--schema-only"], source);
         await requireListed(file, [], source);

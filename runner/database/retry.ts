@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { type Blocker, BlockerWatch } from "./blockers.ts";
 import type { Session } from "./session.ts";
 import type { Directives } from "../migration/directives.ts";
+import type { Say } from "../output.ts";
 import { recordedByUp } from "./settings.ts";
 import { inWords, isPassing } from "./sqlError.ts";
 import { inTransaction } from "./transaction.ts";
@@ -28,7 +29,7 @@ const namedBlockers = 3;
  */
 export async function withRetries<T>(
     session: Pick<Session, "client" | "settings" | "beside">,
-    say: (line: string) => void,
+    say: Say,
     attempt: () => Promise<T>,
 ): Promise<T> {
     const forMs = session.settings.retryForMs;
@@ -78,7 +79,7 @@ export async function withRetries<T>(
 export async function inRetriedTransaction<T>(
     session: Pick<Session, "client" | "settings" | "beside">,
     directives: Pick<Directives, "lockTimeoutMs" | "statementTimeoutMs">,
-    say: (line: string) => void,
+    say: Say,
     work: () => Promise<T>,
 ): Promise<T> {
     return await withRetries(session, say, () => inTransaction(session.client, directives, session.settings, work));

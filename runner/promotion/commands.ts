@@ -3,12 +3,12 @@ import { dirname } from "node:path";
 import { connected } from "../database/connection.ts";
 import { stackOf } from "../database/settings.ts";
 import { readMigrations } from "../migration/migrationFolder.ts";
+import { print } from "../output.ts";
 import { UserError } from "../userError.ts";
 import { notPromoted } from "./promoted.ts";
 import { makeRecord, readRecord, recordFile } from "./record.ts";
 
 const environment = process.env;
-const print = (line: string) => process.stdout.write(`${line}\n`);
 
 export interface MakeOptions {
     readonly out?: string;
@@ -41,7 +41,7 @@ export async function promotionCheck({ from, record: file, key }: CheckOptions):
     const stack = `simulation-db/${from}`;
     const record = await readRecord(file ?? recordFile(stack), stack, key);
     const faults = notPromoted(await readMigrations("sql"), record);
-    if (faults.length === 0) return void print(`all migrations have run in ${from}`);
+    if (faults.length === 0) return print(`all migrations have run in ${from}`);
     throw new UserError(`not all migrations have run in ${from}:\n${faults.map(fault => `  ${fault}`).join("\n")}`, [
         `run them there first: npm run up -- -s ${from}, then npm run promotion -- -s ${from}`,
     ]);
