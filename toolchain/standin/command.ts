@@ -1,6 +1,6 @@
 import { LocalCommand, OFFICIAL } from "./command/localCommand.ts";
-import { EngineLog } from "./engineLog.ts";
-import { engineAddress, serve } from "./server.ts";
+import { engineAddress, EngineLog } from "./engineLog.ts";
+import { serve } from "./server.ts";
 
 // The stand-in for Pulumi's `command` plugin. The engine starts it with its own address as the argument.
 const log = new EngineLog(engineAddress(process.argv.slice(2)));

@@ -31,3 +31,10 @@ export class EngineLog {
         await this.#last;
     }
 }
+
+/** The address of the engine among the arguments of a plugin; tests and tracing put flags before it. */
+export function engineAddress(args: readonly string[]): string {
+    const address = args.find((arg, index) => !arg.startsWith("-") && args[index - 1] !== "--tracing");
+    if (address === undefined) throw new Error("a plugin is started by the Pulumi engine, which passes its address");
+    return address;
+}
