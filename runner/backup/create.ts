@@ -1,16 +1,16 @@
 import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import pg from "pg";
+import type pg from "pg";
 import { byteSize } from "../byteSize.ts";
 import type { Environment } from "../database/connection.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import type { Session } from "../database/session.ts";
-import { advice, connectionLost } from "../database/sqlError.ts";
 import { hashOf } from "../migration/migration.ts";
 import type { Say } from "../output.ts";
 import { UserError } from "../userError.ts";
 import { contentSettings, readContent, readTables, type TableContent, type TableSize } from "./content.ts";
 import { type DumpSource, dump, requireListed } from "./dump.ts";
+import { reasonOf } from "./failure.ts";
 import { type BackupFile, type Manifest, sizeOf, writeManifest } from "./manifest.ts";
 import { keepNewest, removeLeftovers, unfinished } from "./retention.ts";
 import type { BackupSettings } from "./settings.ts";
@@ -67,22 +67,13 @@ async function create(
     if (await mkdir(folder, { recursive: true, mode: 0o700 })) await writeFile(join(folder, ".gitignore"), "*\n");
     await removeLeftovers(folder, prefix);
 
-    // One snapshot for all: counted is what is dumped, whoever writes meanwhile.
-    await client.query(
-        `begin transaction isolation level repeatable read, read only; ${contentSettings};
-         set local lock_timeout = ${lockWaitMs}; set local statement_timeout = ${settings.statementTimeoutMs};
-         set local idle_in_transaction_session_timeout = 0`,
-    );
-    try {
-        const { rows } = await client.query<{ snapshot: string; at: Date }>(
-            "select pg_export_snapshot() as snapshot, now() as at",
-        );
-        const { snapshot = "", at = new Date() } = rows[0] ?? {};
+    const { statementTimeoutMs } = settings;
+    return await inSnapshot(client, { lockWaitMs, statementTimeoutMs }, async ({ snapshot, at }) => {
         const schemas = await readSchemas(client);
-        const tables = await readTables(client, schemas);
+        const sizes = await readTables(client, schemas);
         await requireSpace(
             folder,
-            tables.reduce((sum, { bytes }) => sum + bytes, 0),
+            sizes.reduce((sum, { bytes }) => sum + bytes, 0),
         );
 
         const id = `${prefix}${at.toISOString().replaceAll(/[-:.]/g, "")}`;
@@ -90,35 +81,7 @@ async function create(
         await mkdir(part, { mode: 0o700 });
         try {
             const source = { tools, variables: toolEnvironment(environment, tools), snapshot, lockWaitMs };
-            const only = schemas.flatMap(schema => ["--schema", schema]);
-            // Side by side: the server reads, pg_dump compresses. Both end before anything else is said or done.
-            const [dumped, counted] = await Promise.allSettled([
-                dump(join(part, "rows.dump"), only, source),
-                readContents(client, tables),
-            ]);
-            const rowsFile = valueOf(dumped);
-            const content = valueOf(counted);
-            await requireListed(join(part, "rows.dump"), tables, source);
-            const wholeSchema = await dumpWholeSchema(join(part, "schema.dump"), source, say);
-            const manifest: Manifest = {
-                format: 1,
-                id,
-                at: at.toISOString(),
-                database: identity,
-                stack: settings.stack,
-                newestMigration: (await readLedger(client)).at(-1)?.version ?? "0000",
-                serverVersion: server.version,
-                serverMajor: server.major,
-                encoding: server.encoding,
-                pgDumpVersion: tools.version,
-                pgDumpMajor: tools.major,
-                schemas,
-                rows: rowsFile,
-                wholeSchema,
-                storagePolicies: await readStoragePolicies(client),
-                tables: content,
-            };
-            await writeManifest(part, manifest);
+            const manifest = await fillFolder(part, { id, at, server, schemas, sizes }, source, session, say);
             await rename(part, join(folder, id));
             await syncFolder(folder);
             // The backup is made: what follows cannot take that back.
@@ -129,9 +92,83 @@ async function create(
         } finally {
             await rm(part, { recursive: true, force: true });
         }
+    });
+}
+
+/**
+ * One snapshot for all: counted is what is dumped, whoever writes meanwhile.
+ *
+ * @param work given the snapshot's name, which is exported while the work goes on, and its moment
+ */
+async function inSnapshot<T>(
+    client: pg.Client,
+    { lockWaitMs, statementTimeoutMs }: { readonly lockWaitMs: number; readonly statementTimeoutMs: number },
+    work: (taken: { readonly snapshot: string; readonly at: Date }) => Promise<T>,
+): Promise<T> {
+    await client.query(
+        `begin transaction isolation level repeatable read, read only; ${contentSettings};
+         set local lock_timeout = ${lockWaitMs}; set local statement_timeout = ${statementTimeoutMs};
+         set local idle_in_transaction_session_timeout = 0`,
+    );
+    try {
+        const { rows } = await client.query<{ snapshot: string; at: Date }>(
+            "select pg_export_snapshot() as snapshot, now() as at",
+        );
+        const { snapshot = "", at = new Date() } = rows[0] ?? {};
+        return await work({ snapshot, at });
     } finally {
         await client.query("rollback").catch(() => {});
     }
+}
+
+/** What a backup is of. */
+interface Subject {
+    readonly id: string;
+    readonly at: Date;
+    readonly server: Server;
+    readonly schemas: readonly string[];
+    /** Of the tables whose rows are in it. */
+    readonly sizes: readonly TableSize[];
+}
+
+/** Writes the dumps and the manifest of what the snapshot has. */
+async function fillFolder(
+    part: string,
+    { id, at, server, schemas, sizes }: Subject,
+    source: DumpSource,
+    { client, identity, settings }: Session,
+    say: Say,
+): Promise<Manifest> {
+    const only = schemas.flatMap(schema => ["--schema", schema]);
+    // Side by side: the server reads, pg_dump compresses. Both end before anything else is said or done.
+    const [dumped, counted] = await Promise.allSettled([
+        dump(join(part, "rows.dump"), only, source),
+        readContents(client, sizes),
+    ]);
+    const rows = valueOf(dumped);
+    const tables = valueOf(counted);
+    await requireListed(join(part, "rows.dump"), sizes, source);
+    const wholeSchema = await dumpWholeSchema(join(part, "schema.dump"), source, say);
+    const manifest: Manifest = {
+        format: 1,
+        id,
+        at: at.toISOString(),
+        database: identity,
+        stack: settings.stack,
+        newestMigration: (await readLedger(client)).at(-1)?.version ?? "0000",
+        serverVersion: server.version,
+        serverMajor: server.major,
+        encoding: server.encoding,
+        pgDumpVersion: source.tools.version,
+        pgDumpMajor: source.tools.major,
+        schemas,
+        rows,
+        wholeSchema,
+        storagePolicies: await readStoragePolicies(client),
+        tables,
+    };
+    await writeManifest(part, manifest);
+    return manifest;
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T>): T {
@@ -174,10 +211,15 @@ async function dumpWholeSchema(file: string, source: DumpSource, say: Say): Prom
     }
 }
 
-async function readServer(
-    client: pg.Client,
-): Promise<{ database: string; major: number; version: string; encoding: string }> {
-    const { rows } = await client.query<Awaited<ReturnType<typeof readServer>>>(
+interface Server {
+    readonly database: string;
+    readonly major: number;
+    readonly version: string;
+    readonly encoding: string;
+}
+
+async function readServer(client: pg.Client): Promise<Server> {
+    const { rows } = await client.query<Server>(
         `select current_database() as database, current_setting('server_version_num')::int / 10000 as major,
                 current_setting('server_version') as version, current_setting('server_encoding') as encoding`,
     );
@@ -205,27 +247,4 @@ async function syncFolder(folder: string): Promise<void> {
     } finally {
         await handle.close();
     }
-}
-
-/** What a person can mend: what PostgreSQL or the file system said; undefined for a defect of ours. */
-function reasonOf(error: unknown): UserError | undefined {
-    if (error instanceof UserError) return error;
-    if (error instanceof pg.DatabaseError && error.code === "55P03") {
-        return new UserError("the backup could not be made: somebody kept a table locked for too long.", [
-            "see who: select pid, usename, state, xact_start, query from pg_stat_activity order by xact_start",
-            "run the same command again when that transaction has ended",
-        ]);
-    }
-    if (error instanceof pg.DatabaseError || connectionLost(error)) {
-        const steps = advice(error as Error);
-        return new UserError(
-            `the backup could not be made: ${(error as Error).message}`,
-            steps.length > 0 ? steps : ["see to what PostgreSQL says, then run the same command again"],
-        );
-    }
-    const { code, syscall, path } = error as NodeJS.ErrnoException;
-    if (!code || !syscall) return undefined;
-    return new UserError(`the backup could not be written: ${code}${path ? ` ${path}` : ""}`, [
-        "check the folder and the space there: backupFolder in the stack's config",
-    ]);
 }
