@@ -25,7 +25,7 @@ export const words: Readonly<Record<string, string>> = {
     former: "20000000-0000-4000-8000-000000000004",
     /** Contoso's under no name. */
     foreign: "20000000-0000-4000-8000-000000000005",
-    /** Of nobody: what is left when a user is deleted. */
+    /** Of nobody, what is left when a user is deleted, and older than the statuses. */
     orphan: "20000000-0000-4000-8000-000000000006",
 };
 
@@ -49,7 +49,7 @@ const rows = `
         ('${common}', null, '${northwind}', '${loans}', 'common', 'running'),
         ('${former}', '${edsger.sub}', '${northwind}', null, 'former', 'running'),
         ('${foreign}', null, '${contoso}', null, 'foreign', 'running'),
-        ('${orphan}', null, null, null, 'orphan', 'running');
+        ('${orphan}', null, null, null, 'orphan', null);
     insert into storage.buckets (id, name, public) values ('datasets', 'datasets', false), ('avatars', 'avatars', false);
     insert into storage.objects (bucket_id, name, owner_id) values
         ('datasets', '${ada.sub}/loans.csv', '${ada.sub}'),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import { type Ground, makeGround, opposites, titleOf } from "./ground.ts";
 import {
@@ -553,6 +554,113 @@ for (const kind of opposites) {
                         { status: null },
                     ]);
                 }));
+
+            it("is new where its status and its end are filled in: an upsert of one that is there changes them by no null", () =>
+                scene(ground, async say => {
+                    const older = {
+                        id: "e0000000-0000-4000-8000-000000000001",
+                        user_id: ada.sub,
+                        started_at: null,
+                        status: null,
+                        completed_at: "2001-01-01",
+                    };
+                    const ended = { ...older, id: "e0000000-0000-4000-8000-000000000002", status: "completed" };
+                    const running = { ...ended, id: "e0000000-0000-4000-8000-000000000003", status: "running" };
+                    await insert(say, postgres, older);
+                    await insert(say, ada, ended);
+                    // As supabase-js sends it.
+                    const upsert = (actor: Actor, row: Row) => {
+                        const full = { name: "Mine", ...row };
+                        const names = Object.keys(full);
+                        return say(
+                            actor,
+                            `insert into public.simulation_runs (${names.join(", ")})
+                             select ${names.join(", ")} from json_populate_record(null::public.simulation_runs, $1)
+                             on conflict (id) do update set ${names.map(name => `${name} = excluded.${name}`).join(", ")}`,
+                            [JSON.stringify(full)],
+                        );
+                    };
+                    const stateOf = async ({ id }: { id: string }) => {
+                        const { rows } = await say(
+                            postgres,
+                            "select status, completed_at::date::text as day from public.simulation_runs where id = $1",
+                            [id],
+                        );
+                        return rows;
+                    };
+                    for (const actor of [ada, serviceRole]) {
+                        const { id, user_id } = older;
+                        await upsert(actor, { id, user_id, status: null });
+                        await upsert(actor, older);
+                        assert.deepEqual(await stateOf(older), [{ status: null, day: "2001-01-01" }]);
+
+                        await upsert(actor, { id: ended.id, user_id, status: "completed" });
+                        const without = upsert(actor, { ...ended, completed_at: null });
+                        await assert.rejects(without, refusal("23514", "simulation_runs_end_kept"));
+                        await upsert(actor, ended);
+                        assert.deepEqual(await stateOf(ended), [{ status: "completed", day: "2001-01-01" }]);
+
+                        await upsert(actor, { ...running, completed_at: null });
+                        await upsert(actor, { ...running, status: "failed", completed_at: null });
+                        const today = new Date().toISOString().slice(0, 10);
+                        assert.deepEqual(await stateOf(running), [{ status: "failed", day: today }]);
+                        await say(serviceRole, "delete from public.simulation_runs where id = $1", [running.id]);
+                    }
+                }));
+
+            it("is brought in by the owner of the table as it was, also without an end", () =>
+                scene(ground, async say => {
+                    await insert(say, postgres, { user_id: ada.sub, status: "failed" });
+                    const { rows } = await say(
+                        ada,
+                        "select status, completed_at from public.simulation_runs where name = 'Mine'",
+                    );
+                    assert.deepEqual(rows, [{ status: "failed", completed_at: null }]);
+                }));
+
+            it("starts and ends where a role inserts it that may read none", () =>
+                scene(ground, async say => {
+                    await ground.admin.query(
+                        "create role ingest bypassrls; grant insert on public.simulation_runs to ingest",
+                    );
+                    const ingest = { role: "ingest" };
+                    await insert(say, ingest, { user_id: ada.sub, status: null });
+                    await insert(say, ingest, { user_id: ada.sub, status: "failed" });
+                    const { rows } = await say(
+                        ada,
+                        "select status, completed_at = now() as now from public.simulation_runs where name = 'Mine' order by completed_at",
+                    );
+                    const status = kind.simulationRuns === "bare" ? "running" : null;
+                    assert.deepEqual(rows, [
+                        { status: "failed", now: true },
+                        { status, now: null },
+                    ]);
+                }));
+
+            it("is new also where the run that has its id is just being deleted", async () => {
+                const [deleting, adding] = await Promise.all([ground.connect(), ground.connect()]);
+                const id = "e0000000-0000-4000-8000-000000000001";
+                const add = "insert into public.simulation_runs (id, name, status) values ($1, 'Mine', 'failed')";
+                try {
+                    await adding.query("set role service_role");
+                    await adding.query(add, [id]);
+                    await deleting.query("begin");
+                    await deleting.query(remove);
+                    const added = adding.query(`${add} returning completed_at is not null as ended`, [id]);
+                    const isWaiting = async () => {
+                        const { rowCount } = await ground.admin.query(
+                            "select from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'as ended' and datname = current_database()",
+                        );
+                        return rowCount === 1;
+                    };
+                    while (!(await isWaiting())) await sleep(20);
+                    await deleting.query("commit");
+                    assert.deepEqual((await added).rows, [{ ended: true }]);
+                } finally {
+                    await deleting.query("rollback");
+                    await ground.postgres.query(remove);
+                }
+            });
 
             it("takes every status of the plan", () =>
                 scene(ground, async say => {

@@ -176,6 +176,12 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
         "drop function simulation_private.give_run_status() cascade",
         /simulation_runs_status_given .* or its function is missing/,
     ],
+    [
+        "0029",
+        `create or replace function simulation_private.give_run_status() returns trigger language plpgsql
+         as 'begin new.status := ''running''; return new; end'`,
+        /whether a run is new: give_run_status$/,
+    ],
 ];
 
 for (const kind of opposites) {
