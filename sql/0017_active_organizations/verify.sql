@@ -7,7 +7,9 @@ begin
     if found.oid is null then
         raise exception 'view simulation_private.active_organizations is missing';
     end if;
-    if coalesce(found.reloptions @> array['security_invoker=true'], false)
+    if exists (
+        select from pg_options_to_table(found.reloptions) where option_name = 'security_invoker' and option_value::boolean
+    )
         or not (select rolbypassrls or rolsuper from pg_roles where oid = found.relowner) then
         raise exception 'view simulation_private.active_organizations is bound by the policies of organization_members';
     end if;

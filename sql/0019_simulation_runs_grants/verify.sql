@@ -20,7 +20,12 @@ begin
 
     select string_agg(distinct acl.privilege_type, ', ') into excess
     from pg_class as run
-    cross join lateral aclexplode(run.relacl) as acl
+    cross join lateral (
+        select run.relacl as acl
+        union all
+        select attacl from pg_attribute where attrelid = run.oid and not attisdropped
+    ) as granted
+    cross join lateral aclexplode(granted.acl) as acl
     where run.oid = 'public.simulation_runs'::regclass
         and acl.grantee = 'authenticated'::regrole
         and acl.privilege_type not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE');

@@ -111,6 +111,7 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
     ],
     ["0017", "drop view simulation_private.active_organizations cascade", /active_organizations is missing/],
     ["0017", "alter view simulation_private.active_organizations set (security_invoker = true)", /is bound by/],
+    ["0017", "alter view simulation_private.active_organizations set (security_invoker = yes)", /is bound by/],
     ["0017", "alter view simulation_private.active_organizations owner to supabase_auth_admin", /is bound by/],
     [
         "0017",
@@ -128,6 +129,7 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
     ["0019", "grant select (id) on public.simulation_runs to anon", /open to anon/],
     ["0019", "grant select on public.simulation_runs to public", /open to public/],
     ["0019", "grant truncate on public.simulation_runs to authenticated", /authenticated has TRUNCATE/],
+    ["0019", "grant references (id) on public.simulation_runs to authenticated", /authenticated has REFERENCES/],
     ["0019", "revoke delete on public.simulation_runs from authenticated", /lacks select, insert, update or delete/],
     [
         "0020",
