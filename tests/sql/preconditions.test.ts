@@ -139,6 +139,34 @@ describe("preconditions", function () {
                 ],
             ],
             [
+                "runs that go with the profile of their user",
+                `alter table public.simulation_runs
+                     add column user_id uuid constraint runs_of_profile references public.profiles on delete cascade`,
+                [
+                    "constraint runs_of_profile on public.simulation_runs says otherwise than the plan what becomes of a run when its user is deleted: FOREIGN KEY (user_id) REFERENCES profiles(id) ON DELETE CASCADE",
+                ],
+            ],
+            [
+                "runs that keep the profile of their user",
+                "alter table public.simulation_runs add column user_id uuid constraint runs_of_profile references public.profiles",
+                [
+                    "constraint runs_of_profile on public.simulation_runs says otherwise than the plan what becomes of a run when its user is deleted: FOREIGN KEY (user_id) REFERENCES profiles(id)",
+                ],
+            ],
+            [
+                "defaults with which a new run would be refused",
+                `alter table public.simulation_runs
+                     add column status text, add column completed_at timestamptz, add column execution_time_ms integer;
+                 alter table public.simulation_runs
+                     alter column status set default 'queued', alter column completed_at set default now(),
+                     alter column execution_time_ms set default 0`,
+                [
+                    "column public.simulation_runs.completed_at is there already with the default now(): a new run that is running and leaves it out would be refused",
+                    "column public.simulation_runs.execution_time_ms is there already with the default 0: a new run that is running and leaves it out would be refused",
+                    "column public.simulation_runs.status is there already with the default 'queued'::text: a new run that leaves it out would be refused",
+                ],
+            ],
+            [
                 "a check that allows fewer statuses",
                 "alter table public.simulation_runs add column status text check (status in ('running', 'done'))",
                 [
@@ -152,12 +180,13 @@ describe("preconditions", function () {
                      add column status text, add column execution_time_ms integer, add column started_at timestamptz,
                      add column completed_at timestamptz, add column user_id uuid, add column dataset_id uuid,
                      add column error_message text, add column config_json jsonb, add column results_json jsonb;
-                 alter table public.simulation_runs alter column config_json set storage external;
                  update public.simulation_runs
                  set status = 'paused', execution_time_ms = -1, started_at = now(), completed_at = '2001-01-01',
                      user_id = gen_random_uuid(), dataset_id = gen_random_uuid(), error_message = repeat('x', 65537),
-                     config_json = to_jsonb(repeat('x', 1048577))`,
+                     config_json = to_jsonb(repeat('x', 1048577));
+                 update public.simulation_runs set results_json = to_jsonb(repeat('x', 16777217)) where name = 'Run 1'`,
                 [
+                    "table public.simulation_runs 1 rows have a results_json of more than 16 MiB",
                     "table public.simulation_runs 12 rows are completed before they started",
                     "table public.simulation_runs 12 rows have a completed_at but no final status",
                     "table public.simulation_runs 12 rows have a config_json of more than 1 MiB",
@@ -255,8 +284,14 @@ describe("preconditions", function () {
             const nothing = await afterChange(`
                 alter table public.simulation_runs
                     add column status text default 'completed' check (status in ('running', 'completed', 'failed', 'cancelled')),
-                    add column completed_at timestamptz default now(), add column user_id uuid references auth.users on delete set null;
+                    add column completed_at timestamptz default null, add column config_json jsonb,
+                    add column execution_time_ms integer
+                        generated always as (case when completed_at is not null then 1 end) stored,
+                    add column user_id uuid references auth.users on delete set null;
+                update public.simulation_runs set config_json = to_jsonb(repeat('x', 1048560));
                 alter table public.simulation_runs rename constraint simulation_runs_user_id_fkey to ours;
+                alter table public.simulation_runs
+                    add constraint ours_too foreign key (user_id) references public.profiles on delete set null;
                 alter table public.organization_members drop column status cascade;
                 create type public.member_status as enum ('active', 'inactive');
                 alter table public.organization_members add column status public.member_status not null default 'active';
@@ -280,7 +315,7 @@ describe("preconditions", function () {
                 set local role looker`);
             assert.deepEqual(lines, [
                 "column public.simulation_runs.config_json is there already with the type json, not jsonb",
-                undefaulted("status", "running", "with the default 'paused'::text"),
+                "column public.simulation_runs.status is there already with the default 'paused'::text: a new run that leaves it out would be refused",
             ]);
         });
 
