@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ada } from "../sql/scene.ts";
+import { ada, forbidden, scene } from "../sql/scene.ts";
 import { bucketSettings, makeProject, type Project } from "./project.ts";
 
 const limits = { before: bucketSettings.maxBytes, lower: 1000, higher: 60_000_000 };
@@ -51,7 +51,7 @@ for (const major of [15, 17] as const) {
             return Number(rows[0]?.bytes);
         };
 
-        it("lowered, binds bucket, table and policies at once, and old rows and files stay and can be changed", async () => {
+        it("lowered, binds bucket, table and policies at once, and old rows can be changed, old files read and deleted, not moved", async () => {
             await setLimit(limits.lower);
             assert.equal(await bucketLimit(), limits.lower);
             assert.equal(await fits(limits.lower), true);
@@ -66,12 +66,19 @@ for (const major of [15, 17] as const) {
             assert.equal((await project.target.admin.query(rename)).rowCount, 1);
             const grow = "update public.datasets set file_size = 5001 where file_path like '%/old.csv'";
             await assert.rejects(project.target.admin.query(grow), tooLarge);
-            const file = await (
-                await project.target.storageAs(ada.sub)
-            )
-                .from(bucketSettings.name)
-                .download(`${ada.sub}/old.csv`);
-            assert.equal(file.data?.size, 5000);
+            // As Storage does it for the user: the stand-in's Storage moves nothing.
+            await scene(project.target, async say => {
+                const move = (name: string) =>
+                    say(ada, "update storage.objects set name = $1 where name = $2", [
+                        `${ada.sub}/moved.csv`,
+                        `${ada.sub}/${name}`,
+                    ]);
+                await assert.rejects(move("old.csv"), forbidden);
+                assert.equal((await move("at-the-limit.csv")).rowCount, 1);
+            });
+            const files = (await project.target.storageAs(ada.sub)).from(bucketSettings.name);
+            assert.equal((await files.download(`${ada.sub}/old.csv`)).data?.size, 5000);
+            assert.equal((await files.remove([`${ada.sub}/old.csv`])).data?.length, 1);
         });
 
         it("raised again, lets in what was refused, and leaves no difference to be found", async () => {

@@ -42,7 +42,7 @@ export const contoso = "b0000000-0000-4000-8000-000000000002";
 export type Say = (actor: Actor, sql: string, values?: unknown[]) => Promise<pg.QueryResult>;
 
 /** A play on the stage of one transaction: the API's way of becoming somebody, and at the end nothing happened. */
-export async function scene({ admin }: Ground, play: (say: Say) => Promise<void>): Promise<void> {
+export async function scene({ admin }: Pick<Ground, "admin">, play: (say: Say) => Promise<void>): Promise<void> {
     await admin.query("begin");
     try {
         await play(async ({ role, sub }, sql, values) => {
