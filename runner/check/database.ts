@@ -56,7 +56,7 @@ export async function tryDataset(client: pg.Client): Promise<void> {
 export async function tryRun(client: pg.Client): Promise<void> {
     const [owner, stranger] = await twoUsers(client);
     const dataset = await datasetOf(client, owner);
-    const insert = await insertOfRun(client, ["user_id", "dataset_id"]);
+    const insert = await insertOfRun(client, { user_id: owner.sub, dataset_id: dataset });
     const own = "select from public.simulation_runs where user_id = $1";
 
     await actAs(client, owner);
@@ -80,7 +80,7 @@ export async function tryMember(client: pg.Client): Promise<void> {
     if (!found) throw new Skipped("organization_members has no active member to try it with");
     const member: Person & { sub: string } = { role: "authenticated", sub: found.member };
     const [outsider] = await twoUsers(client);
-    const insert = await insertOfRun(client, ["user_id", "org_id"]);
+    const insert = await insertOfRun(client, { user_id: null, org_id: found.org });
     const run = "select from public.simulation_runs where id = $1";
 
     const { rows: started } = await client.query<{ id: unknown }>(`${insert} returning id`, [null, found.org]);

@@ -11,17 +11,18 @@ interface RequiredColumn {
 }
 
 /**
- * The insert of a run with a parameter for each of these columns. What else the project requires of a run, whose table is
- * older than the stack, is made up by type; whatever has a default is left to it, the id first of all.
+ * The insert of a run with a parameter for each of these columns, in this order. What else the project requires of a run,
+ * whose table is older than the stack, is made up by type; whatever has a default is left to it, the id first of all.
  *
+ * @param given a value of each column that the project has to take
  * @throws Skipped naming a column for which nothing can be made up, or the rule that refuses what was
  */
-export async function insertOfRun(client: pg.Client, columns: readonly string[]): Promise<string> {
+export async function insertOfRun(client: pg.Client, given: Readonly<Record<string, unknown>>): Promise<string> {
     await client.query("reset role; savepoint sample");
     try {
-        const names = [...columns];
-        const values = columns.map((_, index) => `$${index + 1}`);
-        for (const { name, type, value, source } of await readRequired(client, columns)) {
+        const names = Object.keys(given);
+        const values = names.map((_, index) => `$${index + 1}`);
+        for (const { name, type, value, source } of await readRequired(client, names)) {
             const { rows } = source ? await client.query<{ value: string }>(source) : { rows: [{ value }] };
             const [found] = rows;
             if (!found?.value)
@@ -33,10 +34,7 @@ export async function insertOfRun(client: pg.Client, columns: readonly string[])
         }
         const insert = `insert into public.simulation_runs (${names.join(", ")}) values (${values.join(", ")})`;
         // As the owner of the table, whom no policy binds: what refuses it then are rules of the project.
-        await client.query(
-            insert,
-            columns.map(() => null),
-        );
+        await client.query(insert, Object.values(given));
         return insert;
     } catch (error) {
         if (error instanceof Skipped) throw error;

@@ -166,6 +166,21 @@ describe("npm run check, where runs are otherwise than in the plan", function ()
         ]);
     });
 
+    it("tries runs also where each has to be somebody's", async () => {
+        const { admin } = project.target;
+        await admin.query(
+            "alter table public.simulation_runs add constraint somebodys check (user_id is not null or org_id is not null)",
+        );
+        try {
+            assert.deepEqual(await aboutRuns(), [
+                "ok      a user starts and finishes runs that no other user sees",
+                "ok      an active member reaches the organization's runs, a former one does not",
+            ]);
+        } finally {
+            await admin.query("alter table public.simulation_runs drop constraint somebodys");
+        }
+    });
+
     for (const [column, undo, why] of [
         [
             "add column place point not null",
