@@ -7,7 +7,7 @@ import { addToArchive, archiveTableName } from "./registry.ts";
 import { recordedByUp, type Settings } from "../database/settings.ts";
 import { SqlError } from "../database/sqlError.ts";
 import { fileName, label, type Migration, newDownText } from "../migration/migration.ts";
-import { ownRows } from "./table.ts";
+import { ownRows, rowsOf } from "./table.ts";
 import { UserError } from "../userError.ts";
 
 /**
@@ -53,7 +53,7 @@ async function requireNone(client: pg.Client, migration: Migration, table: strin
     );
     const name = key[0]?.names ?? "ctid";
     const { rows } = await client.query<{ found: number; first: string }>(
-        `select count(*)::float8 as found, (array_agg((${name})::text order by ${name}))[1] as first from ${table} where ${where}`,
+        `select count(*)::float8 as found, (array_agg((${name})::text order by ${name}))[1] as first from ${await rowsOf(client, table)} where ${where}`,
     );
     const { found = 0, first = "" } = rows[0] ?? {};
     if (found === 0) return;

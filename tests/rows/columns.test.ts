@@ -476,6 +476,9 @@ onStage("values of columns that a rollback removes", stage => {
                 await client.query(
                     "insert into public.items values (2, null); insert into public.heirs values (3, null, 'dear')",
                 );
+                play.archives = false;
+                await assert.rejects(play.down(), /public\.items has rows where owner is null: 1 of them, /);
+                play.archives = true;
                 await assert.rejects(play.down(), /column "owner" of relation "heirs" contains null values/);
                 assert.deepEqual(await play.rows("public.heirs"), ["(3,,dear)"]);
                 await client.query("update public.heirs set owner = 3");
