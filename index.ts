@@ -46,7 +46,7 @@ const target = await orStop(() =>
 );
 
 // The others ran as they stand.
-await orStop(() => requireStatements([...target.chain.pending, ...target.chain.changed]));
+await orStop(() => requireStatements(target.chain));
 
 const unpromoted = await orStop(() => requirePromoted(target.chain.pending, config.promotion, process.env, doing));
 

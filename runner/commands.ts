@@ -40,7 +40,7 @@ export async function migrateUp(options: ChainOptions): Promise<void> {
         const applied = await endInterrupted(session, say);
         const { pending, changed } = compareChain(migrations, applied);
         // The others ran as they stand.
-        await requireStatements([...pending, ...changed]);
+        await requireStatements({ pending, changed });
         const chosen = pending.filter(({ version }) => options.to === undefined || version <= options.to);
         if (applied.length === 0) {
             const preconditions = await readFile("sql/preconditions.sql", "utf8");
@@ -111,7 +111,7 @@ export async function migrateRecord(version: string | undefined, options: Record
             ]);
         }
         const chosen = changed.filter(isAsked);
-        await requireStatements(chosen);
+        await requireStatements({ pending: [], changed: chosen });
         for (const migration of chosen) printStep(session, migration, await record(session, migration, ledger));
         print(`${chosen.length} recorded`);
     });

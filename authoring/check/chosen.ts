@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Environment } from "../../runner/database/connection.ts";
-import { label, type Migration } from "../../runner/migration/migration.ts";
+import { fileName, label, type Migration } from "../../runner/migration/migration.ts";
 import { findNamed } from "../folder/folder.ts";
 
 /** The migrations that are checked, and in which words they were chosen. */
@@ -9,6 +9,8 @@ export interface Chosen {
     readonly migrations: readonly Migration[];
     /** "because …" */
     readonly because: string;
+    /** Whether one of them is taken for applied nowhere: named, or with an up.sql that is not as there. */
+    readonly isNew: (migration: Migration) => boolean;
 }
 
 /**
@@ -27,12 +29,17 @@ export async function chooseWithoutTarget(
 ): Promise<Chosen> {
     if (names.length > 0) {
         const wanted = names.map(name => label(findNamed(migrations, name)));
-        return { migrations: migrations.filter(each => wanted.includes(label(each))), because: "named" };
+        return {
+            migrations: migrations.filter(each => wanted.includes(label(each))),
+            because: "named",
+            isNew: () => true,
+        };
     }
     const { base, paths } = await changedInGit(folder, env);
     const changed = migrations.filter(each => paths.some(path => path.startsWith(`sql/${label(each)}/`)));
-    if (changed.length > 0) return { migrations: changed, because: `not as in ${base}` };
-    return { migrations: migrations.slice(-1), because: "the newest: none is changed" };
+    const isNew = (each: Migration) => paths.includes(fileName(each, "up"));
+    if (changed.length > 0) return { migrations: changed, because: `not as in ${base}`, isNew };
+    return { migrations: migrations.slice(-1), because: "the newest: none is changed", isNew };
 }
 
 /** Paths below sql/ that are not as where the branch began that is to be merged, or, where nothing says, as in the last commit. */

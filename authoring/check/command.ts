@@ -3,7 +3,7 @@ import { stackOf } from "../../runner/database/settings.ts";
 import { inWords } from "../../runner/database/sqlError.ts";
 import { readWay } from "../../runner/ledger/chain.ts";
 import { label, type Migration } from "../../runner/migration/migration.ts";
-import { readMigrations } from "../../runner/migration/migrationFolder.ts";
+import { readMigrations, requireStatements } from "../../runner/migration/migrationFolder.ts";
 import { print, say } from "../../runner/output.ts";
 import { explain } from "../../runner/userError.ts";
 import { findNamed } from "../folder/folder.ts";
@@ -62,7 +62,8 @@ type Found = Case & { readonly where: string };
 
 async function ofTarget(migrations: readonly Migration[], names: readonly string[]): Promise<Found> {
     const { env } = process;
-    const { pending, toRollBack } = await reading(env, "check", client => readWay(client, migrations));
+    const { pending, changed, toRollBack } = await reading(env, "check", client => readWay(client, migrations));
+    await requireStatements({ pending, changed });
     const wanted = names.map(name => label(findNamed(pending, name)));
     const asked = wanted.length === 0 ? pending : pending.filter(each => wanted.includes(label(each)));
     const stack = stackOf(env);
@@ -81,7 +82,12 @@ async function ofTarget(migrations: readonly Migration[], names: readonly string
 
 async function ofGround(migrations: readonly Migration[], names: readonly string[], grounds: Grounds): Promise<Found> {
     const settings = readCheckSettings(process.env);
-    const { migrations: asked, because } = await chooseWithoutTarget(migrations, names, process.cwd(), process.env);
+    const {
+        migrations: asked,
+        because,
+        isNew,
+    } = await chooseWithoutTarget(migrations, names, process.cwd(), process.env);
+    await requireStatements({ pending: asked.filter(isNew), changed: asked.filter(each => !isNew(each)) });
     const [first] = asked;
     const earlier = migrations.filter(({ version }) => first !== undefined && version < first.version);
     if (first)

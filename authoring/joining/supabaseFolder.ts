@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { partLine } from "../../runner/migration/migration.ts";
-import { resumption, timeoutSetBy } from "../../runner/migration/statementRules.ts";
+import { resetsAll, resumption, timeoutSetBy } from "../../runner/migration/statementRules.ts";
 import { type Statement, splitStatements } from "../../runner/migration/statements.ts";
 import { UserError } from "../../runner/userError.ts";
 
@@ -195,12 +195,18 @@ function withoutTransaction(text: string, path: string, statements: readonly Sta
     return commentOut(commentOut(text, last), first);
 }
 
-/** As at the head of what pg_dump writes. They become comments: others would wait for what has no bound. */
+/** As at the head of what pg_dump writes, and at the end of a dump of the CLI. They become comments: others would wait for what has no bound. */
 function withoutTimeouts(text: string, path: string, statements: readonly Statement[], notes: string[]): string {
     const setting = statements.filter(each => timeoutSetBy(each) !== undefined);
     if (setting.length === 0) return text;
-    const names = [...new Set(setting.map(timeoutSetBy))].join(" and ");
-    notes.push(`${path} sets ${names}: in a comment now, the runner has its own`);
+    const names = new Set(setting.filter(each => !resetsAll(each)).map(timeoutSetBy));
+    if (names.size > 0)
+        notes.push(`${path} sets ${[...names].join(" and ")}: in a comment now, the runner has its own`);
+    for (const { text: statement, line } of setting.filter(resetsAll)) {
+        notes.push(
+            `${path}:${line}: "${statement}" would take the runner's timeouts off: in a comment now, so what the file sets holds to its end`,
+        );
+    }
     return setting.toReversed().reduce(commentOut, text);
 }
 

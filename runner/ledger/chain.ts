@@ -90,6 +90,8 @@ export function toRollBack({ removed }: Pick<Chain, "removed">, texts: readonly 
 export interface Way {
     /** To be applied, in order. */
     readonly pending: readonly Migration[];
+    /** Applied, with another down or verify than the ledger has. */
+    readonly changed: readonly Migration[];
     /** To be rolled back before, newest first. */
     readonly toRollBack: readonly Migration[];
 }
@@ -97,7 +99,7 @@ export interface Way {
 /** @throws UserError when the sql folder contradicts the ledger: {@link compareChain} */
 export async function readWay(client: pg.Client, migrations: readonly Migration[]): Promise<Way> {
     const chain = compareChain(migrations, await readLedger(client));
-    return { pending: chain.pending, toRollBack: toRollBack(chain, await readTexts(client)) };
+    return { pending: chain.pending, changed: chain.changed, toRollBack: toRollBack(chain, await readTexts(client)) };
 }
 
 /**

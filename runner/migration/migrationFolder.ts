@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { readDirectives, readDownDirectives } from "./directives.ts";
-import { fileName, type Migration, partLine, parts, readFolderName, versionOf } from "./migration.ts";
+import { fileName, type Migration, type Part, partLine, parts, readFolderName, versionOf } from "./migration.ts";
 import { requireRunnable } from "./statementRules.ts";
 import { UserError } from "../userError.ts";
 
@@ -10,7 +10,8 @@ import { UserError } from "../userError.ts";
  * Reads `NNNN_slug/{up,down,verify}.sql`, in order, and checks everything that can be known without a database.
  *
  * @param options.statementsLater leaves the statements to {@link requireStatements}, when all else is in order: to parse
- *     them takes longer the more migrations there are, and of those that are applied as they stand it says nothing new
+ *     them takes longer the more migrations there are, and of those that are applied as they stand it says nothing new.
+ *     Whether they keep to the runner's timeouts is left to it in any case: only it knows which are applied
  * @throws UserError that lists all faults at once: a gap or a repeated version, a missing or empty file, a name that is
  *     no migration's, an unknown directive, a syntax error, a statement that cannot be run here
  */
@@ -33,7 +34,7 @@ export async function readMigrations(
         try {
             const migration = readTrio(join(directory, name), named);
             migrations.push(migration);
-            await requireSound(migration, !statementsLater);
+            await requireSound(migration, statementsLater ? undefined : []);
         } catch (error) {
             note(error);
         }
@@ -47,14 +48,23 @@ export async function readMigrations(
 }
 
 /**
- * Checks the statements of migrations that were read without that.
+ * Checks the statements of migrations that are about to be run or recorded. An up.sql that is applied cannot be changed any
+ * more, so it is not held to the runner's timeouts: that rule may have come later.
  *
+ * @param chain.changed applied, with another down or verify than the ledger has
  * @throws UserError that lists all faults at once: a syntax error, a file without a statement, a statement that cannot be
  *     run here
  */
-export async function requireStatements(migrations: readonly Migration[]): Promise<void> {
+export async function requireStatements({
+    pending,
+    changed,
+}: {
+    readonly pending: readonly Migration[];
+    readonly changed: readonly Migration[];
+}): Promise<void> {
     const faults: string[] = [];
-    for (const migration of migrations) await requireSound(migration, true).catch(noteIn(faults));
+    for (const migration of pending) await requireSound(migration, parts).catch(noteIn(faults));
+    for (const migration of changed) await requireSound(migration, ["down", "verify"]).catch(noteIn(faults));
     requireNone(faults);
 }
 
@@ -114,7 +124,8 @@ function textOf(bytes: Uint8Array, file: string): string {
     }
 }
 
-async function requireSound(migration: Migration, withStatements: boolean): Promise<void> {
+/** @param bounded which files have to keep to the runner's timeouts; undefined: no statement is looked at */
+async function requireSound(migration: Migration, bounded: readonly Part[] | undefined): Promise<void> {
     const directives = readDirectives(migration.up, fileName(migration, "up"));
     const { archiveRows } = readDownDirectives(migration.down, fileName(migration, "down"));
     if (archiveRows.length > 0 && !directives.transactional) {
@@ -122,12 +133,13 @@ async function requireSound(migration: Migration, withStatements: boolean): Prom
             `${fileName(migration, "down")}: "archive-rows" needs a transaction, and "transaction: none" leaves it out: put it into a migration of its own`,
         );
     }
-    if (!withStatements) return;
+    if (bounded === undefined) return;
     for (const part of parts) {
         const transactional = directives.transactional || part === "verify";
         const optional = part === "down" && directives.irreversible !== undefined;
-        const isImported = part === "up" && directives.imported !== undefined;
-        await requireRunnable(migration[part], fileName(migration, part), { transactional, optional, isImported });
+        // What an import takes out of a file today may stand in an older one.
+        const isBounded = bounded.includes(part) && !(part === "up" && directives.imported !== undefined);
+        await requireRunnable(migration[part], fileName(migration, part), { transactional, optional, isBounded });
     }
 }
 

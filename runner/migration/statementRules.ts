@@ -6,13 +6,13 @@ import { UserError } from "../userError.ts";
  * or take the bound off what others wait for, and a file without a transaction may hold only statements whose effect can
  * be seen in the catalog, so that it can be resumed.
  *
- * @param how.isImported it ran elsewhere as it is: what an import takes out of a file today may stand in an older one
+ * @param how.isBounded nothing in it may take the bound off; not asked of what ran as it is, here or elsewhere
  * @throws UserError with file and line
  */
 export async function requireRunnable(
     sql: string,
     file: string,
-    { transactional, optional, isImported }: { transactional: boolean; optional: boolean; isImported: boolean },
+    { transactional, optional, isBounded }: { transactional: boolean; optional: boolean; isBounded: boolean },
 ): Promise<void> {
     const statements = await splitStatements(sql, file);
     if (statements.length === 0 && !optional) {
@@ -25,10 +25,11 @@ export async function requireRunnable(
         if (statement.kind === "TransactionStmt") {
             throw new UserError(`${where}: begin, commit and rollback are the runner's: leave them out`);
         }
-        const timeout = isImported ? undefined : timeoutTakenOffBy(statement);
+        const timeout = isBounded ? timeoutTakenOffBy(statement) : undefined;
         if (timeout !== undefined) {
+            const head = file.endsWith("/down.sql") ? "down" : "up";
             throw new UserError(
-                `${where}: without a ${timeout} others may wait for it without end: leave that out, or say "-- ${timeout.replace("_", "-")}: 5s" at the head of the file`,
+                `${where}: without a ${timeout} others may wait for it without end: leave that out, or say "-- ${timeout.replace("_", "-")}: 5s" at the head of ${head}.sql`,
             );
         }
         // Also in the body of a do block or of a function.
@@ -55,17 +56,26 @@ const timeouts = "lock_timeout|statement_timeout";
 const setsConfig = new RegExp(`"set_config"\\}\\}\\],"args":\\[\\{"A_Const":\\{"sval":\\{"sval":"(${timeouts})"`, "i");
 
 /** Which of the runner's own timeouts a statement sets for those after it, if any; a function may have its own. */
-export function timeoutSetBy({ kind, text, tree }: Statement): string | undefined {
+export function timeoutSetBy(statement: Statement): string | undefined {
+    const { kind, text, tree } = statement;
+    if (resetsAll(statement)) return "lock_timeout";
     const name = kind === "VariableSetStmt" ? String(tree.name) : undefined;
     if (name !== undefined) return new RegExp(`^(${timeouts})$`, "i").test(name) ? name : undefined;
     return kind === "SelectStmt" && /set_config/i.test(text) ? setsConfig.exec(JSON.stringify(tree))?.[1] : undefined;
 }
 
+/** `reset all`, which sets all settings to what they were at the login. */
+export function resetsAll({ kind, tree }: Statement): boolean {
+    return kind === "VariableSetStmt" && tree.kind === "VAR_RESET_ALL";
+}
+
+/** To nothing, to null, or to what it was at the login, which is none as a rule. */
+const takesOff = /"ival":\{\}|"sval":"0+ *[a-z]*"|"isnull":true|"kind":"VAR_(RESET|RESET_ALL|SET_DEFAULT)"/;
+
 /** The same of one that sets none at all. */
 function timeoutTakenOffBy(statement: Statement): string | undefined {
     const timeout = timeoutSetBy(statement);
-    const isNone = timeout !== undefined && /"ival":\{\}|"sval":"0+ *[a-z]*"/.test(JSON.stringify(statement.tree));
-    return isNone ? timeout : undefined;
+    return timeout !== undefined && takesOff.test(JSON.stringify(statement.tree)) ? timeout : undefined;
 }
 
 /** How a statement outside a transaction is taken up again after it was interrupted. */

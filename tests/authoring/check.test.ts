@@ -68,6 +68,29 @@ describe("npm run check:sql", function () {
         }),
     });
 
+    it("takes a migration that takes the timeouts off for applied, unless it is named or git has another up.sql of it", async () => {
+        const old = { ...sound, up: `${sound.up}set lock_timeout = 0;\n` };
+        await have("0001_notes", old);
+        const git = (...args: string[]) =>
+            execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...args], { cwd: folder });
+        git("init", "--quiet");
+        git("add", "sql");
+        git("commit", "--quiet", "--message", "Take it off");
+        const newest = await run();
+        assert.equal(newest.code, 0, newest.output);
+        await have("0001_notes", { ...old, down: `${old.down}select 1;\n` });
+        const mended = await run();
+        assert.equal(mended.code, 0, mended.output);
+        assert.match(mended.output, /not as in/);
+        const taken = /sql\/0001_notes\/up\.sql:4: without a lock_timeout others may wait/;
+        await have("0001_notes", { ...old, up: `${old.up}select 1;\n` });
+        for (const args of [[], ["0001"]]) {
+            const { code, output } = await run(...args);
+            assert.equal(code, 1);
+            assert.match(output, taken);
+        }
+    });
+
     for (const major of [15, 17] as const) {
         it(`lets a sound migration pass, and stops one that loses data or would not run, on PostgreSQL ${major}`, async () => {
             const check = async () => {

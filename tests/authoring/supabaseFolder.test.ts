@@ -62,6 +62,12 @@ describe("a folder of the Supabase CLI", function () {
             "/* BEGIN; */\n/* SET statement_timeout = 0; */\n/* SET lock_timeout = 0; */\nSET client_encoding = 'UTF8';\nselect 1;\n/* COMMIT; */\n",
             /sets statement_timeout and lock_timeout: in a comment now, the runner has its own/,
         ],
+        [
+            "what takes the timeouts off again, as at the end of a dump of the Supabase CLI",
+            "select 1;\nRESET lock_timeout;\nset statement_timeout to default;\nRESET ALL;\n",
+            "select 1;\n/* RESET lock_timeout; */\n/* set statement_timeout to default; */\n/* RESET ALL; */\n",
+            /notes\.sql:4: "RESET ALL" would take the runner's timeouts off: in a comment now, so what the file sets holds to its end/,
+        ],
     ] as const) {
         it(`may hold a file with ${what}`, async () => {
             await have(notes, text);

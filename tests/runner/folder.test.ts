@@ -63,8 +63,8 @@ describe("the sql folder", function () {
         const whole = await faults();
         assert.equal(whole.length, 2);
         const migrations = await readMigrations(sql, { statementsLater: true });
-        await requireStatements(migrations.slice(0, 1));
-        await assert.rejects(requireStatements(migrations), (error: Error) => {
+        await requireStatements({ pending: migrations.slice(0, 1), changed: [] });
+        await assert.rejects(requireStatements({ pending: migrations, changed: [] }), (error: Error) => {
             assert.deepEqual(
                 error.message
                     .split("\n")
@@ -98,20 +98,10 @@ describe("the sql folder", function () {
             ...trio("0008_eighth", { up: "-- transaction: none\ncreate table public.a ();" }),
             ...trio("9_ninth"),
             ...trio("0010-tenth"),
-            ...trio("0010_bounds", { up: "select 1;\nSET Lock_Timeout = 0;" }),
-            ...trio("0011_bounds", { up: "select 1, pg_catalog.set_config('lock_timeout', '0', true);" }),
-            ...trio("0012_own", {
-                up: "create function public.slow() returns void language sql set statement_timeout = '1h' as '';\nalter role anon set lock_timeout = '1s';",
-            }),
-            ...trio("0013_leaves", {
+            ...trio("0010_leaves", {
                 up: "-- transaction: none\ndrop index concurrently public.a;",
                 down: "-- archive-rows: public.a where b is null\ncreate index concurrently a on public.b (c);",
             }),
-            ...trio("0014_bounds", { down: "set local statement_timeout = '0ms';" }),
-            ...trio("0015_bounded", {
-                up: "set lock_timeout = '2s'; select set_config('statement_timeout', '30min', true); reset lock_timeout;",
-            }),
-            ...trio("0016_imported", { up: "-- imported: 20250101000000_a.sql\nset statement_timeout = 0;" }),
             ...trio("0009_locks", { up: "select 1;\ndo $$ begin perform pg_advisory_unlock_all(); end $$;" }),
         });
         const { code, stderr } = await startRun(folder, "migrate up", { env: { PGHOST: "127.0.0.1", PGPORT: "1" } })
@@ -130,16 +120,67 @@ describe("the sql folder", function () {
             /^sql\/0007_seventh\/up\.sql:1: concurrently needs the directive/,
             /^sql\/0008_eighth\/up\.sql:2: with "transaction: none" only/,
             /^sql\/0009_locks\/up\.sql:2: pg_advisory_unlock_all would free the lock/,
-            /^sql\/0010_bounds\/up\.sql:2: without a lock_timeout others .*: leave that out, or say "-- lock-timeout: 5s" at/,
-            /^sql\/0011_bounds\/up\.sql:1: without a lock_timeout others/,
-            /^sql\/0014_bounds\/down\.sql:1: without a statement_timeout others .*say "-- statement-timeout: 5s"/,
-            /^sql\/0013_leaves\/down\.sql: "archive-rows" needs a transaction/,
+            /^sql\/0010_leaves\/down\.sql: "archive-rows" needs a transaction/,
             /^sql\/9_ninth is not the name of a migration/,
             /^sql\/0010-tenth is not the name of a migration/,
         ];
         for (const fault of expected)
             assert.equal(found.filter(line => fault.test(line)).length, 1, `${fault} in\n${found.join("\n")}`);
         assert.equal(found.length, expected.length, found.join("\n"));
+    });
+
+    it("what takes the runner's timeouts off is refused where it is about to run, or in a file that can still be changed", async () => {
+        const setsItsOwn =
+            "create function public.slow() returns void language sql set statement_timeout = '1h' as '';\nalter role anon set lock_timeout = '1s';";
+        const ups = [
+            "select 1;\nSET Lock_Timeout = 0;",
+            "select 1, pg_catalog.set_config('lock_timeout', '0', true);",
+            "select set_config('statement_timeout', null, true);",
+            "reset lock_timeout;",
+            "set local statement_timeout to default;",
+            "reset all;",
+            // These take none off.
+            setsItsOwn,
+            "set lock_timeout = '2s'; select set_config('statement_timeout', '30min', true); reset search_path;",
+            "-- imported: 20250101000000_a.sql\nset statement_timeout = 0;\nreset all;",
+        ];
+        const off = "set local statement_timeout = '0ms';";
+        await write(
+            Object.assign(
+                {},
+                ...ups.map((up, index) => trio(`000${index + 1}_up`, { up })),
+                trio("0010_files", { up: off, down: off, verify: "select 1;" }),
+                trio("0011_files", { verify: "reset lock_timeout;" }),
+            ),
+        );
+        // What is applied as it stands is not held to a rule that may have come after it.
+        const migrations = await readMigrations(sql);
+        const refused = async (chain: Parameters<typeof requireStatements>[0]) => {
+            const error = await requireStatements(chain).then(
+                () => assert.fail("nothing was found wrong"),
+                (thrown: Error) => thrown,
+            );
+            return error.message
+                .split("\n")
+                .slice(1)
+                .map(line => line.trim());
+        };
+        const without = (timeout: string, part = "up") =>
+            `without a ${timeout}_timeout others may wait for it without end: leave that out, or say "-- ${timeout}-timeout: 5s" at the head of ${part}.sql`;
+        assert.deepEqual(await refused({ pending: migrations, changed: [] }), [
+            `sql/0001_up/up.sql:2: ${without("lock")}`,
+            `sql/0002_up/up.sql:1: ${without("lock")}`,
+            `sql/0003_up/up.sql:1: ${without("statement")}`,
+            `sql/0004_up/up.sql:1: ${without("lock")}`,
+            `sql/0005_up/up.sql:1: ${without("statement")}`,
+            `sql/0006_up/up.sql:1: ${without("lock")}`,
+            `sql/0010_files/up.sql:1: ${without("statement")}`,
+            `sql/0011_files/verify.sql:1: ${without("lock")}`,
+        ]);
+        assert.deepEqual(await refused({ pending: [], changed: migrations }), [
+            `sql/0010_files/down.sql:1: ${without("statement", "down")}`,
+            `sql/0011_files/verify.sql:1: ${without("lock")}`,
+        ]);
     });
 
     it("a repeated version is seen behind a gap as well", async () => {
