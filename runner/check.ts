@@ -6,7 +6,8 @@ import { compareChain } from "./ledger/chain.ts";
 import type { Environment } from "./database/connection.ts";
 import { readLedger } from "./ledger/ledger.ts";
 import { fileName, label, type Migration } from "./migration/migration.ts";
-import { runFile } from "./database/sqlError.ts";
+import { readSettings } from "./database/settings.ts";
+import { moreTimeForCheck, runFile } from "./database/sqlError.ts";
 import { explain, UserError } from "./userError.ts";
 
 /**
@@ -25,7 +26,7 @@ export async function checkStack(
 ): Promise<void> {
     const checks: [string, () => Promise<void>][] = [
         ["all migrations are applied", () => requireAllApplied(client, migrations)],
-        ["every verify.sql passes", () => runVerifies(client, migrations)],
+        ["every verify.sql passes", () => runVerifies(client, migrations, environment)],
         ["anon reaches no table, and nothing that is made later", () => requireAnonRefused(client)],
         ["a user keeps a dataset that no other user sees", () => tryDataset(client)],
         ["a user starts and finishes runs that no other user sees", () => tryRun(client)],
@@ -66,11 +67,17 @@ async function requireAllApplied(client: pg.Client, migrations: readonly Migrati
     );
 }
 
-async function runVerifies(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
-    await client.query("set transaction read only");
+async function runVerifies(
+    client: pg.Client,
+    migrations: readonly Migration[],
+    environment: Environment,
+): Promise<void> {
+    // The stack's and not the login's, nor an applied up.sql's: this one can be made longer.
+    const { statementTimeoutMs } = readSettings(environment);
+    await client.query(`set transaction read only; set local statement_timeout = ${statementTimeoutMs}`);
     const found = new Map((await readLedger(client)).map(row => [row.version, row.found]));
     for (const migration of migrations) {
         await client.query("select set_config('simulation_db.found', $1, true)", [found.get(migration.version) ?? ""]);
-        await runFile(client, migration.verify, fileName(migration, "verify"));
+        await runFile(client, migration.verify, fileName(migration, "verify"), moreTimeForCheck);
     }
 }

@@ -31,6 +31,8 @@ export async function programOf(script: string, name: string): Promise<{ script:
         ...variablesOf(root, stack, { cli: undefined, server, env: ambient }),
         // For `check`, which signs in as users that it makes up.
         ...(server ? { SUPABASE_JWT_SECRET: server.jwtSecret, SUPABASE_ANON_KEY: server.anonKey } : {}),
+        // As the stack itself says it to the runner.
+        SIMULATION_DB_STATEMENT_TIMEOUT_MS: String(stack.values.statementTimeoutMs),
         // For `status`, which asks nobody else where they are.
         SIMULATION_DB_BACKUP_FOLDER: stack.values.backup === "off" ? "" : stack.values.backupFolder,
     };

@@ -34,11 +34,12 @@ const ending = "set constraints all immediate; reset role";
  * Runs a file's text in one round trip, inside the transaction of the caller.
  *
  * @param file named in errors
+ * @param more what to do where it takes too long
  * @throws SqlError with file, line, statement and PostgreSQL's words
  */
-export async function runFile(client: pg.Client, sql: string, file: string): Promise<void> {
+export async function runFile(client: pg.Client, sql: string, file: string, more = moreTime(file)): Promise<void> {
     await run(client, `${sql}\n;${ending}`, async (error, done) =>
-        sqlError(error, await splitStatements(sql, file).catch(() => []), done, sql, file),
+        sqlError(error, await splitStatements(sql, file).catch(() => []), done, sql, file, more),
     );
 }
 
@@ -46,12 +47,18 @@ export async function runFile(client: pg.Client, sql: string, file: string): Pro
  * Runs one statement of a file alone, as `concurrently` asks.
  *
  * @param file named in errors
+ * @param more what to do where it takes too long
  * @throws SqlError with file, line, statement and PostgreSQL's words
  */
-export async function runStatement(client: pg.Client, statement: Statement, file: string): Promise<void> {
+export async function runStatement(
+    client: pg.Client,
+    statement: Statement,
+    file: string,
+    more = moreTime(file),
+): Promise<void> {
     await run(client, statement.text, async error => {
         const line = statement.line + (error.position ? lineAt(statement.text, Number(error.position) - 1) - 1 : 0);
-        return describe(error, `${file}:${line}`, `statement: ${beginning(statement.text)}`, moreTime(file));
+        return describe(error, `${file}:${line}`, `statement: ${beginning(statement.text)}`, more);
     });
 }
 
@@ -99,10 +106,10 @@ function sqlError(
     done: number,
     sql: string,
     file: string,
+    more: readonly string[],
 ): SqlError {
     // The server answers in batches: without its last word nobody knows how far it came.
     if (connectionLost(error) && error.code === undefined) return describe(error, file, undefined);
-    const more = moreTime(file);
     if (statements.length > 0 && done >= statements.length) {
         return describe(error, file, "what it had deferred to the end of its transaction", more);
     }
@@ -148,13 +155,23 @@ export function connectionLost(error: unknown): boolean {
     );
 }
 
-/** What gives a step of the stack more time, where no file says how long it may take. */
-const moreTimeForStep = [
-    "a step of up or destroy has more time with a higher statementTimeoutMs in Pulumi.STACK.yaml (from a shell: SIMULATION_DB_STATEMENT_TIMEOUT_MS)",
-    recordedByUp,
+/** What gives it more time, where no file says how long it may take. */
+const moreTimeByStack = (what: string) =>
+    `${what} has more time with a higher statementTimeoutMs in Pulumi.STACK.yaml (from a shell: SIMULATION_DB_STATEMENT_TIMEOUT_MS)`;
+
+/** The same for a step of the stack, with no file that could say more. */
+export const moreTimeForStep: readonly string[] = [moreTimeByStack("a step of up or destroy"), recordedByUp];
+
+/** The same for a verify.sql that `check` runs: the up.sql that goes with it is applied, and cannot be changed any more. */
+export const moreTimeForCheck: readonly string[] = [moreTimeByStack("verify.sql")];
+
+/** The same for what the runner does itself, mostly beside a migration and with its timeouts. */
+const moreTimeForRunner = [
+    ...moreTimeForStep,
+    'where the migration has a "-- statement-timeout", that goes first: a longer one helps, at the head of up.sql, or of down.sql on the way back',
 ];
 
-/** The same for a file. verify.sql goes by the directives of up.sql, which nobody has applied yet. */
+/** The same for a file of a migration. verify.sql goes by the directives of up.sql, which nobody has applied yet. */
 function moreTime(file: string): readonly string[] {
     const give = (part: string) => `give it more time, at the head of ${part}.sql: "-- statement-timeout: 30min"`;
     return file.endsWith("/down.sql") ? [give("down"), newDownText] : [give("up")];
@@ -163,7 +180,7 @@ function moreTime(file: string): readonly string[] {
 /** What to do about an error, where that can be said. @param more when it took too long */
 export function advice(
     error: Error & { readonly code?: string | undefined },
-    more: readonly string[] = moreTimeForStep,
+    more: readonly string[] = moreTimeForRunner,
 ): readonly string[] {
     if (connectionLost(error)) {
         return [

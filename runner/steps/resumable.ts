@@ -1,6 +1,6 @@
 import { noTables, readInverse, writeUndo } from "../catalog/inverse.ts";
 import { requireUndone, takeSnapshot } from "../catalog/undo.ts";
-import type { Directives } from "../migration/directives.ts";
+import { type Directives, readWayBack } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import {
     addDone,
@@ -15,7 +15,7 @@ import { fileName, hashOf, label, type Migration } from "../migration/migration.
 import { noticeGoneMs } from "../database/fresh.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import { freshSession, type Session } from "../database/session.ts";
-import { runFile, runStatement } from "../database/sqlError.ts";
+import { moreTimeForStep, runFile, runStatement } from "../database/sqlError.ts";
 import { cleanUp, indexState, isDone, quoted, sameIndex } from "./indexState.ts";
 import { type Resumption, resumption } from "../migration/statementRules.ts";
 import { type Statement, splitStatements } from "../migration/statements.ts";
@@ -123,6 +123,8 @@ export async function undoUnfinished(
     const statements = await splitStatements(migration.up, fileName(migration, "up"));
     const keys = keysOf(statements);
     const again = await splitStatements(migration.down, fileName(migration, "down"));
+    // The directives of what was begun cannot be changed any more: where they are too short, the stack can say more.
+    const longest = Math.max(readWayBack(migration).statementTimeoutMs ?? 0, session.settings.statementTimeoutMs);
 
     const begun = statements.filter((_, index) => touched.includes(keys[index])).map(resumption);
     for (const [position, step] of begun.entries()) {
@@ -136,7 +138,7 @@ export async function undoUnfinished(
             step.kind === "drop index" &&
             begun.slice(position).some(other => other?.kind === "create index" && sameIndex(other, step));
         if (state === (step.kind === "create index" ? "missing" : "valid") && !isAnother) continue;
-        await setTimeouts(session, { transactional: false }, step);
+        await setTimeouts(session, { transactional: false, statementTimeoutMs: longest }, step);
         if (state !== "missing") {
             say(`${label(migration)} was interrupted: dropping the index ${index}, which it had begun`);
             await client.query(`drop index concurrently ${quoted(client, step)}`);
@@ -148,7 +150,7 @@ export async function undoUnfinished(
         });
         if (!maker) throw new UserError(`${fileName(migration, "down")} does not make the index ${index} again.`);
         say(`${label(migration)} was interrupted: building the index ${index} again, which it had dropped`);
-        await runStatement(client, maker, fileName(migration, "down"));
+        await runStatement(client, maker, fileName(migration, "down"), moreTimeForStep);
     }
     await freshSession(session);
     await endProgress(session);

@@ -204,6 +204,43 @@ describe("an outage in the middle of a migration", function () {
         assert.match(stderr, /→ a destroy or a rollback goes by what the last npm run up recorded: /);
     });
 
+    it("where the migration says how long a step may take, its error says that this goes first", async () => {
+        const second = (timeout: string) => ({
+            "0001_first": {},
+            "0002_second": { down: `-- statement-timeout: ${timeout}\ndrop table public.second;` },
+        });
+        await project.write(second("30ms"));
+        await project.must("migrate up");
+        await project.client.query("insert into public.second select generate_series(1, 500000)");
+        const { code, stderr } = await project.run("migrate down", {
+            env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "60000" },
+        });
+        assert.equal(code, 1);
+        assert.match(stderr, /^PostgreSQL refused a step of the runner itself: canceling statement due to statement/m);
+        assert.match(
+            stderr,
+            /→ where the migration has a "-- statement-timeout", that goes first: a longer one helps, at the head of up\.sql, or of down\.sql on the way back/,
+        );
+        await project.write(second("30min"));
+        await project.must("migrate record");
+        await project.must("migrate down");
+        assert.deepEqual(await project.applied(), ["0001"]);
+    });
+
+    it("check gives each verify.sql the time of the stack, and says so where that is too short", async () => {
+        const line = /^(ok {6}|FAILED {2})every verify\.sql passes.*(\n {6,}.*)*/m;
+        await project.write({ "0001_first": {}, "0002_second": { verify: "select pg_sleep(1);" } });
+        await project.must("migrate up");
+        await project.admin.query(`alter database ${project.database} set statement_timeout = '100ms'`);
+        const short = await project.run("check", { env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "500" } });
+        const [said = ""] = line.exec(short.stdout) ?? [];
+        assert.match(said, /sql\/0002_second\/verify\.sql:1: canceling statement due to statement timeout/);
+        assert.match(said, /→ verify\.sql has more time with a higher statementTimeoutMs in Pulumi\.STACK\.yaml/);
+        assert.doesNotMatch(said, /up\.sql/);
+        const { stdout } = await project.run("check", { env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "60000" } });
+        assert.match(stdout, /^ok {6}every verify\.sql passes$/m);
+    });
+
     it("a rollback that loses its connection is not half done", async () => {
         const second = { down: "drop table public.second;\nselect pg_sleep(50);" };
         await project.write({ "0001_first": {}, "0002_second": second });

@@ -270,6 +270,47 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(rows, [{ indexdef: "CREATE INDEX items_kind ON public.items USING btree (kind)" }]);
         });
 
+        it("taking an interrupted up back may take as long as its files say, or the stack where that is longer", async () => {
+            await project.client.query(`
+                create function public.slow(integer) returns integer language plpgsql immutable
+                    as 'begin perform pg_sleep(0.001); return $1; end';
+                create index items_slow on public.items (public.slow(size))`);
+            const trio = (timeout: string): Trio => ({
+                up: [
+                    "-- transaction: none",
+                    "drop index concurrently public.items_slow;",
+                    "create index concurrently items_size on public.items (public.gated(size));",
+                ].join("\n"),
+                down: [
+                    `-- statement-timeout: ${timeout}`,
+                    "drop index concurrently public.items_size;",
+                    "create index concurrently items_slow on public.items (public.slow(size));",
+                ].join("\n"),
+                verify: "select 1;",
+            });
+            const back = (ms: number) =>
+                project.run("migrate down", { env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: String(ms) } });
+
+            await project.write({ "0001_indexes": trio("1min") });
+            await killWhileBuilding(project);
+            const first = await back(500);
+            assert.equal(first.code, 0, first.output);
+            assert.deepEqual(await indexesOf(project), { items_slow: "valid" });
+
+            // Where neither is long enough, it is the stack's that can still be made longer.
+            await project.write({ "0001_indexes": trio("400ms") });
+            await killWhileBuilding(project);
+            const { code, stderr } = await back(500);
+            assert.equal(code, 1);
+            assert.match(stderr, /down\.sql:3: canceling statement due to statement timeout/);
+            assert.match(stderr, /→ a step of up or destroy has more time with a higher statementTimeoutMs/);
+            assert.doesNotMatch(stderr, /at the head of/);
+            const then = await back(60_000);
+            assert.equal(then.code, 0, then.output);
+            assert.deepEqual(await indexesOf(project), { items_slow: "valid" });
+            assert.deepEqual(await leftOver(project), []);
+        });
+
         it("its own down after an interrupted up takes back what was begun", async () => {
             await killWhileBuilding(project);
             await project.must("migrate down --stdin", {
