@@ -23,9 +23,17 @@ const sameSignal = 1000;
  * kernel sends ^C to the child as well as to us, and npm sends us its own: we only wait. Without a terminal a
  * runner may signal our number or our whole group: the child gets a group of its own, and each signal from us once.
  */
-export async function runForeground(command: string, args: readonly string[], options: ChildOptions): Promise<number> {
+export async function runForeground(
+    command: string,
+    args: readonly string[],
+    options: ChildOptions & {
+        /** Which of our streams its standard output goes to, by number. Default: the same. */
+        readonly stdout?: number;
+    },
+): Promise<number> {
+    const { stdout = "inherit", ...rest } = options;
     const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
-    const child = spawn(command, args, { ...options, stdio: "inherit", detached: !atTerminal });
+    const child = spawn(command, args, { ...rest, stdio: ["inherit", stdout, "inherit"], detached: !atTerminal });
     const passedOn = new Map<NodeJS.Signals, number>();
     const pass = (signal: NodeJS.Signals) => {
         if (Date.now() - (passedOn.get(signal) ?? 0) < sameSignal) return;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { explain, UserError } from "../runner/userError.ts";
 import { runCaptured, runForeground } from "./child.ts";
 import { evalLines } from "./environment.ts";
-import { clearInterrupted } from "./interrupted.ts";
+import { afterInterrupted } from "./interrupted.ts";
 import { author, checkSettings, program, programOf } from "./programs.ts";
 import { type Ready, ready, root, say } from "./ready.ts";
 import { readStackFile, type StackFile, stackNames } from "./stackFile.ts";
@@ -16,8 +16,8 @@ export async function withEngine(verb: string, name: string, args: readonly stri
 
 async function pulumi({ stack, cli, env }: Ready, verb: string, args: readonly string[]): Promise<number> {
     const engine = { root, stack: stack.name, command: cli.command, env: { ...env, ...stack.place }, say };
-    await clearInterrupted(engine, verb);
-    return await runForeground(cli.command, [verb, "--stack", stack.name, ...args], { cwd: root, env });
+    const command = [verb, "--stack", stack.name, ...args];
+    return await afterInterrupted(engine, command, () => runForeground(cli.command, command, { cwd: root, env }));
 }
 
 /** The local database, a preview and an up. @throws UserError for a stack that has a database of its own */

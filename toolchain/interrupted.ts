@@ -1,10 +1,11 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { processArguments } from "../local/processIdentity.ts";
 import type { LedgerRow } from "../runner/ledger/ledger.ts";
-import { runCaptured } from "./child.ts";
+import { UserError } from "../runner/userError.ts";
+import { runCaptured, runForeground } from "./child.ts";
 
 /** A stack, and how to run the engine on it. */
 interface StackOfEngine {
@@ -26,6 +27,13 @@ interface Lock {
     readonly hostname: string;
 }
 
+/** The lock of an engine of this machine that lives no more. */
+interface DeadLock {
+    readonly file: string;
+    readonly text: string;
+    readonly pid: number;
+}
+
 /** What the engine had begun and not written down the end of. */
 interface PendingOperation {
     readonly type: string;
@@ -39,6 +47,54 @@ interface State {
 }
 
 /**
+ * Runs the engine, and before that sees to what an interrupted update left ({@link clearInterrupted}); where the run only
+ * looks, that waits for the next update.
+ *
+ * @param command the engine's verb and its arguments
+ * @param run does it
+ * @returns what `run` does: its exit code
+ * @throws UserError as {@link clearInterrupted} does
+ */
+export async function afterInterrupted(
+    of: StackOfEngine,
+    command: readonly string[],
+    run: () => Promise<number>,
+): Promise<number> {
+    const [verb = "", ...args] = command;
+    // It asks for no lock.
+    if (verb === "preview") return await run();
+    if (onlyLooks(args, of.env)) return await besideDeadLocks(of, run);
+    await clearInterrupted(of, verb);
+    return await run();
+}
+
+/** `--preview` is the word of `npm run destroy`; elsewhere the engine refuses it, and nothing has to be cleared for that. */
+function onlyLooks(args: readonly string[], { PULUMI_OPTION_PREVIEW_ONLY: option = "" }: NodeJS.ProcessEnv): boolean {
+    return args.some(each => /^--preview(-only(=(1|t|true))?)?$/i.test(each)) || /^(1|true)$/i.test(option);
+}
+
+/**
+ * The engine locks the stack for the preview of a destroy, too: the lock of a dead one is laid aside for so long. It
+ * comes back, as it tells the next update that a run was killed.
+ */
+async function besideDeadLocks(of: StackOfEngine, look: () => Promise<number>): Promise<number> {
+    const dead = await deadLocks(of);
+    if (dead === "held") return await look();
+    for (const { file, pid } of dead) {
+        await rm(file, { force: true });
+        of.say(`The engine's last run on this stack was killed (process ${pid}). The next up or destroy sees to that.`);
+    }
+    try {
+        return await look();
+    } finally {
+        for (const { file, text } of dead) {
+            await mkdir(dirname(file), { recursive: true });
+            await writeFile(file, text);
+        }
+    }
+}
+
+/**
  * What an update that was killed or failed leaves with the engine: a lock, which nobody else takes away; notes of what
  * it was about to do, of which it warns for ever; and a state that may not know of what a plugin did to its end. So
  * before the next update the lock goes, the state is compared with the database, and a step that was under way comes to
@@ -48,20 +104,22 @@ interface State {
  * Of locks only those in files of this machine are taken away, where it can be seen that their owner is dead. In an
  * object store the engine says whose it is, and a person decides (`pulumi cancel`); a service ends them by itself.
  *
- * @param verb what is about to run; before a preview nothing is done, since it needs no lock and changes nothing
+ * @param verb what is about to run, and not only to look
+ * @throws UserError when ^C or SIGTERM comes while a step is brought to its end: what was asked for must not begin then
  */
 export async function clearInterrupted(of: StackOfEngine, verb: string): Promise<void> {
-    if (verb === "preview") return;
-    const folder = stateFolder(of.env);
-    const locks =
-        folder === undefined
-            ? "none"
-            : await removeLocks(join(folder, "locks", "organization", project, of.stack), of.say);
+    const dead = await deadLocks(of);
     // The notes of an engine that is at work are its own.
-    if (locks === "held") return;
+    if (dead === "held") return;
+    for (const { file, pid } of dead) {
+        await rm(file, { force: true });
+        await rm(`${file}.attrs`, { force: true });
+        of.say(`The engine's last run on this stack was killed (process ${pid}). Its lock is taken away.`);
+    }
+    const folder = stateFolder(of.env);
     const books = folder === undefined ? askedFor(of) : inFiles(folder, of.stack);
     const pending = (await books.state()).pending_operations ?? [];
-    if (locks === "removed" || pending.length > 0 || (await books.hasFailed())) {
+    if (dead.length > 0 || pending.length > 0 || (await books.hasFailed())) {
         if ((await compare(of, pending)) === "locked") return;
         await finish(of, pending, await books.state(), verb);
     }
@@ -119,28 +177,22 @@ function json<T>(text: string): T | undefined {
     }
 }
 
-/** Takes away the locks of engines of this machine that live no more. */
-async function removeLocks(folder: string, say: (line: string) => void): Promise<"none" | "removed" | "held"> {
-    let found: "none" | "removed" = "none";
+/** @returns "held" where the stack is locked by an engine that lives, or by one of another machine */
+async function deadLocks({ stack, env }: StackOfEngine): Promise<readonly DeadLock[] | "held"> {
+    const state = stateFolder(env);
+    if (state === undefined) return [];
+    const folder = join(state, "locks", "organization", project, stack);
+    const found: DeadLock[] = [];
     for (const name of await readdir(folder).catch(() => [])) {
         if (!name.endsWith(".json")) continue;
-        const lock = await readLock(join(folder, name));
+        const file = join(folder, name);
+        const text = await readFile(file, "utf8").catch(() => "");
+        // Undefined where it is gone in this moment, or half written: the engine itself will say.
+        const lock = json<Lock>(text);
         if (lock?.hostname !== hostname() || isEngine(lock.pid)) return "held";
-        await rm(join(folder, name), { force: true });
-        await rm(join(folder, `${name}.attrs`), { force: true });
-        say(`The engine's last run on this stack was killed (process ${lock.pid}). Its lock is taken away.`);
-        found = "removed";
+        found.push({ file, text, pid: lock.pid });
     }
     return found;
-}
-
-async function readLock(file: string): Promise<Lock | undefined> {
-    try {
-        return JSON.parse(await readFile(file, "utf8")) as Lock;
-    } catch {
-        // Gone in this moment, or half written: the engine itself will say.
-        return undefined;
-    }
 }
 
 /** Another process may have that number by now. */
@@ -154,7 +206,7 @@ async function compare(of: StackOfEngine, pending: readonly PendingOperation[]):
     of.say(
         `The last update did not come to its end${names && ` (it was ${names})`}. Comparing its state with the database.`,
     );
-    const said = await engine(of, "refresh", "--clear-pending-creates");
+    const said = await refresh(of);
     return said !== undefined && /stack is currently locked/.test(said) ? "locked" : undefined;
 }
 
@@ -179,7 +231,35 @@ async function finish(of: StackOfEngine, pending: readonly PendingOperation[], s
     of.say(`Finishing what it was ${opposite}: ${steps.map(urn => nameOf({ urn })).join(", ")}.`);
     // The others come after these, and the ledger's claim says what is squashed: the state must know that as well.
     const around = command === "up" ? [...["claim", "hold"].map(name => ledgerStepOf(of, name)), ...applied] : [];
-    await engine(of, command, ...[...new Set([...steps, ...around])].flatMap(urn => ["--target", urn]));
+    const targets = [...new Set([...steps, ...around])].flatMap(urn => ["--target", urn]);
+    await runSteps(of, [command, ...unattended(of), ...targets], verb);
+}
+
+/**
+ * These may be migrations and rollbacks, which take as long as they take: a person sees them, and ends them like any
+ * other run.
+ *
+ * @throws UserError when somebody does: what follows is not wanted then
+ */
+async function runSteps({ root, command, env, say }: StackOfEngine, args: readonly string[], verb: string) {
+    let ended = false;
+    const note = () => {
+        ended = true;
+    };
+    process.on("SIGINT", note).on("SIGTERM", note);
+    let code: number;
+    try {
+        // What was asked for may be JSON.
+        code = await runForeground(command, args, { cwd: root, env, stdout: 2 });
+    } finally {
+        process.off("SIGINT", note).off("SIGTERM", note);
+    }
+    if (ended) {
+        throw new UserError(`The ${verb} has not begun: it was ended while it finished what the last update left.`, [
+            "run the same command again: it goes on with that",
+        ]);
+    }
+    if (code !== 0) say(wentWrong(`ended with exit code ${code}`));
 }
 
 /** What the engine calls the step of a migration, or of several: components/migrationChain.ts. */
@@ -208,20 +288,25 @@ function nameOf({ urn }: PendingOperation["resource"]): string {
     return urn.split("::").at(-1) ?? urn;
 }
 
-/**
- * Whatever is in the way here is in the way of the run that follows, which says it in full.
- *
- * @returns what the engine said when it did not work
- */
-async function engine(
-    { root, stack, command, env, say }: StackOfEngine,
-    verb: string,
-    ...args: string[]
-): Promise<string | undefined> {
-    const all = [verb, "--yes", "--skip-preview", ...args, "--stack", stack, "--non-interactive"];
-    const { problem, stdout, stderr } = await runCaptured(command, all, { cwd: root, env, seconds: 600 });
+/** @returns what the engine said when it did not work */
+async function refresh(of: StackOfEngine): Promise<string | undefined> {
+    const args = ["refresh", ...unattended(of), "--clear-pending-creates"];
+    const { problem, stdout, stderr } = await runCaptured(of.command, args, {
+        cwd: of.root,
+        env: of.env,
+        seconds: 600,
+    });
     if (problem === undefined) return undefined;
     const said = /^ *(error: .*)$/m.exec(stdout + stderr)?.[1] ?? problem;
-    say(`That did not work (${said}). Going on without it.`);
+    of.say(wentWrong(said));
     return said;
+}
+
+function unattended({ stack }: StackOfEngine): string[] {
+    return ["--yes", "--skip-preview", "--non-interactive", "--stack", stack];
+}
+
+/** Whatever is in the way here is in the way of the run that follows, which says it in full. */
+function wentWrong(why: string): string {
+    return `That did not work (${why}). Going on without it.`;
 }

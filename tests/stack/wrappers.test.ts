@@ -18,6 +18,8 @@ describe("npm start and its sisters, on a copy of the project with few migration
     let table: Outcome;
     let reshaped: Outcome;
     let remade: Outcome;
+    let looked: Outcome;
+    let locksAfterLook: string[];
     let destroyed: Outcome;
     let stopped: Outcome;
     let port: string;
@@ -43,6 +45,9 @@ describe("npm start and its sisters, on a copy of the project with few migration
         reshaped = await sh("npm start");
         const [, data = ""] = /remove (.+) and \.local\/pulumi\/state, `npm start`/.exec(reshaped.output) ?? [];
         remade = await sh(`npm run stop && rm -r "${data}" .local/pulumi/state && npm start`);
+        await leaveLock(dir);
+        looked = await sh("npm run destroy -- --preview");
+        locksAfterLook = await readdir(lockFolder(dir)).catch(() => []);
         destroyed = await sh("npm run destroy -- --yes");
         stopped = await sh("npm run stop");
     });
@@ -102,6 +107,15 @@ describe("npm start and its sisters, on a copy of the project with few migration
         assert.match(reshaped.output, /embeddedDefaultPrivileges "open", and the stack now says "closed"/);
         assert.equal(remade.code, 0, remade.output);
         assert.match(remade.output, /newestMigration\s*: "0003"/);
+    });
+
+    it("npm run destroy -- --preview changes nothing, and leaves an engine that was killed to the destroy", () => {
+        assert.equal(looked.code, 0, looked.output);
+        assert.match(looked.output, /Resources:\n\s+- \d+ to delete/);
+        assert.match(looked.output, /was killed \(process 4194305\)\. The next up or destroy sees to that\./);
+        assert.doesNotMatch(looked.output, /Comparing its state/);
+        assert.equal(locksAfterLook.length, 1);
+        assert.match(destroyed.output, /was killed \(process 4194305\)\. Its lock is taken away\./);
     });
 
     it("npm run destroy takes all of it back, and npm run stop ends the servers", async () => {
