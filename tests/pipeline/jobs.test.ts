@@ -24,21 +24,25 @@ interface Circumstances {
     /** What a refused program leaves instead of a report. */
     readonly refusal?: string;
     /** The drift in report.json, and the text of report.md; without it the command writes none. */
-    readonly report?: {
-        readonly text: string;
-        readonly changes?: number;
-        readonly notChecked?: string;
-        readonly bucketNotChecked?: string;
-        /** How the ledger is not as the last full run left it. */
-        readonly ledger?: readonly string[];
-        /** Whether a gate is closed. */
-        readonly stopped?: boolean;
-    };
+    readonly report?: Written;
+    /** What the preview after an up writes. */
+    readonly after?: Written;
+}
+
+interface Written {
+    readonly text: string;
+    readonly changes?: number;
+    readonly notChecked?: string;
+    readonly bucketNotChecked?: string;
+    /** How the ledger is not as the last full run left it. */
+    readonly ledger?: readonly string[];
+    /** Whether a gate is closed. */
+    readonly stopped?: boolean;
 }
 
 /** Runs a job whose commands are only written down: what they do is for the tests of the commands. */
 async function done(job: string, circumstances: Circumstances = {}): Promise<Done> {
-    const { stack = "staging", protect = false, confirm, codes = {}, refusal, report } = circumstances;
+    const { stack = "staging", protect = false, confirm, codes = {}, refusal, report, after } = circumstances;
     const commands: string[] = [];
     const said: string[] = [];
     let result: Done | undefined;
@@ -56,8 +60,9 @@ async function done(job: string, circumstances: Circumstances = {}): Promise<Don
             run: async (verb, ...args) => {
                 commands.push([verb, ...args].join(" "));
                 if (refusal !== undefined) put(join(reports, "stopped.md"), refusal);
-                if (report) {
-                    const { text, changes = 0, notChecked, bucketNotChecked, ledger = [], stopped = false } = report;
+                const written = job === "up" && verb === "preview" ? after : report;
+                if (written) {
+                    const { text, changes = 0, notChecked, bucketNotChecked, ledger = [], stopped = false } = written;
                     put(join(reports, "report.md"), text);
                     const drift = {
                         changes: Array.from({ length: changes }, () => ({})),
@@ -125,13 +130,43 @@ describe("a pipeline's job", () => {
         assert.match(badly.summary, /NOT all applied/);
     });
 
-    it("up does not say that all was applied where the ledger is behind the stack's state, which the engine believes", async () => {
-        const behind = await done("up", { report: { text: "report", ledger: ["it ends at 0025"] } });
-        assert.deepEqual([behind.code, behind.commands], [1, ["up --yes --non-interactive"]]);
+    const warned = { text: "report", ledger: ["it ends at 0025"] };
+
+    it("up does not say that all was applied where the ledger is still behind the stack's state, which the engine believes", async () => {
+        const behind = await done("up", { report: warned, after: { text: "after", ledger: ["it ends at 0026"] } });
+        assert.deepEqual(
+            [behind.code, behind.commands],
+            [1, ["up --yes --non-interactive", "preview --non-interactive"]],
+        );
         assert.match(
             behind.summary,
-            /\n\nThe ledger is not as the stack's last full run left it: it ends at 0025\.\n\nreport/,
+            /\n\nThe ledger is not as the stack's last full run left it: it ends at 0026\.\n\nreport\n$/,
         );
+    });
+
+    it("up says that it has put the ledger in order of which its own report warns", async () => {
+        const mended = await done("up", { report: warned, after: { text: "after" } });
+        assert.deepEqual(mended.commands, ["up --yes --non-interactive", "preview --non-interactive", "promotion"]);
+        assert.deepEqual([mended.code, mended.said], [0, []]);
+        assert.match(
+            mended.summary,
+            /\n\nApplied\. What the report says of the ledger was so before; it is in order now\.\n\nreport\n$/,
+        );
+    });
+
+    it("up fails where the ledger could not be looked at again", async () => {
+        const unseen = await done("up", { report: warned, codes: { preview: 255 } });
+        assert.equal(unseen.code, 1);
+        assert.deepEqual(unseen.commands, ["up --yes --non-interactive", "preview --non-interactive"]);
+        assert.match(
+            unseen.summary,
+            /\n\nApplied, but whether that put the ledger in order is not known: .*\n\nreport\n$/,
+        );
+    });
+
+    it("up that failed asks nobody of the ledger", async () => {
+        const { code, commands } = await done("up", { report: warned, codes: { up: 255 } });
+        assert.deepEqual([code, commands], [255, ["up --yes --non-interactive"]]);
     });
 
     it("drift fails where the ledger is not as the last full run left it", async () => {

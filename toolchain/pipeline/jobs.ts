@@ -55,14 +55,30 @@ async function preview(pipeline: Pipeline): Promise<number> {
 async function up(pipeline: Pipeline): Promise<number> {
     const { code, text } = await reported(pipeline, "up", "--yes", "--non-interactive");
     const report = await readReport(pipeline.reports);
-    // The engine applies nothing that its state says is there already.
-    const strayed = code === 0 && report ? ledgerWords(report) : undefined;
-    const words = code === 0 ? (strayed ?? "Applied.") : "NOT all applied: the log says why.";
+    const warned = code === 0 && report !== undefined && ledgerWords(report) !== undefined;
+    const strayed = warned ? await strayedStill(pipeline) : undefined;
+    const applied = warned
+        ? "Applied. What the report says of the ledger was so before; it is in order now."
+        : "Applied.";
+    const words = code === 0 ? (strayed ?? applied) : "NOT all applied: the log says why.";
     await publish(publicationOf(pipeline, words, text), pipeline);
     if (strayed !== undefined) pipeline.say(strayed);
     if (code !== 0 || strayed !== undefined) return code || 1;
     // For the stack that is promoted from this one.
     return await pipeline.run("promotion");
+}
+
+/**
+ * A report is made before the changes, and they may mend what it warns of: a destroy that was interrupted goes on. Or they
+ * may not, as the engine applies nothing that its state says is there already.
+ *
+ * @returns in words how the ledger is after an up that was warned of it; undefined: in order
+ */
+async function strayedStill(pipeline: Pipeline): Promise<string | undefined> {
+    await reported(pipeline, "preview", "--non-interactive");
+    const report = await readReport(pipeline.reports);
+    if (report !== undefined) return ledgerWords(report);
+    return "Applied, but whether that put the ledger in order is not known: the preview after it came to no report.";
 }
 
 /** What the setting `drift: warn` lets pass in a preview is what this job is there to tell. */
