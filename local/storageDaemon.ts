@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, realpath, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { UserError } from "../runner/userError.ts";
@@ -20,7 +19,7 @@ interface Kept extends StorageDaemon {
     readonly identity: string;
     /** What it was started with: another database, other secrets or other code need another daemon. */
     readonly purpose: string;
-    /** Where daemon.json was written. */
+    /** Where daemon.json was written, without links in the path. */
     readonly folder: string;
 }
 
@@ -49,7 +48,7 @@ export async function startStorageDaemon(options: {
     await mkdir(folder, { recursive: true });
     const purpose = await purposeOf(options);
     const before = await readKept(folder);
-    const ours = before !== undefined && isOf(before, folder);
+    const ours = before !== undefined && (await isOf(before, folder));
     const healthy = ours && alive(before) && (await answers(before.url));
     if (healthy && before.purpose === purpose) return before;
     if (ours) await end(before, healthy ? stopSeconds : stuckSeconds);
@@ -57,12 +56,8 @@ export async function startStorageDaemon(options: {
     const logFile = join(folder, "storage.log");
     let port = await freePort(before?.port, firstPort);
     for (let attempt = 1; ; attempt++) {
-        const { pid, identity, url, log } = await spawnDaemon(options, port, logFile);
-        if (url !== undefined) {
-            const kept: Kept = { pid, identity, url, port: Number(new URL(url).port), purpose, folder };
-            await keep(folder, kept);
-            return kept;
-        }
+        const { kept, log } = await spawnDaemon(options, port, purpose, logFile);
+        if (kept !== undefined) return kept;
         if (attempt < 5 && / is taken/.test(log)) port = await freePort();
         else {
             const last = log.trim().split("\n").slice(-12).join("\n") || "(none)";
@@ -76,14 +71,15 @@ export async function startStorageDaemon(options: {
 /** Stops the endpoint of a folder; false when none ran. The file stays: it remembers the port. */
 export async function stopStorageDaemon(folder: string): Promise<boolean> {
     const kept = await readKept(folder);
-    return kept !== undefined && isOf(kept, folder) && (await end(kept, stopSeconds));
+    return kept !== undefined && (await isOf(kept, folder)) && (await end(kept, stopSeconds));
 }
 
 async function spawnDaemon(
     options: Parameters<typeof startStorageDaemon>[0],
     port: number,
+    purpose: string,
     logFile: string,
-): Promise<{ pid: number; identity: string; url?: string; log: string }> {
+): Promise<{ kept?: Kept; log: string }> {
     await keepLogSmall(logFile);
     const log = await open(logFile, "a", 0o600);
     const from = (await log.stat()).size;
@@ -110,16 +106,19 @@ async function spawnDaemon(
         await log.close();
     }
     const identity = processIdentity(pid) ?? "";
+    const folder = await realpath(options.folder);
+    const kept: Kept = { pid, identity, url: `http://127.0.0.1:${port}`, port, purpose, folder };
+    // Before it answers: who ends us while we wait must not leave one that nobody knows of.
+    await keep(folder, kept);
     const deadline = Date.now() + startSeconds * 1000;
     for (;;) {
         const living = isSameProcess(pid, identity);
         const text = (await readFile(logFile)).subarray(from).toString();
-        const url = /^storage listening on (http:\S+)$/m.exec(text)?.[1];
-        if (url !== undefined && living) return { pid, identity, url, log: text };
-        if (!living) return { pid, identity, log: text };
+        if (!living) return { log: text };
+        if (/^storage listening on /m.test(text)) return { kept, log: text };
         if (Date.now() > deadline) {
             await end({ pid, identity }, stuckSeconds);
-            return { pid, identity, log: `${text}\nIt said nothing for ${startSeconds} s.` };
+            return { log: `${text}\nIt said nothing for ${startSeconds} s.` };
         }
         await setTimeout(25);
     }
@@ -134,8 +133,10 @@ async function end({ pid, identity }: { pid: number; identity: string }, seconds
 }
 
 /** A copy of a checkout brings the file along, and the process in it is the first one's; one that was moved is ours. */
-function isOf(kept: Kept, folder: string): boolean {
-    return kept.folder === folder || !existsSync(join(kept.folder, "daemon.json"));
+async function isOf(kept: Kept, folder: string): Promise<boolean> {
+    // A link at its old place leads to the same file.
+    const written = await realpath(join(kept.folder, "daemon.json")).catch(() => undefined);
+    return written === undefined || written === (await realpath(join(folder, "daemon.json")));
 }
 
 /** A number in a file is not a process: it may belong to another one by now. */
@@ -167,8 +168,9 @@ async function readKept(folder: string): Promise<Kept | undefined> {
         const found = JSON.parse(await readFile(join(folder, "daemon.json"), "utf8")) as Partial<Kept>;
         const { pid, identity, url, port, purpose, folder: writtenIn } = found;
         if (typeof pid !== "number" || typeof identity !== "string" || typeof url !== "string") return undefined;
-        if (typeof port !== "number" || typeof purpose !== "string" || typeof writtenIn !== "string") return undefined;
-        return { pid, identity, url, port, purpose, folder: writtenIn };
+        if (typeof port !== "number" || typeof purpose !== "string") return undefined;
+        // An older one does not say where it was written.
+        return { pid, identity, url, port, purpose, folder: typeof writtenIn === "string" ? writtenIn : folder };
     } catch {
         // None yet, or half of one: what it could have named is found neither way.
         return undefined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { execFileSync, spawn } from "node:child_process";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { processGone, processIdentity } from "../../local/processIdentity.ts";
 import { runtimeHome } from "../../local/runtimeHome.ts";
 import { type LocalServer, startLocal, stopLocal } from "../../local/server.ts";
 import { startStorageDaemon, stopStorageDaemon } from "../../local/storageDaemon.ts";
+import { until } from "../support/sqlProject.ts";
 
 const shape: BaselineShape = { defaultPrivileges: "open", simulationRuns: "bare" };
 
@@ -76,6 +77,43 @@ describe("the embedded default of npm start", function () {
         assert.equal(await storageStatus(again), 200);
     });
 
+    it("knows the Storage endpoint that an older version wrote down, without the folder", async () => {
+        const one = await start();
+        const { folder: _, ...older } = await daemon();
+        await writeFile(inside("storage", "daemon.json"), JSON.stringify(older));
+        assert.deepEqual(await start(), one);
+        assert.equal((await daemon()).pid, older.pid);
+        await stopLocal(root, say);
+        assert.equal(processIdentity(older.pid), undefined);
+    });
+
+    it("knows a Storage endpoint that does not answer yet, when the start that waited for it was ended", async () => {
+        const place = await mkdtemp(join(tmpdir(), "simulation-db-begun-"));
+        const secretsFile = join(place, "secrets.json");
+        // The endpoint waits for its secrets for as long as nobody writes into this.
+        execFileSync("mkfifo", [secretsFile]);
+        const options = { folder: place, filesDir: join(place, "files-15"), secretsFile, database: {} };
+        const script = `
+            import { startStorageDaemon } from ${JSON.stringify(join(import.meta.dirname, "../../local/storageDaemon.ts"))};
+            await startStorageDaemon(${JSON.stringify(options)});`;
+        const starting = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" });
+        const ended = new Promise(done => starting.once("exit", done));
+        try {
+            // For the start itself.
+            await writeFile(secretsFile, "{}");
+            const file = join(place, "daemon.json");
+            const known = async () => JSON.parse(await readFile(file, "utf8").catch(() => "{}")).pid !== undefined;
+            await until("it is written down", known);
+            starting.kill("SIGINT");
+            await ended;
+            assert.equal(await stopStorageDaemon(place), true);
+        } finally {
+            // One that is not ended ends the endpoint when it gives up.
+            await ended;
+            await rm(place, { recursive: true, force: true });
+        }
+    });
+
     it("leaves a process alone that has the number of a dead Storage endpoint", async () => {
         await start();
         const kept = await daemon();
@@ -118,6 +156,8 @@ describe("the embedded default of npm start", function () {
             assert.notEqual(second.url, one.storageUrl);
             assert.equal(await storageStatus(one), 200);
             await rename(copied, moved);
+            // Whoever moves a checkout may leave a link where it was.
+            await symlink(moved, copied);
             assert.equal(await stopStorageDaemon(moved), true);
             assert.equal(await storageStatus(one), 200);
         } finally {
@@ -255,7 +295,7 @@ describe("the embedded default of npm start", function () {
         }
     });
 
-    async function daemon(): Promise<{ pid: number }> {
+    async function daemon(): Promise<{ pid: number; folder: string }> {
         return JSON.parse(await readFile(inside("storage", "daemon.json"), "utf8"));
     }
 });
