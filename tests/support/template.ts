@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { access, mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { access, chmod, mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -55,7 +55,9 @@ async function build(major: PostgresMajor, shape: BaselineShape, template: strin
     const half = `${template}.${randomUUID()}`;
     const dataDir = join(half, "data");
     const logFile = join(half, "build.log");
-    await mkdir(half, { mode: 0o755 });
+    await mkdir(half);
+    // Whatever the umask: the account that runs the server passes through.
+    await chmod(half, 0o711);
     try {
         await initCluster({ major, dataDir, adminPassword: passwords.admin, durable: false });
         const { port } = await startCluster({ major, dataDir, logFile, durable: false });
