@@ -1,6 +1,14 @@
-import { lastPart } from "../changes/aspect.ts";
+import { lastPart, tableOfColumn } from "../changes/aspect.ts";
 import { compare } from "../changes/comparison.ts";
-import { type Act, alterCommands, type RangeVar, readActs, stepsOf, strings } from "../findings/act.ts";
+import {
+    type Act,
+    type AlterTableCommand,
+    alterCommands,
+    type RangeVar,
+    readActs,
+    stepsOf,
+    strings,
+} from "../findings/act.ts";
 import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
 import { viewsWritten } from "../findings/viewTables.ts";
 import type { Catalog, Place, TargetLook, Trial } from "../trial/observation.ts";
@@ -41,11 +49,12 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
         for (const [view, tables] of await viewsWritten(acts, trial))
             views.set(view, [...(views.get(view) ?? []), ...tables]);
         const names = namesOf(look, renames, views);
-        const { changed } = compare(trial.before, trial.after, renamesIn([trial]));
+        const kept = withoutLost(trial.before, [...earlier, ...acts], names);
+        const { changed } = compare(kept, trial.after, renamesIn([trial]));
         for (const { kind, object, part = "", before, after } of changed) {
             const table = names.before(object);
             if (!look.tables.has(table) || after === null || trial.failure) continue;
-            const at = placeOf(acts, object, part);
+            const at = placeOf(acts, table, part, names);
             const place = acts[at]?.observation.place;
             const needs = kind === "constraint" ? after : part;
             const source = new Source({ table, name: object, needs }, trial.after, look.catalog, names);
@@ -64,9 +73,12 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
                 ...(place ? { place } : {}),
                 settled:
                     !trials.slice(0, trials.indexOf(trial) + 1).some(takesRowsOut) &&
-                    ![...earlier, ...acts.slice(0, at < 0 ? acts.length : at)].some(
+                    // The statement itself as well: it may give a column other values before it looks at them.
+                    ![...earlier, ...acts.slice(0, at < 0 ? acts.length : at + 1)].some(
                         act =>
-                            mayChangeRows(act, names) || makesFunctionOf(act, wanted.definition) || loses(act, table),
+                            mayChangeRows(act, names, wanted) ||
+                            makesFunctionOf(act, wanted.definition) ||
+                            loses(act, table, kind === "constraint" ? after : "", names),
                     ),
                 ...wanted,
                 expressions: [...wanted.expressions, ...source.defaults],
@@ -201,16 +213,33 @@ function columns(list: string): string[] {
     return list.split(/, (?=(?:[^"]*"[^"]*")*[^"]*$)/);
 }
 
-/** Of the statement that names it, else of the last that may have made it without a name; -1: none. */
-function placeOf(acts: readonly Act[], table: string, part: string): number {
-    const onTable = acts.map(({ observation }) => observation.locks.some(({ relation }) => relation === table));
-    const named = acts.findLastIndex(
-        ({ observation }, index) => onTable[index] && observation.place.statement.includes(plain(part)),
+const demanding = ["AT_AddConstraint", "AT_ValidateConstraint", "AT_SetNotNull", "AT_AddColumn"];
+
+/**
+ * Of the last statement that demands it by its name, else of the last that may have. They count from the first that
+ * locks the table: those after it list no lock that is held already. -1: none.
+ */
+function placeOf(acts: readonly Act[], table: string, part: string, names: Names): number {
+    const first = acts.findIndex(({ observation }) =>
+        observation.locks.some(({ relation }) => names.before(relation) === table),
     );
-    if (named >= 0) return named;
-    return acts.findLastIndex(
-        ({ trees }, index) => onTable[index] && trees.some(({ kind }) => kind === "AlterTableStmt"),
-    );
+    if (first < 0) return -1;
+    const last = (isIt: (act: Act) => boolean) => acts.findLastIndex((act, index) => index >= first && isIt(act));
+    const name = plain(part);
+    const commands = ({ trees }: Act) =>
+        trees
+            .filter(({ node }) => names.onTarget(node.relation as RangeVar | undefined) === table)
+            .flatMap(alterCommands);
+    const isDemand = ({ subtype, name: named, def }: AlterTableCommand) =>
+        demanding.includes(subtype) && [named, def?.Constraint?.conname, def?.ColumnDef?.colname].includes(name);
+    const found = [
+        last(act => commands(act).some(isDemand)),
+        last(({ observation: { kind, place } }) => !rowChanges.includes(kind) && place.statement.includes(name)),
+        last(act => commands(act).length > 0),
+        // Of a table that it is a partition of.
+        last(({ trees }) => trees.some(({ kind }) => kind === "AlterTableStmt")),
+    ];
+    return found.find(at => at >= 0) ?? -1;
 }
 
 const rowChanges = ["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt"];
@@ -219,9 +248,10 @@ const rowChanges = ["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "Copy
  * Of any table that the target has: a cascade or a trigger reaches others. Also by a DO block or a function, whose loops
  * go over nothing on a shadow: when in doubt, yes.
  */
-function mayChangeRows(act: Act, names: Names): boolean {
+function mayChangeRows(act: Act, names: Names, { everyRow = false }: Wanted): boolean {
     const { kind, place, truncated, rewritten } = act.observation;
-    if (truncated.length + rewritten.length > 0) return true;
+    // What writes rows anew takes none out.
+    if (truncated.length > 0 || (rewritten.length > 0 && !everyRow)) return true;
     if (
         kind === "DoStmt" &&
         /\b(?:insert|update|delete|merge|truncate|execute|perform|call)\b/i.test(place.statement)
@@ -240,9 +270,24 @@ function takesRowsOut({ part, archives }: Trial): boolean {
     return part === "down" && archives.some(({ where }) => where !== undefined);
 }
 
-/** Whether it drops the table: what has its name then has none of its rows. */
-function loses({ observation }: Act, table: string): boolean {
-    return observation.lost.some(({ kind, name }) => kind === "table" && name === table);
+/** Whether it drops the table, or a column that the definition names: what has its name then has none of its values. */
+function loses({ observation }: Act, table: string, definition: string, names: Names): boolean {
+    return observation.lost.some(({ kind, name }) => {
+        if (kind === "table") return name === table;
+        return tableOfColumn(names.before(name)) === table && definition.includes(lastPart(name));
+    });
+}
+
+/** A catalog less the columns of the target that are dropped: one that is made again is a new one. */
+function withoutLost(catalog: Catalog, acts: readonly Act[], names: Names): Catalog {
+    const lost = acts.flatMap(({ observation }) => observation.lost.filter(({ kind }) => kind === "column"));
+    const gone = new Set(lost.map(({ name }) => names.before(name)));
+    if (gone.size === 0) return catalog;
+    return new Map(
+        [...catalog].filter(
+            ([key]) => !key.startsWith("column ") || !gone.has(names.before(key.slice("column ".length))),
+        ),
+    );
 }
 
 /** Whether it makes a function anew that the definition calls: the target would compute it with the one of before. */

@@ -39,15 +39,19 @@ for (const major of [15, 17] as const) {
             await cluster?.stop();
         });
 
-        async function counts(pending: readonly Migration[], login: Record<string, string> = {}) {
-            const { violations = [] } = await rehearse({
+        async function violations(pending: readonly Migration[], login: Record<string, string> = {}) {
+            const { violations: found = [] } = await rehearse({
                 environment: { ...process.env, ...project.environment, ...login },
                 pending,
                 toRollBack: [],
                 cacheFolder: join(project.folder, "cache"),
                 say: () => {},
             });
-            return violations.map(({ version, validated, settled, count }) => ({
+            return found;
+        }
+
+        async function counts(pending: readonly Migration[], login: Record<string, string> = {}) {
+            return (await violations(pending, login)).map(({ version, validated, settled, count }) => ({
                 version,
                 validated,
                 settled,
@@ -97,6 +101,32 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await counts([cascading]), [
                 { version: "0002", validated: true, settled: false, rows: 1 },
             ]);
+        });
+
+        it("are told at the statement that refuses them, also where one before it has locked the table", async () => {
+            const first = migration("0002", `${head} notes_few check (id < 1000);`);
+            const drop = "alter table public.notes drop constraint notes_few;";
+            const mend = "update public.notes set id = 99 where id > 99;";
+            const add = `${head} notes_few check (id <= 99);`;
+            const placed = async (up: string) =>
+                (await violations([first, migration("0003", up)]))
+                    .filter(({ version }) => version === "0003")
+                    .map(({ place, settled }) => [place?.line, settled]);
+            assert.deepEqual(await placed([drop, mend, add].join("\n")), [[3, false]]);
+            assert.deepEqual(await placed([drop, add, mend].join("\n")), [[2, true]]);
+            const rename = "alter table public.notes rename to papers;";
+            const ofPapers = [drop, mend, add].map(sql => sql.replace(".notes", ".papers"));
+            assert.deepEqual(await placed([rename, ...ofPapers].join("\n")), [[4, false]]);
+            const notNull = "alter table public.notes alter column body set not null;";
+            await project.client.query("insert into public.notes values (1, null)");
+            try {
+                const other = "alter table public.authors add column body text;";
+                assert.deepEqual(await placed(`${notNull}\ncomment on column public.notes.body is '';\n${other}`), [
+                    [1, true],
+                ]);
+            } finally {
+                await project.client.query("delete from public.notes where body is null");
+            }
         });
 
         it("are not counted by a login that may not read all of them, and it is said", async () => {

@@ -142,6 +142,11 @@ for (const major of [15, 17] as const) {
             ]) {
                 assert.deepEqual(await rowsOf(`${before}\n${strict}`), note, before);
             }
+            const relocking = [
+                "alter table public.notes alter column body set default '';",
+                "update public.notes set mark = '' where mark is null;",
+            ];
+            assert.deepEqual(await rowsOf([...relocking, strict].join("\n")), { ...note, line: 3 });
             assert.equal((await rowsOf("select 1;")).words, undefined);
             await project.client.query("update public.notes set mark = 'y' where mark is null");
         });
