@@ -8,11 +8,13 @@ import type { Catalog } from "../trial/observation.ts";
  *
  * @param isPartition whether a name in one of the catalogs is that of the table
  * @param isParent the same for the partitioned table
+ * @param isAnew whether a constraint of that name is not the one that was there before
  */
 export function provesBounds(
     { before, after }: { readonly before: Catalog; readonly after: Catalog },
     isPartition: (name: string) => boolean,
     isParent: (name: string) => boolean,
+    isAnew: (constraint: string) => boolean,
 ): boolean {
     const bounds = definitionOf(after, isPartition);
     const [, from, to] = /^partition FOR VALUES FROM \(([^,()]+)\) TO \(([^,()]+)\)$/m.exec(bounds) ?? [];
@@ -20,10 +22,10 @@ export function provesBounds(
     if (from === undefined || to === undefined || column === undefined) return false;
     const said = [...before].flatMap(([key, text]) => {
         if (!/^(?:column|constraint) /.test(key)) return [];
-        const { kind, object, part } = readAspect(key);
+        const { kind, object, part = "" } = readAspect(key);
         if (!isPartition(object)) return [];
         if (kind === "column" && part === column && text.includes(" not null")) return [`${column} IS NOT NULL`];
-        return kind === "constraint" ? termsOf(text) : [];
+        return kind === "constraint" && !isAnew(part) ? termsOf(text) : [];
     });
     return [
         `${column} IS NOT NULL`,

@@ -1,8 +1,11 @@
 import { readAspect } from "../changes/aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 
-/** What happens in a table that refers to one whose rows are deleted. */
-export interface Follower {
+/** A foreign key that does something when rows are deleted that it refers to. */
+export interface Reference {
+    /** Its name, as SQL writes it. */
+    readonly constraint: string;
+    /** Whose it is, and where something happens. */
     readonly table: string;
     /** The table that it refers to. */
     readonly of: string;
@@ -13,10 +16,9 @@ export interface Follower {
 }
 
 /** What foreign keys do when rows of a table are deleted, also through other tables; the nearest first. */
-export function followersOf(table: string, catalog: Catalog): Follower[] {
-    const references = referencesOf(catalog);
+export function followersOf(table: string, references: readonly Reference[]): Reference[] {
     const gone = [table];
-    const found: Follower[] = [];
+    const found: Reference[] = [];
     // Grows while it is walked through.
     for (const of of gone) {
         const next = references.filter(reference => reference.of === of);
@@ -26,11 +28,13 @@ export function followersOf(table: string, catalog: Catalog): Follower[] {
     return found;
 }
 
-function referencesOf(catalog: Catalog): Follower[] {
+/** Those of a catalog, by the names that it has for all. */
+export function referencesOf(catalog: Catalog): Reference[] {
     return [...catalog].flatMap(([key, text]) => {
         const [, columns, of, action] =
             /^FOREIGN KEY \((.+?)\) REFERENCES (.+?)\(.* ON DELETE (CASCADE|SET NULL|SET DEFAULT)/s.exec(text) ?? [];
         if (columns === undefined || of === undefined) return [];
-        return [{ table: readAspect(key).object, of, goes: action === "CASCADE", columns }];
+        const { object, part = "" } = readAspect(key);
+        return [{ constraint: part, table: object, of, goes: action === "CASCADE", columns }];
     });
 }

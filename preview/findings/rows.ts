@@ -1,7 +1,10 @@
+import type { Catalog } from "../trial/observation.ts";
 import { type Act, alterCommands, type Node, type RangeVar, stepsOf, type Tree } from "./act.ts";
-import { followersOf } from "./cascade.ts";
+import { followersOf, type Reference, referencesOf } from "./cascade.ts";
+import { constraintWords } from "./constraintWords.ts";
 import { type Finding, placed } from "./finding.ts";
 import { liveSize } from "./live.ts";
+import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 import { conversionOf, keepsValues, takesUp } from "./using.ts";
 
@@ -9,8 +12,9 @@ import { conversionOf, keepsValues, takesUp } from "./using.ts";
  * Rows of the target that statements delete or overwrite, wherever they stand: in a common table expression, a DO block,
  * a function. A shadow has no rows, so this is read from the statements and not observed.
  */
-export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Finding[] {
-    const { acts, look, names } = scene;
+export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names" | "trial">): Finding[] {
+    const { acts, look, names, trial } = scene;
+    let references: ReturnType<typeof foreignKeys> | undefined;
     const found = acts.flatMap(act =>
         stepsOf(act).flatMap(tree =>
             names.written(tree.node.relation as RangeVar | undefined).flatMap(table => rowFindingsOf(table, tree, act)),
@@ -27,7 +31,7 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
     function rowFindingsOf(table: string, tree: Tree, act: Act): Finding[] {
         const own = rowFinding(table, tree, act);
         if (own?.code !== "rows-deleted") return own ? [own] : [];
-        const followers = followersOf(table, look.catalog).map(({ table: object, of, goes, columns }): Finding => {
+        const followers = followersOf(table, referencesAt(act)).map(({ table: object, of, goes, columns }): Finding => {
             const words = goes
                 ? `rows are deleted by cascade, those that refer to deleted ones of ${of}`
                 : `values of ${columns} are taken out where they refer to deleted rows of ${of}`;
@@ -35,6 +39,35 @@ export function rowFindings(scene: Pick<Scene, "acts" | "look" | "names">): Find
             return { ...own, code, object, words: `${words} (${liveSize(look, object)})` };
         });
         return [own, ...followers];
+    }
+
+    /** The foreign keys that hold when a statement runs, and those that the file does not name: when they do, is not known. */
+    function referencesAt(act: Act): Reference[] {
+        references ??= foreignKeys();
+        const { before, after, words } = references;
+        const at = acts.indexOf(act);
+        const wordsOn = ({ table, constraint }: Reference) =>
+            words.filter(word => word.table === table && word.constraint === plain(constraint));
+        return [
+            ...before.filter(reference => !wordsOn(reference).some(word => word.at <= at)),
+            ...after.filter(reference => {
+                const said = wordsOn(reference);
+                return said.length === 0 || said.findLast(word => word.at <= at)?.makes === true;
+            }),
+        ];
+    }
+
+    /** Of the target's tables, before the file and after it, and what the file says of them. */
+    function foreignKeys() {
+        const ofTarget = (catalog: Catalog) =>
+            referencesOf(catalog)
+                .map(one => ({ ...one, table: names.before(one.table), of: names.before(one.of) }))
+                .filter(({ table }) => look.tables.has(table));
+        return {
+            before: ofTarget(trial.before),
+            after: ofTarget(trial.after),
+            words: constraintWords(acts, names),
+        };
     }
 
     function rowFinding(table: string, tree: Tree, act: Act): Finding | undefined {

@@ -12,6 +12,7 @@ import { columnWithoutValue } from "../../runner/archive/guard.ts";
 import { largeTable } from "../../runner/archive/table.ts";
 import { readAspect } from "../changes/aspect.ts";
 import { provesBounds } from "./bounds.ts";
+import { constraintWords } from "./constraintWords.ts";
 import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 
@@ -126,6 +127,7 @@ export function workOf(act: Act, { acts, look, names, trial, targetName }: Scene
             trial,
             name => names.before(name) === table,
             name => names.before(name) === parent,
+            constraint => isAnew(table, plain(constraint)),
         );
     }
 
@@ -148,15 +150,8 @@ export function workOf(act: Act, { acts, look, names, trial, targetName }: Scene
 
     /** Whether the file has dropped a constraint of that name by then, or made one: what was there before is not it. */
     function isAnew(table: string, constraint: string): boolean {
-        const sofar = acts.slice(0, acts.indexOf(act) + 1).flatMap(stepsOf);
-        return sofar.some(
-            tree =>
-                names.onTarget(tree.node.relation as RangeVar | undefined) === table &&
-                alterCommands(tree).some(({ subtype, name, def }) =>
-                    subtype === "AT_DropConstraint"
-                        ? name === constraint
-                        : subtype === "AT_AddConstraint" && def?.Constraint?.conname === constraint,
-                ),
+        return constraintWords(acts.slice(0, acts.indexOf(act) + 1), names).some(
+            word => word.table === table && word.constraint === constraint,
         );
     }
 }

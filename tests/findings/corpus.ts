@@ -27,6 +27,11 @@ export const telling: readonly Case[] = [
     ["select private.purge()", ["rows-deleted public.people"]],
     ["delete from public.shelves where id = 1", ["rows-deleted public.shelves", "rows-deleted public.books", "rows-overwritten public.books", "rows-deleted public.loans", "rows-overwritten public.wishes"]],
     ["delete from public.loans", ["rows-deleted public.loans"]],
+    ["alter table public.loans drop constraint loans_book_id_fkey; delete from public.books where id = 1", ["constraint-dropped public.loans", "rows-deleted public.books", "rows-overwritten public.books", "rows-overwritten public.wishes"]],
+    ["alter table public.wishes drop constraint wishes_book_id_fkey, add constraint wishes_book_id_fkey foreign key (book_id) references public.books (id) on delete cascade not valid; delete from public.books where id = 1", ["rows-deleted public.books", "rows-overwritten public.books", "rows-deleted public.loans", "rows-deleted public.wishes"]],
+    ["alter table public.prices add constraint prices_kept foreign key (book_id) references public.books (id) on delete cascade not valid; delete from public.books where id = 1", ["rows-deleted public.books", "rows-overwritten public.books", "rows-deleted public.loans", "rows-overwritten public.wishes", "rows-deleted public.prices"]],
+    ["delete from public.books where id = 1; alter table public.prices add constraint prices_kept foreign key (book_id) references public.books (id) on delete cascade not valid", ["rows-deleted public.books", "rows-overwritten public.books", "rows-deleted public.loans", "rows-overwritten public.wishes"]],
+    ["create table private.lent (book_id bigint references public.books (id) on delete cascade); delete from public.books where id = 1", ["rows-deleted public.books", "rows-overwritten public.books", "rows-deleted public.loans", "rows-overwritten public.wishes"]],
     ["update public.runs set title = 'x'", ["rows-overwritten public.runs"]],
     ["update runs set title = upper(title) where size > 1", ["rows-overwritten public.runs"]],
     ["update public.runs as r set note = s.note from (select id, word as note from private.secrets) as s where s.id = r.id and s.note is null", ["rows-overwritten public.runs"]],
@@ -137,6 +142,7 @@ export const telling: readonly Case[] = [
     ["refresh materialized view public.run_counts", ["table-rewritten public.run_counts"]],
     ["alter table public.events attach partition public.events_2021 for values from ('2021-01-01') to ('2022-01-01')", ["scan-under-lock public.events_2021"]],
     ["alter table public.events attach partition public.events_2022 for values from ('2022-02-01') to ('2023-01-01')", ["scan-under-lock public.events_2022"]],
+    ["alter table public.events_2022 drop constraint events_2022_at; alter table public.events attach partition public.events_2022 for values from ('2022-01-01') to ('2023-01-01')", ["constraint-dropped public.events_2022", "scan-under-lock public.events_2022"]],
 
     // Fences that go or are missing.
     ["alter table public.runs disable row level security", ["rls-off public.runs"]],
