@@ -4,8 +4,8 @@ import { type Statement, splitStatements } from "../../runner/migration/statemen
 /** What the server says of an error, where it is one of the server's. */
 export type ServerError = Error & Partial<Pick<pg.DatabaseError, "code" | "detail" | "routine" | "where">>;
 
-/** What PL/pgSQL and SQL functions say of a statement of theirs that failed. */
-const inside = /^SQL (?:statement|expression) "(.*?)"$/gms;
+/** What PL/pgSQL and SQL functions say of a statement of theirs that failed; of an assignment, what stands behind `:=`. */
+const inside = /^(?:SQL (?:statement|expression) "|PL\/pgSQL assignment "[^=]*=)(.*?)"$/gms;
 
 /**
  * The statements that were under way when it failed: the file's own, and those inside of it that its code had sent. What

@@ -204,6 +204,8 @@ for (const major of majors) {
                 `declare held bigint; begin select id into held from ${table}; insert into public."Roles" values ('a', held); end;`,
             );
 
+        const assigned = (value: string) => `do $$ declare n bigint; begin n := ${value}; end $$;`;
+
         for (const [what, sql] of [
             ["a foreign key points at them", `insert into public."Roles" values ('admin', 7);`],
             [
@@ -222,6 +224,11 @@ for (const major of majors) {
             ["code refuses with a state of its own", raise("public.permissions")],
             ["code counts those of a name with capitals", raise('(select role as name from public."Roles") as r')],
             ["they are divided by", "insert into public.shares select 'a', 1 / count(*) from public.permissions;"],
+            ["a variable is given what they divide", assigned("100 / (select count(*) from public.permissions)")],
+            [
+                "the same in lines, and of a query",
+                assigned("(\nselect 1 / count(*)\nfrom public.permissions where name = 'x')"),
+            ],
         ] as const) {
             it(`are not there on a shadow, which proves nothing: ${what}`, async () => {
                 assert.equal(await causeIn(ground, sql), "shadow-cannot");
@@ -232,6 +239,7 @@ for (const major of majors) {
             ["a foreign key points at them", "insert into public.of_none values ('admin', 7);"],
             ["a query finds none of them", `insert into public.of_none values ('admin', ${select("public.none")});`],
             ["a variable was to hold one", looked("public.none")],
+            ["a variable is given what they divide", assigned("100 / (select count(*) from public.none)")],
             ["code refuses with a state of its own", raise("public.none")],
             ["a value is left out", `insert into public."Roles" (role) values ('admin');`],
             ["a value is left out in a DO block", block(`insert into public."Roles" (role) values ('admin');`)],
