@@ -65,7 +65,6 @@ export async function predict(options: PredictionOptions): Promise<Prediction> {
         changes: [...catalogDrift.changes, ...(bucketDrift?.changes ?? [])],
         ...(bucketDrift === undefined ? { bucketNotChecked } : {}),
     };
-    if (drift.bucketNotChecked !== undefined) options.say(drift.bucketNotChecked);
     const presentation = await present({
         stack,
         rehearsal,

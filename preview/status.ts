@@ -38,8 +38,8 @@ export interface StatusJson {
     readonly toRollBack: readonly string[];
     readonly interrupted: { version: string; name: string; direction: "up" | "down" } | null;
     readonly foreign: readonly { version: string; name: string }[];
-    /** The objects that somebody changed by hand; or why nothing was compared. */
-    readonly drift: { objects: readonly string[] } | { notChecked: string };
+    /** The objects that somebody changed by hand; only the bucket among them where the catalog was not compared, and why. */
+    readonly drift: { objects: readonly string[]; notChecked?: string };
     readonly lastBackup: { id: string; at: string; rows: number; bytes: number } | null;
     readonly archive: { parts: number; rows: number; bytes: number };
 }
@@ -96,12 +96,10 @@ async function read(): Promise<{ status: Status; rest: StatusJson }> {
 }
 
 async function readDrift(isManaged: boolean): Promise<StatusJson["drift"]> {
-    const drift = driftOf(await lookAt(env, { nothingToTry: true }), await readSnapshot(env));
-    if (drift.notChecked !== undefined) return { notChecked: drift.notChecked };
-    const objects = [...drift.changes, ...((await readBucketDrift(env, isManaged))?.changes ?? [])].map(
-        ({ object }) => object,
-    );
-    return { objects };
+    const { changes, notChecked } = driftOf(await lookAt(env, { nothingToTry: true }), await readSnapshot(env));
+    const ofBucket = (await readBucketDrift(env, isManaged))?.changes ?? [];
+    const objects = [...changes, ...ofBucket].map(({ object }) => object);
+    return { objects, ...(notChecked === undefined ? {} : { notChecked }) };
 }
 
 async function readLastBackup(database: string): Promise<StatusJson["lastBackup"]> {
@@ -112,15 +110,15 @@ async function readLastBackup(database: string): Promise<StatusJson["lastBackup"
 }
 
 function restLines({ drift, lastBackup, archive }: StatusJson): string[] {
-    const drifted =
-        "notChecked" in drift
-            ? `not checked: ${drift.notChecked}`
-            : drift.objects.length === 0
-              ? "none"
-              : `${drift.objects.length} changed by hand: ${drift.objects.join(", ")}; npm run preview shows them`;
+    const { objects, notChecked } = drift;
+    const changed = `${objects.length} changed by hand: ${objects.join(", ")}; npm run preview shows them`;
+    const drifted = [
+        ...(notChecked === undefined ? [] : [`not checked: ${notChecked}`]),
+        ...(objects.length === 0 ? [] : [changed]),
+    ];
     const rows = (count: number) => `${count.toLocaleString("en")} rows`;
     return [
-        `drift       ${drifted}`,
+        `drift       ${drifted.join("; ") || "none"}`,
         `last backup ${lastBackup ? `${lastBackup.at}, ${rows(lastBackup.rows)}, ${byteSize(lastBackup.bytes)}` : "none here"}`,
         `archive     ${archive.parts === 0 ? "empty" : `${rows(archive.rows)}, ${byteSize(archive.bytes)}`}`,
     ];

@@ -61,7 +61,7 @@ function row({ stack, applied, pending, foreign, drift, lastBackup, archive }: S
         applied.at(-1)?.version ?? "none",
         String(pending.length),
         String(foreign.length),
-        "notChecked" in drift ? "?" : String(drift.objects.length),
+        drift.notChecked !== undefined && drift.objects.length === 0 ? "?" : String(drift.objects.length),
         lastBackup?.at.slice(0, 16).replace("T", " ") ?? "none here",
         archive.parts === 0 ? "empty" : byteSize(archive.bytes),
     ];

@@ -16,7 +16,7 @@ export interface DriftEntry {
 
 /** The target against the ledger's last snapshot. */
 export interface Drift {
-    /** Why not; undefined: it was compared. */
+    /** Why the catalog was not compared; undefined: it was. */
     readonly notChecked?: string;
     /** Why the settings of the bucket were not compared, which are no part of the catalog; undefined: they were. */
     readonly bucketNotChecked?: string;

@@ -214,7 +214,6 @@ function lockRow({ relation, stops: waits, heldMs, rows: count, bytes, mode }: L
 
 function driftPart(drift: Report["drift"], { rows }: Fullness) {
     const { notChecked, bucketNotChecked, changes, managed, stops: isStopped } = drift;
-    if (notChecked !== undefined) return [paragraph(strong(sentence(notCheckedWords(notChecked))))];
     const shown = (text: string | null) => (text === null ? emphasis("not there") : code(shortened(text, 160)));
     const aspects = byPersons(drift).map(({ key, expected, actual }): Words[] => [
         code(key),
@@ -223,6 +222,7 @@ function driftPart(drift: Report["drift"], { rows }: Fullness) {
     ]);
     const changed = (all: readonly ObjectChange[]) => list(limited(all.map(changeItem), rows, words => ({ words })));
     return [
+        ...(notChecked === undefined ? [] : [paragraph(strong(sentence(notCheckedWords(notChecked))))]),
         ...(bucketNotChecked === undefined ? [] : [paragraph(sentence(bucketNotChecked))]),
         ...(changes.length > 0
             ? [

@@ -111,7 +111,11 @@ export function notCheckedWords(why: string): string {
     return `drift not checked: ${why}`;
 }
 
-export function driftText({ notChecked, changes, managed, stops }: Report["drift"]): string[] {
+export function driftText({ notChecked, bucketNotChecked, changes, managed, stops }: Report["drift"]): string[] {
+    const unknown = [
+        ...(notChecked === undefined ? [] : wrap(notCheckedWords(notChecked), width, "    ")),
+        ...(bucketNotChecked === undefined ? [] : wrap(bucketNotChecked, width, "    ")),
+    ];
     const upgraded =
         managed.length > 0
             ? wrap(
@@ -119,10 +123,10 @@ export function driftText({ notChecked, changes, managed, stops }: Report["drift
                   width,
               )
             : [];
-    if (notChecked !== undefined) return wrap(notCheckedWords(notChecked), width, "    ");
-    if (changes.length === 0) return upgraded;
+    if (changes.length === 0) return [...unknown, ...upgraded];
     const count = `${changes.length} object${changes.length === 1 ? "" : "s"}`;
     return [
+        ...unknown,
         ...wrap(
             `${stops ? "STOP " : ""}drift: ${count} of the database changed since this tool's last change:`,
             width,

@@ -190,6 +190,10 @@ describe("a pipeline's job", () => {
         assert.deepEqual(changed.said, ["The database is not as the last change left it: 2 differences."]);
         const unseen = await done("drift", { report: { text: "", notChecked: "this login may not" } });
         assert.deepEqual([unseen.code, unseen.said], [1, ["Drift was not checked: this login may not."]]);
+        const bucket = await done("drift", { report: { text: "", notChecked: "this login may not", changes: 1 } });
+        assert.deepEqual(bucket.said, [
+            "Drift was not checked: this login may not. The database is not as the last change left it: 1 difference.",
+        ]);
         assert.equal((await done("drift")).code, 1);
         assert.equal((await done("drift", { codes: { preview: 7 } })).code, 7);
         assert.equal((await done("drift", { report: { text: "" }, codes: { preview: 7 } })).code, 7);

@@ -199,6 +199,24 @@ for (const major of [15, 17] as const) {
             }
         });
 
+        it("status tells what changed on the bucket also where the catalog is not compared", async () => {
+            const { rows } = await target.admin.query("select server from simulation_db.snapshot");
+            await target.admin.query("update simulation_db.snapshot set server = 160000");
+            try {
+                const drift = async () => JSON.parse(await printed("preview/status.ts", "--json")).drift;
+                const { notChecked } = await drift();
+                assert.match(notChecked, /^the last snapshot is of PostgreSQL 16/);
+                assert.deepEqual(await drift(), { objects: [], notChecked });
+                await target.admin.query("update storage.buckets set public = true where id = 'datasets'");
+                assert.deepEqual(await drift(), { objects: ["bucket of the datasets"], notChecked });
+                const words = /^drift +not checked: the last .*; 1 changed by hand: bucket of the datasets; /m;
+                assert.match(await printed("preview/status.ts"), words);
+            } finally {
+                await target.admin.query("update storage.buckets set public = false where id = 'datasets'");
+                await target.admin.query("update simulation_db.snapshot set server = $1", [rows[0].server]);
+            }
+        });
+
         it("another size limit is one update, of the bucket's step, with the bytes before and after", async () => {
             await project.configure({ datasetMaxBytes: "1000000" });
             try {

@@ -78,6 +78,16 @@ describe("report.md and report.json", function () {
         }
     });
 
+    it("shows what changed on the bucket also where the catalog was not compared", () => {
+        const change = { sign: "~", object: "bucket of the datasets", summary: "", details: [], ddl: [] } as const;
+        const drift = { ...plan.drift, changes: [change], notChecked: "this login may not" };
+        const text = markdownOf({ ...plan, drift });
+        assert.match(
+            text,
+            /\*\*Drift not checked: this login may not\.\*\*[\s\S]*\n### Drift\n[\s\S]*- `~` bucket of the datasets\n/,
+        );
+    });
+
     it("shows a rollback in the same form", () => {
         const text = markdownOf(rollback);
         assert.match(text, /### Rollback of `0002_ratings`/);

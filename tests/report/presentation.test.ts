@@ -286,6 +286,30 @@ for (const major of [15, 17] as const) {
             }
         });
 
+        it("show what changed on the bucket also where the catalog was not compared, and what was not looked at", () => {
+            const change = { sign: "~", object: "bucket of the datasets", summary: "", details: [], ddl: [] } as const;
+            const of = (drift: Partial<Report["drift"]>) => {
+                const none = { entries: [], changes: [], managed: [], stops: false };
+                const report = { ...shown.report, pending: [], stopped: drift.stops ?? false };
+                return presentationOf({ ...report, drift: { ...none, ...drift } }, []);
+            };
+            const lines = ({ general }: Pick<Presentation, "general">) =>
+                general.flatMap(each => each.lines).join("\n");
+            const notChecked = "this login may not";
+            const both = of({ notChecked, changes: [change], stops: true });
+            const told =
+                /^drift not checked: this login may not\nSTOP drift: 1 object [^~]*\n {4}~ bucket of the datasets$/m;
+            assert.match(lines(both), told);
+            assert.match(both.stop?.message.replaceAll(/^ {2}/gm, "") ?? "", told);
+            assert.equal(lines(of({ notChecked })), "drift not checked: this login may not");
+            const ofBucket = of({ bucketNotChecked: "the bucket's settings are not compared" });
+            assert.equal(lines(ofBucket), "the bucket's settings are not compared");
+            assert.deepEqual(
+                ofBucket.general.map(({ severity }) => severity),
+                ["info"],
+            );
+        });
+
         it("know a table and a column by the names that an earlier pending migration gives them", async () => {
             const renaming = [
                 migration(

@@ -98,9 +98,12 @@ async function drift(pipeline: Pipeline): Promise<number> {
 
 function wordsOf(report: Report): string | undefined {
     const { changes, notChecked } = report.drift;
-    if (notChecked !== undefined) return `Drift was not checked: ${notChecked}.`;
-    if (changes.length === 0) return ledgerWords(report);
-    return `The database is not as the last change left it: ${changes.length} difference${changes.length === 1 ? "" : "s"}.`;
+    const count = `${changes.length} difference${changes.length === 1 ? "" : "s"}`;
+    const words = [
+        ...(notChecked === undefined ? [] : [`Drift was not checked: ${notChecked}.`]),
+        ...(changes.length === 0 ? [] : [`The database is not as the last change left it: ${count}.`]),
+    ];
+    return words.length === 0 ? ledgerWords(report) : words.join(" ");
 }
 
 function ledgerWords({ warnings: { ledger } }: Report): string | undefined {
