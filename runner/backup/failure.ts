@@ -1,5 +1,5 @@
 import pg from "pg";
-import { advice, connectionLost } from "../database/sqlError.ts";
+import { advice, connectionLost, moreTimeForStep } from "../database/sqlError.ts";
 import { UserError } from "../userError.ts";
 
 /** What a person can mend: what PostgreSQL or the file system said; undefined for a defect of ours. */
@@ -12,7 +12,7 @@ export function reasonOf(error: unknown): UserError | undefined {
         ]);
     }
     if (error instanceof pg.DatabaseError || connectionLost(error)) {
-        const steps = advice(error as Error);
+        const steps = advice(error as Error, moreTimeForStep);
         return new UserError(
             `the backup could not be made: ${(error as Error).message}`,
             steps.length > 0 ? steps : ["see to what PostgreSQL says, then run the same command again"],
