@@ -28,7 +28,8 @@ export interface Regression {
 export function regressions(baseline: Report, now: Report): Regression[] {
     return baseline.rows.flatMap(then => {
         const found = now.rows.find(row => row.case === then.case);
-        if (!then.ratioSpread || !(found ?? then).guarded) return [];
+        // Rows that were kept before there was this word have none.
+        if (!then.ratioSpread || (found ?? then).guarded === false) return [];
         if (!found?.ratioSpread) {
             const what = found ? "has no ratio any more" : "is not measured any more";
             return { case: then.case, text: `${what}; it was ${told(then, then.ratioSpread)}` };

@@ -49,7 +49,7 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
         for (const [view, tables] of await viewsWritten(acts, trial))
             views.set(view, [...(views.get(view) ?? []), ...tables]);
         const names = namesOf(look, renames, views);
-        const kept = withoutLost(trial.before, [...earlier, ...acts], names);
+        const kept = withoutLost(trial.before, acts, names);
         const { changed } = compare(kept, trial.after, renamesIn([trial]));
         for (const { kind, object, part = "", before, after } of changed) {
             const table = names.before(object);
@@ -78,7 +78,7 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
                         act =>
                             mayChangeRows(act, names, wanted) ||
                             makesFunctionOf(act, wanted.definition) ||
-                            loses(act, table, kind === "constraint" ? after : "", names),
+                            loses(act, table, kind === "constraint" ? after : before === null ? "" : part, names),
                     ),
                 ...wanted,
                 expressions: [...wanted.expressions, ...source.defaults],
@@ -235,6 +235,7 @@ function placeOf(acts: readonly Act[], table: string, part: string, names: Names
     const found = [
         last(act => commands(act).some(isDemand)),
         last(({ observation: { kind, place } }) => !rowChanges.includes(kind) && place.statement.includes(name)),
+        last(act => commands(act).some(({ subtype }) => demanding.includes(subtype))),
         last(act => commands(act).length > 0),
         // Of a table that it is a partition of.
         last(({ trees }) => trees.some(({ kind }) => kind === "AlterTableStmt")),

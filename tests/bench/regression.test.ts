@@ -51,6 +51,11 @@ describe("a ratio that got worse", () => {
         assert.deepEqual(found(alone, row("ours", "ms", [50, 50, 50])), []);
     });
 
+    it("is told of a case that dropped out since a result that says of no row whose it is", () => {
+        const { guarded: _, ...kept } = ours([100, 100, 100]);
+        assert.equal(regressions(of(kept as Row), of()).length, 1);
+    });
+
     it("is not found in the noise of a busy machine, in 5,000 rows, and nearly always when the work doubles", () => {
         const random = seeded(2026);
         // Each run takes up to 30 % longer than its work, ours and the floor's by chance of their own.

@@ -94,6 +94,7 @@ export const telling: readonly Case[] = [
     ["alter table public.runs add constraint runs_of_people foreign key (id) references public.people (id) not valid", ["rows-violate constraint runs_of_people on public.runs"]],
     ["alter table public.runs add constraint runs_note_once unique (note)", ["rows-violate constraint runs_note_once on public.runs", "index-built-under-lock public.runs"]],
     ["alter table public.runs add check (size <= 990)", ["rows-violate constraint runs_size_check on public.runs", "scan-under-lock public.runs"]],
+    ["alter table public.runs add check (size <= 990); update public.runs set note = 'x'; alter table public.runs alter column note set default 'y'", ["rows-overwritten public.runs", "rows-violate constraint runs_size_check on public.runs", "scan-under-lock public.runs"]],
     ["alter table public.runs add constraint \"runs, (small)\" check (size <= 990) not valid", ["rows-violate constraint \"runs, (small)\" on public.runs"]],
     ["alter table public.runs add constraint runs_owner_once unique nulls not distinct (owner_id)", ["rows-violate constraint runs_owner_once on public.runs", "index-built-under-lock public.runs"]],
     ["alter table public.odd add constraint \"odd two\" foreign key (\"a \"\"b\", \"c, d\") references public.\"odd parent\" (\"a, b\", c) match full not valid", ["rows-violate constraint \"odd two\" on public.odd"]],

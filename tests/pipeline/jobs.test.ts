@@ -240,11 +240,11 @@ describe("npm run ci", () => {
     it("publishes what is wrong with a stack's file, as no report can follow", () =>
         inScratch(async folder => {
             const summary = put(join(folder, "summary.md"), "");
-            const { status } = ci(["preview", "-s", "staging"], { GITHUB_STEP_SUMMARY: summary });
+            const { status } = ci(["preview", "-s", "nowhere"], { GITHUB_STEP_SUMMARY: summary });
             assert.equal(status, 1);
             assert.match(
                 readFileSync(summary, "utf8"),
-                /^## staging\n\n```\nPulumi\.staging\.yaml is not ready:\n {2}simulation-db:databaseHost is still/,
+                /^## nowhere\n\n```\nThere is no Pulumi\.nowhere\.yaml, so no stack of that name is configured\.\n/,
             );
         }));
 

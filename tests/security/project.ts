@@ -1,16 +1,17 @@
-import { dirname } from "node:path";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { PostgresMajor } from "../../local/cluster.ts";
 import { datasetMimeTypes } from "../../runner/datasetFileTypes.ts";
+import { isOwn, sqlFolder } from "../sql/own.ts";
 import { type RunOptions, type RunOutcome, startRun } from "../support/sqlProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { stackGrants } from "./stage.ts";
 
-const root = dirname(dirname(import.meta.dirname));
-
 /** A project as an up leaves it, with a Storage endpoint, and the runner to be run on it. */
 export interface Project {
     readonly target: StackTarget;
-    /** `node runner/main.ts …` in the project's own folder. */
+    /** `node runner/main.ts …` in a folder with the project's own migrations. */
     run(command: string, options?: RunOptions): Promise<RunOutcome>;
     stop(): Promise<void>;
 }
@@ -27,8 +28,14 @@ export const bucketSettings = { name: "datasets", maxBytes: 52_428_800, mimeType
 export async function makeProject(major: PostgresMajor, older = ""): Promise<Project> {
     const target = await stackTarget({ major });
     const [, , jwtSecret = ""] = target.secrets;
+    const folder = await mkdtemp(join(tmpdir(), "simulation-db-project-"));
+    await cp(sqlFolder, join(folder, "sql"), { recursive: true, filter: isOwn });
+    const stop = async () => {
+        await target.stop();
+        await rm(folder, { recursive: true, force: true });
+    };
     const run = (command: string, options: RunOptions = {}) =>
-        startRun(root, command, {
+        startRun(folder, command, {
             ...options,
             env: { ...target.environment, SUPABASE_JWT_SECRET: jwtSecret, ...options.env },
         }).outcome;
@@ -43,9 +50,9 @@ export async function makeProject(major: PostgresMajor, older = ""): Promise<Pro
         await must("migrate up");
         await target.admin.query(`set role postgres; ${stackGrants}; reset role`);
         await must("bucket put", JSON.stringify(bucketSettings));
-        return { target, run, stop: () => target.stop() };
+        return { target, run, stop };
     } catch (error) {
-        await target.stop();
+        await stop();
         throw error;
     }
 }

@@ -93,6 +93,11 @@ for (const [name, start] of Object.entries(backends)) {
             assert.ok(engines.length > 0);
             for (const { pid } of engines) kill(pid);
             await cut;
+            // The step goes on without its engine: a preview that looks before its commit and after it sees a table too many.
+            await seen(
+                target,
+                "select where not exists (select from pg_stat_activity where application_name like 'simulation-db up 0004%')",
+            );
 
             const elsewhere = !(project.environment.PULUMI_BACKEND_URL ?? "").startsWith("file:");
             if (elsewhere) {

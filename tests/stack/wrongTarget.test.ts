@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import pg from "pg";
 import type { Outcome } from "../support/engine.ts";
+import { unfilled } from "../support/stackFiles.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { assertRefused } from "./refused.ts";
@@ -123,9 +124,7 @@ describe("a stack that is not ready to begin", function () {
     it("prod with placeholders left is refused before anything is connected to, with every key", async () => {
         const file = "Pulumi.prod.yaml";
         const text = await readFile(join(import.meta.dirname, "../..", file), "utf8");
-        // As it was before a team filled it in.
-        const keys = /^( +simulation-db:(?:databaseHost|databaseUser|databaseCaFile|storageUrl):).*$/gm;
-        await project.write({ [file]: text.replaceAll(keys, "$1 <of the project>") });
+        await project.write({ [file]: unfilled(text) });
         await project.newStack("prod", {});
         assertRefused(
             await project.preview(),

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmod, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { stopLocal } from "../../local/server.ts";
@@ -7,6 +7,7 @@ import { pathWith } from "../../toolchain/commandPath.ts";
 import { ensurePulumi } from "../../toolchain/pulumiCli.ts";
 import { isOwn } from "../sql/own.ts";
 import { type Outcome, outcomeOf, ownEnvironment } from "./engine.ts";
+import { comesWithProject, unfilled } from "./stackFiles.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -69,11 +70,14 @@ export async function userEnvironment(cache: string): Promise<NodeJS.ProcessEnv>
 export async function copyProject(dir: string, sql?: Readonly<Record<string, string>>): Promise<void> {
     const left = ["node_modules", "tests", "bench", "docs", ...(sql ? ["sql"] : [])];
     for (const name of await readdir(root)) {
-        if (left.includes(name) || (name.startsWith(".") && name !== ".gitignore")) continue;
+        if (left.includes(name) || (name.startsWith(".") && name !== ".gitignore") || !comesWithProject(name)) continue;
         await cp(join(root, name), join(dir, name), {
             recursive: true,
             filter: file => !file.endsWith("toolchain/go") && (name !== "sql" || isOwn(file)),
         });
+    }
+    for (const file of ["Pulumi.prod.yaml", "Pulumi.staging.yaml"]) {
+        await writeFile(join(dir, file), unfilled(await readFile(join(dir, file), "utf8")));
     }
     for (const [name, text] of Object.entries(sql ?? {})) {
         await mkdir(dirname(join(dir, "sql", name)), { recursive: true });

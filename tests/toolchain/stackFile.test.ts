@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { configKeys } from "../../configKeys.ts";
 import { UserError } from "../../runner/userError.ts";
 import { readStackFile } from "../../toolchain/stackFile.ts";
+import { unfilled } from "../support/stackFiles.ts";
 import { inScratch, put } from "./scratch.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -197,12 +198,16 @@ describe("the list of keys", () => {
         });
     });
 
-    it("is kept to by the stacks of this project but for the places that are to be filled in", () => {
-        assert.deepEqual(faultsOf(root, "dev"), []);
-        for (const name of ["staging", "prod"]) {
-            const faults = faultsOf(root, name);
-            assert.ok(faults.length > 0);
-            for (const fault of faults) assert.match(fault, /is still the placeholder </);
-        }
-    });
+    it("is kept to by the stacks of this project but for the places that are to be filled in", () =>
+        inScratch(async folder => {
+            cpSync(join(root, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
+            assert.deepEqual(faultsOf(root, "dev"), []);
+            for (const name of ["staging", "prod"]) {
+                const file = `Pulumi.${name}.yaml`;
+                put(join(folder, file), unfilled(readFileSync(join(root, file), "utf8")));
+                const faults = faultsOf(folder, name);
+                assert.ok(faults.length > 0);
+                for (const fault of faults) assert.match(fault, /is still the placeholder </);
+            }
+        }));
 });
