@@ -3,6 +3,7 @@ import { connect, connected, type Environment } from "./connection.ts";
 import { bounds, fresh } from "./fresh.ts";
 import { type DatabaseIdentity, readIdentity, requireSameDatabase } from "./identity.ts";
 import { ensureLedger } from "../ledger/create.ts";
+import { say } from "../output.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { expectedIdentity } from "../stackOutput.ts";
 import { UserError } from "../userError.ts";
@@ -24,9 +25,6 @@ const askEveryMs = 200;
 
 /** How long a run waits before it says so, and how long until it says so again, in milliseconds. */
 const silentMs = { first: 2000, then: 15_000 };
-
-/** Where the progress of a run goes: stdout is for what it was asked for. */
-const toStderr = (line: string) => void process.stderr.write(`${line}\n`);
 
 /**
  * Connects, takes the advisory lock, makes the ledger if there is none, does the work, and lets go of everything.
@@ -74,7 +72,7 @@ async function takeLock(client: pg.Client, settings: Settings): Promise<void> {
         if (now >= deadline) throw await lockedError(client, settings.waitForRunMs);
         if (now >= sayAt) {
             const { who } = await readHolder(client);
-            toStderr(
+            say(
                 `another run holds this database: ${who}. Waiting for it, ${Math.ceil((deadline - now) / 1000)} s at most`,
             );
             sayAt = now + silentMs.then;
