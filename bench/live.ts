@@ -153,15 +153,15 @@ async function felt({ environment, lockWaits }: Place, work: () => Promise<reado
 }
 
 /** From the end of the one before to the end of each, all of them together. */
-function perSecondDuring({ from, between }: Disturbance, steps: readonly Step[], kind: RegExp): number | null {
-    const times = steps.flatMap(({ migration, at }, index) =>
-        kind.test(migration) ? [{ start: steps[index - 1]?.at ?? from, end: at }] : [],
-    );
+function perSecondDuring({ from, completions }: Disturbance, steps: readonly Step[], kind: RegExp): number | null {
+    const times = steps
+        .map(({ migration, at }, index) => ({ migration, start: steps[index - 1]?.at ?? from, end: at }))
+        .filter(({ migration }) => kind.test(migration));
     const seconds = times.reduce((sum, { start, end }) => sum + (end - start) / 1000, 0);
-    const statements = times.reduce((sum, { start, end }) => {
-        return sum + (between(start, end).perSecond * (end - start)) / 1000;
-    }, 0);
-    return seconds > 0 ? statements / seconds : null;
+    const done = completions.filter(
+        ({ ended, error }) => !error && times.some(({ start, end }) => ended > start && ended <= end),
+    );
+    return seconds > 0 ? done.length / seconds : null;
 }
 
 function rowsOf({ name, against, aim }: Case, all: ReadonlyMap<string, readonly Run[]>): Row[] {

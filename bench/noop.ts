@@ -30,8 +30,7 @@ export const benchmark: Benchmark = {
                 const stack = await applied(size);
                 open.push(stack);
                 ({ postgresql } = stack);
-                // An entry of its own and one of a provider come with any program.
-                const count = (await stack.project.resources()).length - 2;
+                const count = await stack.countResources();
                 const floor = await bareProgram({ count, stdinBytes });
                 open.push(floor);
                 const up = (environment = {}) => {

@@ -94,8 +94,7 @@ async function applied(more: number, open: Open, options: { tables?: number } = 
 
 /** A bare program with as many resources as the stack has, all of them made. */
 async function floorOf(stack: BenchStack, open: Open): Promise<BareProgram & { readonly count: number }> {
-    // An entry of its own and one of a provider come with any program.
-    const count = (await stack.project.resources()).length - 2;
+    const count = await stack.countResources();
     const floor = await bareProgram({ count, stdinBytes });
     open.push(floor);
     floor.project.stepLimit = stack.project.stepLimit;

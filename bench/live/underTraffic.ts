@@ -13,8 +13,7 @@ export interface Disturbance extends Felt {
     readonly tookMs: number;
     /** When the work began, in milliseconds since 1970. */
     readonly from: number;
-    /** What was felt in a part of it, from and to in milliseconds since 1970. */
-    readonly between: (from: number, to: number) => Felt;
+    readonly completions: readonly Completion[];
 }
 
 /** Does the work while four clients read, change and add runs. @param environment libpq's variables of the database */
@@ -38,8 +37,7 @@ export async function underTraffic(environment: Environment, work: () => Promise
         await setTimeout(tailMs);
         traffic.send("end" satisfies Order);
         const completions = (await Promise.race([message(), ended])) as Completion[];
-        const between = (start: number, end: number) => feltBetween(completions, start, end);
-        return { tookMs: to - from, from, between, ...between(from, to) };
+        return { tookMs: to - from, from, completions, ...feltBetween(completions, from, to) };
     } finally {
         traffic.kill("SIGKILL");
     }

@@ -28,11 +28,10 @@ export async function peaksOfProgram({ migrations, tables, count }: Size, say: (
         say(`up of ${ground}`);
         const up = await peakOf(stack.project, "up", "--yes", "--skip-preview");
         const nothing = await peaks(count, () => peakOf(stack.project, "preview"));
-        // An entry of its own and one of a provider come with any program.
-        const floor = await bareProgram({ count: (await stack.project.resources()).length - 2 });
+        const floor = await bareProgram({ count: await stack.countResources() });
         try {
             const bare = await peaks(count, () => peakOf(floor.project, "preview"));
-            const against = { name: `a bare program of as many resources, preview`, samples: bare };
+            const against = { name: "a bare program of as many resources, preview", samples: bare };
             return [
                 row(against.name, "MiB", bare),
                 row(`the program: preview of ${ground}`, "MiB", pending, { against }),

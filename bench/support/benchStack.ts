@@ -30,6 +30,8 @@ export interface BenchStack {
      * @returns milliseconds
      */
     timed(verb: "preview" | "up" | "destroy"): Promise<number>;
+    /** How many resources it declares, without the two entries that come with any program: its own and one of a provider. */
+    countResources(): Promise<number>;
     /** The next preview tries out what is pending, also when an earlier one did. */
     forgetResults(): Promise<void>;
     /** And it makes its shadow from nothing. */
@@ -70,6 +72,7 @@ export async function benchStack({ tables = 0 } = {}): Promise<BenchStack> {
                     if (verb === "up") await project.must("preview");
                     return await timed(() => project.must(verb, "--yes", "--skip-preview"));
                 },
+                countResources: async () => (await project.resources()).length - 2,
                 forgetResults: () => forget(join(project.dir, ".local", "preview", "cache")),
                 forgetShadows: async () => forget(join(await runtimeHome(project.dir), "shadows", "templates")),
                 remove,
