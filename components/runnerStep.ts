@@ -36,25 +36,9 @@ export function runnerStep(
         Object.entries(commands).map(([verb, text]) => [verb, `node runner/main.ts ${text}`]),
     );
     if (again === undefined) {
-        return withoutTraces(() => new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, opts));
+        return new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, opts);
     }
     const asked = { ...environment, SIMULATION_DB_ASKED_AT: new Date().toISOString() };
     const ignoreChanges = again ? [] : ["environment.SIMULATION_DB_ASKED_AT"];
-    return withoutTraces(
-        () => new local.Command(name, { ...verbs, environment: asked, stdin }, { ...opts, ignoreChanges }),
-    );
-}
-
-/**
- * Pulumi's SDK takes a stack trace of every property, which only PULUMI_DEBUG_PROMISE_LEAKS ever shows, and looks up each
- * of its lines in source maps: 7 ms per resource. The position in the program that the state keeps is found another way.
- */
-function withoutTraces<T>(make: () => T): T {
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    try {
-        return make();
-    } finally {
-        Error.stackTraceLimit = stackTraceLimit;
-    }
+    return new local.Command(name, { ...verbs, environment: asked, stdin }, { ...opts, ignoreChanges });
 }
