@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Environment } from "../runner/database/connection.ts";
 import { readBucketDrift } from "./drift/bucket.ts";
 import { driftOf } from "./drift/drift.ts";
-import { keepSeen, requireAsSeen } from "./drift/seen.ts";
+import { keepSeen, requireAsSeen, requireSameLedger } from "./drift/seen.ts";
 import { readSnapshot } from "./drift/snapshot.ts";
 import type { FindingSettings } from "./findings/scene.ts";
 import { previewFolder } from "./folder.ts";
@@ -39,7 +39,7 @@ const bucketNotChecked = "the bucket's settings are not compared: this login may
  * Runs on a shadow what an update would run on the target, holds what is found against the gates, writes the reports,
  * and puts it into words.
  *
- * @throws UserError when the target was changed after the preview
+ * @throws UserError when the target was changed after the preview, or by another run while this one looked at it
  */
 export async function predict(options: PredictionOptions): Promise<Prediction> {
     const { stack, environment, target, stackRoles, review } = options;
@@ -58,6 +58,7 @@ export async function predict(options: PredictionOptions): Promise<Prediction> {
         readSnapshot(environment),
         readBucketDrift(environment, options.remembered.database !== undefined),
     ]);
+    requireSameLedger(target.chain, rehearsal.look);
     if (options.doing) await requireAsSeen(reportFolder(stack), rehearsal.look);
     const catalogDrift = driftOf(rehearsal.look, snapshot);
     const drift = {

@@ -1,5 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Chain } from "../../runner/ledger/chain.ts";
+import type { LedgerRow } from "../../runner/ledger/ledger.ts";
 import { hashOf } from "../../runner/migration/migration.ts";
 import { UserError } from "../../runner/userError.ts";
 import type { TargetLook } from "../trial/observation.ts";
@@ -39,7 +41,27 @@ export async function requireAsSeen(folder: string, look: TargetLook): Promise<v
     );
 }
 
+/**
+ * Compares what the ledger said before the catalog was read with what it said afterwards. In between, a run may have
+ * committed what is taken for pending, and its objects would be in the way of the trial.
+ *
+ * @throws UserError when it did
+ */
+export function requireSameLedger({ applied, removed }: Chain, { ledger }: TargetLook): void {
+    if (ledger === undefined) return;
+    const before = [...applied, ...removed].map(({ version }) => version).sort();
+    if (before.join() === versionsOf(ledger).sort().join()) return;
+    throw new UserError(
+        "another run applied migrations, or rolled some back, while this one looked at the database; nothing was changed by this one.",
+        ["wait until that one has ended, then run this again"],
+    );
+}
+
 function seenOf({ identity, ledger, catalog }: TargetLook): Seen {
     const own = [...ownPart(catalog)].sort(([one], [other]) => (one < other ? -1 : 1));
-    return { identity, applied: (ledger ?? []).map(({ version }) => version), catalog: hashOf(JSON.stringify(own)) };
+    return { identity, applied: versionsOf(ledger ?? []), catalog: hashOf(JSON.stringify(own)) };
+}
+
+function versionsOf(rows: readonly LedgerRow[]): string[] {
+    return rows.map(({ version }) => version);
 }

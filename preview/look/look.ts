@@ -77,7 +77,6 @@ export async function lookAt(
             `set default_transaction_read_only = on; set statement_timeout = ${statementTimeoutMs}; set jit = off`,
         );
         const identity = await readIdentity(client);
-        const { ledger, ledgerRows } = await readHistory(client, versions);
         // One snapshot for all of it; no lock is taken that anything but DROP would wait for.
         await client.query("begin transaction isolation level repeatable read, read only");
         const server = await readServer(client);
@@ -85,6 +84,8 @@ export async function lookAt(
         const catalog = await readCatalog(client);
         const forTrial = nothingToTry ? nothingForTrial : await readForTrial(client);
         await client.query("commit");
+        // After the catalog, as the target's was read before it: when both say the same, no run committed in between.
+        const { ledger, ledgerRows } = await readHistory(client, versions);
         return {
             identity,
             ...server,

@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { byPersons, type Drift, driftOf } from "../../preview/drift/drift.ts";
-import { keepSeen, requireAsSeen } from "../../preview/drift/seen.ts";
+import { keepSeen, requireAsSeen, requireSameLedger } from "../../preview/drift/seen.ts";
 import { readSnapshot } from "../../preview/drift/snapshot.ts";
 import { lookAt } from "../../preview/look/look.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
+import { compareChain } from "../../runner/ledger/chain.ts";
 import { ensureLedger } from "../../runner/ledger/create.ts";
+import { addRepairToLedger, readLedger } from "../../runner/ledger/ledger.ts";
 import { UserError } from "../../runner/userError.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 
@@ -237,6 +239,25 @@ for (const major of [15, 17] as const) {
                 await client.query("revoke all on public.datasets from dataset_service");
                 await rm(folder, { recursive: true, force: true });
             }
+        });
+
+        it("is not looked for beside a run that commits between the look at the ledger and that at the catalog", async () => {
+            const migration = {
+                version: "0001",
+                slug: "tags",
+                up: "-- Makes public.tags.\ncreate table public.tags (id bigint primary key);\n",
+                down: "drop table public.tags;\n",
+                verify: "select id from public.tags limit 0;\n",
+            };
+            const look = () => lookAt({ ...process.env, ...cluster.environment });
+            const chain = async () => compareChain([migration], await readLedger(client));
+            const before = await chain();
+            requireSameLedger(before, await look());
+            await client.query(migration.up);
+            await addRepairToLedger(client, migration, { stack: "dev", detail: "another run", say: () => {} });
+            const meanwhile = await look();
+            assert.throws(() => requireSameLedger(before, meanwhile), /^UserError: another run applied migrations/);
+            requireSameLedger(await chain(), meanwhile);
         });
     });
 }

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { UserError } from "../../runner/userError.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -11,11 +12,20 @@ export function names(given: readonly string[], ...options: string[]): boolean {
     return given.some(argument => options.includes(argument.split("=")[0] ?? ""));
 }
 
-/** Our defaults, except where the user's arguments say otherwise. */
+/**
+ * Our defaults, except where the user's arguments say otherwise.
+ *
+ * @throws UserError for a path that is not there: mocha would warn of it, and run whatever else is named, or all tests
+ */
 export function mochaArguments(given: readonly string[], totals: string): string[] {
     const has = (...options: string[]) => names(given, ...options);
-    const isPath = (argument: string, at: number) =>
-        !argument.startsWith("-") && !searches.includes(given[at - 1] ?? "") && existsSync(argument);
+    const mayBePath = (argument: string, at: number) =>
+        !argument.startsWith("-") && !searches.includes(given[at - 1] ?? "");
+    const missing = given.find(
+        (argument, at) => mayBePath(argument, at) && /^tests\/[^*]*$/.test(argument) && !existsSync(argument),
+    );
+    if (missing !== undefined) throw new UserError(`there is no ${missing}.`, ["see what there is: ls tests"]);
+    const isPath = (argument: string, at: number) => mayBePath(argument, at) && existsSync(argument);
     const isFolder = (argument: string, at: number) => isPath(argument, at) && statSync(argument).isDirectory();
     return [
         join(root, "node_modules", "mocha", "bin", "mocha.js"),

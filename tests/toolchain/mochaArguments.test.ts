@@ -14,6 +14,11 @@ describe("the arguments of npm test", () => {
         assert.deepEqual(given(), ["tests/**/*.test.ts"]);
     });
 
+    it("name no folder that is not there, instead of running all tests", () => {
+        assert.throws(() => given("tests/nowhere"), /^UserError: there is no tests\/nowhere\.$/);
+        assert.deepEqual(given("--grep", "tests/nowhere"), ["--grep", "tests/nowhere", "tests/**/*.test.ts"]);
+    });
+
     it("take what follows --grep for a text, also where a folder has that name", () => {
         for (const option of ["--grep", "-g", "--fgrep", "-f"]) {
             assert.deepEqual(given(option, "sql"), [option, "sql", "tests/**/*.test.ts"]);
