@@ -1,6 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { PromotionSettings } from "./preview/promotion.ts";
-import { checkedConfig, type ConfigValues, embedded } from "./configKeys.ts";
+import {
+    checkedConfig,
+    type ConfigValues,
+    embedded,
+    placeOf,
+    type Review,
+    reviewOf,
+    runnerSettings,
+} from "./configKeys.ts";
 
 /** What a stack says, checked. Descriptions, types and defaults of all keys are in Pulumi.yaml. */
 export interface StackConfig {
@@ -20,16 +28,7 @@ export interface StackConfig {
     readonly squashThrough: string;
     readonly backup: { readonly mode: ConfigValues["backup"]; readonly folder: string; readonly keep: number };
     readonly protect: boolean;
-    /** What a preview looks for, and what stops it. */
-    readonly review: {
-        readonly gates: ConfigValues["gates"];
-        /** In milliseconds, by estimate. */
-        readonly maxLockMs: number;
-        /** Beside public. */
-        readonly exposedSchemas: readonly string[];
-        readonly requireVerified: boolean;
-        readonly drift: ConfigValues["drift"];
-    };
+    readonly review: Review;
     /** What must have run elsewhere first. */
     readonly promotion: PromotionSettings;
     /** What the runner's steps are told, under the names that it and libpq read. */
@@ -46,19 +45,9 @@ export function readConfig(): StackConfig {
     const encrypted = Object.keys(texts).filter(isEncrypted);
     const values = checkedConfig({ stack: pulumi.getStack(), texts, encrypted });
     const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
-    const isEmbedded = values.databaseHost === embedded;
-    const place = {
-        PGHOST: values.databaseHost,
-        PGPORT: String(values.databasePort),
-        PGDATABASE: values.databaseName,
-        PGUSER: values.databaseUser,
-        PGSSLMODE: values.databaseSslMode,
-        ...(values.databaseCaFile ? { PGSSLROOTCERT: values.databaseCaFile } : {}),
-        SUPABASE_URL: values.storageUrl,
-    };
     return {
         stack,
-        embedded: isEmbedded,
+        embedded: values.databaseHost === embedded,
         databaseName: values.databaseName,
         databaseRole: values.databaseUser.split(".")[0] ?? values.databaseUser,
         databaseIdentity: values.databaseIdentity,
@@ -67,27 +56,12 @@ export function readConfig(): StackConfig {
         squashThrough: values.squashThrough,
         backup: { mode: values.backup, folder: values.backupFolder, keep: values.backupKeep },
         protect: values.protect,
-        review: {
-            gates: values.gates,
-            maxLockMs: values.maxLockMs,
-            exposedSchemas: values.exposedSchemas.split(","),
-            requireVerified: values.requireVerified,
-            drift: values.drift,
-        },
+        review: reviewOf(values),
         promotion: {
             from: values.promotedFrom && `${pulumi.getProject()}/${values.promotedFrom}`,
             key: values.promotionKey,
         },
-        environment: {
-            SIMULATION_DB_STACK: stack,
-            SIMULATION_DB_LOCK_TIMEOUT_MS: String(values.lockTimeoutMs),
-            SIMULATION_DB_STATEMENT_TIMEOUT_MS: String(values.statementTimeoutMs),
-            SIMULATION_DB_RETRY_FOR_MS: String(values.retryForMs),
-            SIMULATION_DB_WAIT_FOR_RUN_MS: String(values.waitForRunMs),
-            ...(values.archive ? {} : { SIMULATION_DB_ARCHIVE: "off" }),
-            ...(values.databaseIdentity ? { SIMULATION_DB_IDENTITY: values.databaseIdentity } : {}),
-            ...(isEmbedded ? {} : place),
-        },
+        environment: { SIMULATION_DB_STACK: stack, ...runnerSettings(values), ...placeOf(values) },
     };
 }
 

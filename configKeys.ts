@@ -182,6 +182,44 @@ function contradictions(stack: string, { databaseHost, storageUrl, databaseSslMo
     return faults;
 }
 
+/** Where a real project is, as libpq's variables and the address of the API; empty for the local default. */
+export function placeOf(values: ConfigValues): Record<string, string> {
+    if (values.databaseHost === embedded) return {};
+    const place = {
+        PGHOST: values.databaseHost,
+        PGPORT: values.databasePort,
+        PGDATABASE: values.databaseName,
+        PGUSER: values.databaseUser,
+        PGSSLMODE: values.databaseSslMode,
+        PGSSLROOTCERT: values.databaseCaFile,
+        SUPABASE_URL: values.storageUrl,
+    };
+    const given = Object.entries(place).map(([variable, value]) => [variable, String(value ?? "")] as const);
+    return Object.fromEntries(given.filter(([, value]) => value !== ""));
+}
+
+/** What the runner reads besides, under its own names. */
+export function runnerSettings(values: ConfigValues): Record<string, string> {
+    return {
+        SIMULATION_DB_LOCK_TIMEOUT_MS: String(values.lockTimeoutMs),
+        SIMULATION_DB_STATEMENT_TIMEOUT_MS: String(values.statementTimeoutMs),
+        SIMULATION_DB_RETRY_FOR_MS: String(values.retryForMs),
+        SIMULATION_DB_WAIT_FOR_RUN_MS: String(values.waitForRunMs),
+        ...(values.archive ? {} : { SIMULATION_DB_ARCHIVE: "off" }),
+        ...(values.databaseIdentity ? { SIMULATION_DB_IDENTITY: values.databaseIdentity } : {}),
+    };
+}
+
+/** What a preview looks for, and what stops it. */
+export interface Review extends Pick<ConfigValues, "gates" | "maxLockMs" | "requireVerified" | "drift"> {
+    /** Beside public. */
+    readonly exposedSchemas: readonly string[];
+}
+
+export function reviewOf({ gates, maxLockMs, exposedSchemas, requireVerified, drift }: ConfigValues): Review {
+    return { gates, maxLockMs, exposedSchemas: exposedSchemas.split(","), requireVerified, drift };
+}
+
 /** Also `prod-eu` and `production`. */
 export function isProduction(stack: string): boolean {
     return stack.startsWith("prod");

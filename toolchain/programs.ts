@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { reviewOf, runnerSettings } from "../configKeys.ts";
 import { runForeground } from "./child.ts";
 import { ambientFor, variablesOf } from "./environment.ts";
 import { root, startServer, useLocalFolder } from "./ready.ts";
@@ -32,7 +33,7 @@ export async function programOf(script: string, name: string): Promise<{ script:
         // For `check`, which signs in as users that it makes up.
         ...(server ? { SUPABASE_JWT_SECRET: server.jwtSecret, SUPABASE_ANON_KEY: server.anonKey } : {}),
         // As the stack itself says it to the runner.
-        SIMULATION_DB_STATEMENT_TIMEOUT_MS: String(stack.values.statementTimeoutMs),
+        ...runnerSettings(stack.values),
         // For `status`, which asks nobody else where they are.
         SIMULATION_DB_BACKUP_FOLDER: stack.values.backup === "off" ? "" : stack.values.backupFolder,
     };
@@ -54,8 +55,5 @@ export async function author(
 /** What a stack's file says of checks, for programs that do not read it. */
 export function checkSettings(name: string): Record<string, string> {
     const { major, shape, values } = readStackFile(root, name);
-    const { gates, maxLockMs, requireVerified, drift } = values;
-    const exposedSchemas = values.exposedSchemas.split(",");
-    const review = { gates, maxLockMs, exposedSchemas, requireVerified, drift };
-    return { SIMULATION_DB_CHECK_SETTINGS: JSON.stringify({ major, shape, review }) };
+    return { SIMULATION_DB_CHECK_SETTINGS: JSON.stringify({ major, shape, review: reviewOf(values) }) };
 }

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { checkedConfig, type ConfigValues, embedded, type GivenConfig } from "../configKeys.ts";
+import { checkedConfig, type ConfigValues, embedded, type GivenConfig, placeOf } from "../configKeys.ts";
 import type { BaselineShape } from "../local/baseline.ts";
 import type { PostgresMajor } from "../local/cluster.ts";
 import { didYouMean } from "../runner/nearest.ts";
@@ -40,11 +40,10 @@ export function readStackFile(root: string, name: string): StackFile {
         );
     }
     const values = checkedConfig({ stack: short, ...readGiven(root, short) });
-    const isEmbedded = values.databaseHost === embedded;
     return {
         name,
-        embedded: isEmbedded,
-        place: isEmbedded ? {} : placeOf(values),
+        embedded: values.databaseHost === embedded,
+        place: placeOf(values),
         major: values.embeddedMajor === "17" ? 17 : 15,
         shape: {
             defaultPrivileges: values.embeddedDefaultPrivileges,
@@ -59,21 +58,6 @@ export function stackNames(root: string): string[] {
     return readdirSync(root)
         .flatMap(file => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
         .sort();
-}
-
-/** libpq's variables, and the address of the API. */
-function placeOf(values: ConfigValues): Record<string, string> {
-    const place = {
-        PGHOST: values.databaseHost,
-        PGPORT: values.databasePort,
-        PGDATABASE: values.databaseName,
-        PGUSER: values.databaseUser,
-        PGSSLMODE: values.databaseSslMode,
-        PGSSLROOTCERT: values.databaseCaFile,
-        SUPABASE_URL: values.storageUrl,
-    };
-    const given = Object.entries(place).map(([variable, value]) => [variable, String(value ?? "")] as const);
-    return Object.fromEntries(given.filter(([, value]) => value !== ""));
 }
 
 /** The texts as the engine hands them to the program: names in full, defaults of the project file filled in. */

@@ -45,6 +45,7 @@ describe("npm start and its sisters, on a copy of the project with few migration
         reshaped = await sh("npm start");
         const [, data = ""] = /remove (.+) and \.local\/pulumi\/state, `npm start`/.exec(reshaped.output) ?? [];
         remade = await sh(`npm run stop && rm -r "${data}" .local/pulumi/state && npm start`);
+        await appendFile(join(dir, "Pulumi.dev.yaml"), "  simulation-db:archive: false\n");
         await leaveLock(dir);
         looked = await sh("npm run destroy -- --preview");
         locksAfterLook = await readdir(lockFolder(dir)).catch(() => []);
@@ -116,6 +117,11 @@ describe("npm start and its sisters, on a copy of the project with few migration
         assert.doesNotMatch(looked.output, /Comparing its state/);
         assert.equal(locksAfterLook.length, 1);
         assert.match(destroyed.output, /was killed \(process 4194305\)\. Its lock is taken away\./);
+    });
+
+    it("npm run destroy -- --preview promises no archive where the stack's file says that there is none", () => {
+        assert.match(looked.output, /- table public\.datasets\b/);
+        assert.doesNotMatch(looked.output, /kept in the archive/);
     });
 
     it("npm run destroy takes all of it back, and npm run stop ends the servers", async () => {
