@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-/** Where the code is that makes what previews keep for the next one. */
-const folders = ["preview/look", "preview/shadow", "preview/trial", "runner", "local"];
+/** Where the code is that makes what previews keep for the next one: these import nothing of ours from elsewhere. */
+export const folders = ["preview", "runner", "local"];
 
 let hash: Promise<string> | undefined;
 
@@ -16,8 +16,10 @@ async function readCode(): Promise<string> {
     const root = dirname(import.meta.dirname);
     const read = createHash("sha256");
     for (const folder of folders) {
-        const names = (await readdir(join(root, folder), { recursive: true })).filter(name => /\.(ts|sql)$/.test(name));
-        for (const name of names.sort()) read.update(name).update(await readFile(join(root, folder, name)));
+        const all = await readdir(join(root, folder), { recursive: true });
+        const names = all.filter(name => /\.(ts|sql)$/.test(name)).sort();
+        const texts = await Promise.all(names.map(name => readFile(join(root, folder, name), "utf8")));
+        for (const [index, text] of texts.entries()) read.update(`${names[index]}\0${text}\0`);
     }
     // The versions of PostgreSQL and of the libraries, each an exact one.
     read.update(await readFile(join(root, "package.json")));

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { applyBaseline, type BaselineShape } from "../../local/baseline.ts";
 import type { PostgresMajor } from "../../local/cluster.ts";
@@ -108,6 +109,7 @@ async function applyAll(environment: Environment, earlier: readonly Migration[])
 /** The same again only while nothing changes that has a say in it. */
 async function nameOf({ major, shape, earlier }: GroundOptions): Promise<string> {
     const hash = createHash("sha256").update(await codeHash());
+    hash.update(await readFile(import.meta.filename));
     const { version } = await postgresBinaries(major);
     const texts = earlier.map(migration => `${migration.slug} ${encode(migration)}`);
     hash.update(JSON.stringify([version, shape, texts]));

@@ -46,7 +46,8 @@ export async function copyDataDir(from: string, to: string): Promise<void> {
 async function fingerprint(major: PostgresMajor, shape: BaselineShape): Promise<string> {
     const hash = createHash("sha256");
     hash.update((await postgresBinaries(major)).version);
-    hash.update(await readFile(join(projectRoot, "local", "cluster.ts")));
+    for (const name of ["baseline.ts", "cluster.ts"]) hash.update(await readFile(join(projectRoot, "local", name)));
+    hash.update(await readFile(import.meta.filename));
     for (const file of baselineFiles(shape)) hash.update(file.slice(projectRoot.length)).update(await readFile(file));
     return hash.digest("hex").slice(0, 16);
 }
