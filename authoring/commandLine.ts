@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { CheckOptions } from "./check/command.ts";
-import type { NewOptions } from "./commands.ts";
+import type { NewOptions } from "./folder/command.ts";
 import type { AdoptOptions } from "./joining/command.ts";
 import type { ProposeOptions } from "./proposal/command.ts";
 
@@ -9,6 +9,7 @@ export const commandLine = new Command("npm run")
     .description("Writes migrations, proposes how they are undone, and checks them before anybody else does.")
     .showHelpAfterError();
 
+// What a command does is loaded when it runs, so that --help and a wrong argument answer at once.
 commandLine
     .command("new")
     .description("make the folder and the files of the next migration")
@@ -18,7 +19,7 @@ commandLine
         "give these migrations the numbers after all others: two branches took the same ones",
     )
     .action((slug: string | undefined, options: NewOptions) =>
-        commands().then(each => each.makeMigration(slug, options)),
+        import("./folder/command.ts").then(({ makeMigration }) => makeMigration(slug, options)),
     );
 
 commandLine
@@ -56,8 +57,3 @@ commandLine
     .action((name: string, options: AdoptOptions) =>
         import("./joining/command.ts").then(({ adoptProject }) => adoptProject(name, options)),
     );
-
-// Loaded when a command runs, so that --help and a wrong argument answer at once.
-function commands() {
-    return import("./commands.ts");
-}

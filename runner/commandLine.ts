@@ -2,9 +2,10 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { PurgeOptions } from "./archive/commands.ts";
 import type { CreateOptions, FolderOptions, ListOptions } from "./backup/commands.ts";
 import { keepRange } from "./backup/settings.ts";
-import type { AuditOptions, ChainOptions, RecordOptions } from "./commands.ts";
-import type { CheckOptions, MakeOptions } from "./promotion/commands.ts";
+import type { AuditOptions } from "./bucket/commands.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
+import type { CheckOptions, MakeOptions } from "./promotion/commands.ts";
+import type { ChainOptions, RecordOptions } from "./steps/commands.ts";
 
 /** The words that a person types, with their help. */
 export const commandLine = new Command("runner")
@@ -19,7 +20,7 @@ migrate
     .description("apply the pending migrations of the sql folder, or the one on stdin")
     .option("--stdin", "take the migration from stdin, in the text form that the stack's state keeps")
     .addOption(new Option("--to <version>", "stop after this version").argParser(toVersion).conflicts("stdin"))
-    .action((options: ChainOptions) => commands().then(({ migrateUp }) => migrateUp(options)));
+    .action((options: ChainOptions) => steps().then(({ migrateUp }) => migrateUp(options)));
 migrate
     .command("down")
     .description("undo the newest migration, those down to a version, or the one on stdin")
@@ -29,29 +30,29 @@ migrate
             .argParser(toVersion)
             .conflicts("stdin"),
     )
-    .action((options: ChainOptions) => commands().then(({ migrateDown }) => migrateDown(options)));
+    .action((options: ChainOptions) => steps().then(({ migrateDown }) => migrateDown(options)));
 migrate
     .command("record")
     .description("store changed down and verify texts of applied migrations; runs nothing")
     .argument("[version]", "of the sql folder; all that were changed unless said otherwise", toVersion)
     .option("--stdin", "take the migration from stdin")
     .action((version: string | undefined, options: RecordOptions) =>
-        commands().then(({ migrateRecord }) => migrateRecord(version, options)),
+        steps().then(({ migrateRecord }) => migrateRecord(version, options)),
     );
 migrate
     .command("status")
     .description("list what is applied and what is pending")
-    .action(() => commands().then(({ status }) => status()));
+    .action(() => steps().then(({ status }) => status()));
 
 const ledger = commandLine.command("ledger").description("which stack manages the database");
 ledger
     .command("claim")
     .description("make the stack the one that manages this database; stdin: the preconditions query")
-    .action(() => commands().then(({ ledgerClaim }) => ledgerClaim()));
+    .action(() => ledgers().then(({ ledgerClaim }) => ledgerClaim()));
 ledger
     .command("release")
     .description("give the database free; refused while migrations are applied")
-    .action(() => commands().then(({ ledgerRelease }) => ledgerRelease()));
+    .action(() => ledgers().then(({ ledgerRelease }) => ledgerRelease()));
 
 const bucket = commandLine
     .command("bucket")
@@ -59,11 +60,11 @@ const bucket = commandLine
 bucket
     .command("put")
     .description("create it, or give it these settings")
-    .action(() => commands().then(({ bucketPut }) => bucketPut()));
+    .action(() => buckets().then(({ bucketPut }) => bucketPut()));
 bucket
     .command("remove")
     .description("delete it when it is empty")
-    .action(() => commands().then(({ bucketRemove }) => bucketRemove()));
+    .action(() => buckets().then(({ bucketRemove }) => bucketRemove()));
 
 const backup = commandLine.command("backup").description("dumps of the schemas that the migrations touch");
 backup
@@ -130,7 +131,7 @@ repair
     .requiredOption("--reason <text>", "why; the history keeps it")
     .option("--found <json>", "what its up would have found, where it says so")
     .action((version: string, options: RepairOptions) =>
-        commands().then(({ repairApplied }) => repairApplied(version, options)),
+        ledgers().then(({ repairApplied }) => repairApplied(version, options)),
     );
 repair
     .command("reverted")
@@ -138,32 +139,32 @@ repair
     .argument("<version>", "four digits", toVersion)
     .requiredOption("--reason <text>", "why; the history keeps it")
     .action((version: string, options: RepairOptions) =>
-        commands().then(({ repairReverted }) => repairReverted(version, options)),
+        ledgers().then(({ repairReverted }) => repairReverted(version, options)),
     );
 
 commandLine
     .command("status")
     .description("the same as migrate status")
-    .action(() => commands().then(({ status }) => status()));
+    .action(() => steps().then(({ status }) => status()));
 commandLine
     .command("check")
     .description("try what an application will do: what must work works, what must not is refused")
-    .action(() => commands().then(({ check }) => check()));
+    .action(() => import("./check/commands.ts").then(({ check }) => check()));
 commandLine
     .command("audit")
     .description("list files without a row in datasets, rows without a file, and settings of the bucket that differ")
     .option("--grace <minutes>", "leave out what is younger: an upload may be under way", toMinutes, 60)
     .option("--json", "print it for programs")
-    .action((options: AuditOptions) => commands().then(({ audit }) => audit(options)));
+    .action((options: AuditOptions) => buckets().then(({ audit }) => audit(options)));
 
 commandLine
     .command("reference")
     .description("print what the applied migrations did to this database's catalog, as JSON for adopt")
-    .action(() => commands().then(({ printReference }) => printReference()));
+    .action(() => ledgers().then(({ printReference }) => printReference()));
 commandLine
     .command("adopt")
     .description("take over migrations that other means applied, by comparison with a reference on stdin; runs no DDL")
-    .action(() => commands().then(({ adoptFrom }) => adoptFrom()));
+    .action(() => ledgers().then(({ adoptFrom }) => adoptFrom()));
 
 /** Versions are compared as texts. */
 function toVersion(text: string): string {
@@ -183,8 +184,16 @@ function toMinutes(text: string): number {
 }
 
 // Loaded when a command runs, so that --help and a wrong argument answer at once.
-function commands() {
-    return import("./commands.ts");
+function steps() {
+    return import("./steps/commands.ts");
+}
+
+function ledgers() {
+    return import("./ledger/commands.ts");
+}
+
+function buckets() {
+    return import("./bucket/commands.ts");
 }
 
 function backups() {

@@ -10,11 +10,14 @@ enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, "
  * last two, as there is nothing for a person in them that `migrate up` and `down` have not.
  */
 const steps = new Map<string, () => Promise<void>>([
-    ["migrate up --stdin", async () => (await import("./commands.ts")).migrateUp({ stdin: true })],
-    ["migrate down --stdin", async () => (await import("./commands.ts")).migrateDown({ stdin: true })],
-    ["migrate record --stdin", async () => (await import("./commands.ts")).migrateRecord(undefined, { stdin: true })],
-    ["squash up --stdin", async () => (await import("./commands.ts")).squashUp()],
-    ["squash down --stdin", async () => (await import("./commands.ts")).squashDown()],
+    ["migrate up --stdin", async () => (await import("./steps/commands.ts")).migrateUp({ stdin: true })],
+    ["migrate down --stdin", async () => (await import("./steps/commands.ts")).migrateDown({ stdin: true })],
+    [
+        "migrate record --stdin",
+        async () => (await import("./steps/commands.ts")).migrateRecord(undefined, { stdin: true }),
+    ],
+    ["squash up --stdin", async () => (await import("./steps/commands.ts")).squashUp()],
+    ["squash down --stdin", async () => (await import("./steps/commands.ts")).squashDown()],
 ]);
 
 async function askedByPerson(): Promise<void> {

@@ -1,7 +1,6 @@
 import { byteSize } from "../byteSize.ts";
-import { withSession } from "../database/session.ts";
 import { print, say } from "../output.ts";
-import { stepLine } from "../stackOutput.ts";
+import { printedStep } from "../printedStep.ts";
 import { readJson } from "../stdinJson.ts";
 import { textTable } from "../textTable.ts";
 import { createBackup } from "./create.ts";
@@ -30,9 +29,7 @@ export async function backupCreate(options: CreateOptions): Promise<void> {
     const settings: BackupSettings = options.stdin
         ? await fromStdin()
         : { mode: "required", folder: options.folder, keep: options.keep };
-    await withSession(environment, "backup", async session => {
-        print(stepLine(await createBackup(session, settings, environment, say), session.identity));
-    });
+    await printedStep(environment, "backup", session => createBackup(session, settings, environment, say));
 }
 
 /** `backup list`: the newest last, so that it stands next to the prompt. */

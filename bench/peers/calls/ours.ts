@@ -1,6 +1,6 @@
 // The runner as a library: everything imported, nothing connected. Prints the milliseconds of `migrate up`.
 
-const { migrateUp } = await import("../../../runner/commands.ts");
+const { migrateUp } = await import("../../../runner/steps/commands.ts");
 const { loadParser } = await import("../../../runner/migration/statements.ts");
 await loadParser();
 

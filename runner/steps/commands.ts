@@ -1,27 +1,23 @@
 import { readdir, readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
-import { apply, applyNext, endInterrupted, type Outcome } from "./steps/apply.ts";
-import type { BucketSettings } from "./bucket.ts";
-import { compareChain } from "./ledger/chain.ts";
-import { claim, release } from "./ledger/claim.ts";
-import { connected } from "./database/connection.ts";
-import { addEvent } from "./ledger/history.ts";
-import { type LedgerRow, readApplied, readTexts } from "./ledger/ledger.ts";
-import { readUnfinished } from "./ledger/unfinished.ts";
-import { decode, decodeAll, hashOf, label, type Migration, versionOf } from "./migration/migration.ts";
-import { readMigrations, requireStatements } from "./migration/migrationFolder.ts";
-import { print, say, type Say } from "./output.ts";
-import { requirePreconditions } from "./preconditions.ts";
-import { record } from "./steps/record.ts";
-import { undoUnfinished } from "./steps/resumable.ts";
-import { rollBack } from "./steps/rollback.ts";
-import { applySquash, rollBackSquash, rollBackUnlessSquashed } from "./steps/squash.ts";
-import type { RepairOptions } from "./ledger/repair.ts";
-import { type Session, withSession } from "./database/session.ts";
-import { stepLine } from "./stackOutput.ts";
-import { readJson } from "./stdinJson.ts";
-import { readStatus, statusLines } from "./status.ts";
-import { UserError } from "./userError.ts";
+import { connected } from "../database/connection.ts";
+import { type Session, withSession } from "../database/session.ts";
+import { compareChain } from "../ledger/chain.ts";
+import { addEvent } from "../ledger/history.ts";
+import { type LedgerRow, readApplied, readTexts } from "../ledger/ledger.ts";
+import { readUnfinished } from "../ledger/unfinished.ts";
+import { decode, decodeAll, hashOf, label, type Migration, versionOf } from "../migration/migration.ts";
+import { readMigrations, requireStatements } from "../migration/migrationFolder.ts";
+import { print, say, type Say } from "../output.ts";
+import { requirePreconditions } from "../preconditions.ts";
+import { printedStep } from "../printedStep.ts";
+import { stepLine } from "../stackOutput.ts";
+import { UserError } from "../userError.ts";
+import { apply, applyNext, endInterrupted, type Outcome } from "./apply.ts";
+import { record } from "./record.ts";
+import { undoUnfinished } from "./resumable.ts";
+import { rollBack } from "./rollback.ts";
+import { applySquash, rollBackSquash, rollBackUnlessSquashed } from "./squash.ts";
 
 const environment = process.env;
 
@@ -121,123 +117,8 @@ export async function migrateRecord(version: string | undefined, options: Record
 export async function status(): Promise<void> {
     const migrations = await readMigrations("sql");
     await connected(environment, "status", async client => {
+        const { readStatus, statusLines } = await import("../status.ts");
         for (const line of statusLines(await readStatus(client, migrations))) print(line);
-    });
-}
-
-/** `check`: what an application will do, tried. */
-export async function check(): Promise<void> {
-    const migrations = await readMigrations("sql");
-    await connected(environment, "check", async client => {
-        const { checkStack } = await import("./check.ts");
-        await checkStack(client, migrations, environment, print);
-    });
-}
-
-export interface AuditOptions {
-    /** In minutes. */
-    readonly grace: number;
-    readonly json?: boolean;
-}
-
-/** `audit`: rows and files that do not belong together. */
-export async function audit({ grace, json }: AuditOptions): Promise<void> {
-    await connected(environment, "audit", async client => {
-        const { auditDatasets, auditLines, countOf, remediesOf } = await import("./audit.ts");
-        const found = await auditDatasets(client, grace);
-        for (const line of json ? [JSON.stringify(found)] : auditLines(found)) print(line);
-        const count = countOf(found);
-        if (count > 0)
-            throw new UserError(`The audit has ${count} finding${count === 1 ? "" : "s"}.`, remediesOf(found));
-    });
-}
-
-/** `reference`: what the applied migrations did here, for {@link adoptFrom} elsewhere. */
-export async function printReference(): Promise<void> {
-    await connected(environment, "reference", async client => {
-        const { exportReference } = await import("./ledger/adopt.ts");
-        print(JSON.stringify(await exportReference(client)));
-    });
-}
-
-/** `adopt`: stdin is the output of `reference`. Runs no statement of a migration. */
-export async function adoptFrom(): Promise<void> {
-    const { adopt, readReference } = await import("./ledger/adopt.ts");
-    const reference = readReference(await text(process.stdin));
-    const migrations = await readMigrations("sql");
-    await withSession(environment, "adopt", async session => {
-        const taken = await adopt(session, migrations, reference, say);
-        for (const migration of taken) print(stepLine(`${label(migration)} adopted`, session.identity));
-        print(`${taken.length} adopted`);
-    });
-}
-
-/** `repair applied`: the next migration of the sql folder. */
-export async function repairApplied(version: string, options: RepairOptions): Promise<void> {
-    const { markApplied } = await import("./ledger/repair.ts");
-    const migrations = await readMigrations("sql");
-    await withSession(environment, `repair ${version}`, async session => {
-        const migration = await markApplied(session, migrations, version, options, say);
-        print(`${label(migration)} is marked as applied; nothing was run`);
-    });
-}
-
-/** `repair reverted`: the newest applied migration. */
-export async function repairReverted(version: string, options: RepairOptions): Promise<void> {
-    const { markReverted } = await import("./ledger/repair.ts");
-    await withSession(environment, `repair ${version}`, async session => {
-        const row = await markReverted(session, version, options, say);
-        print(`${label(row)} is marked as not applied; nothing was run`);
-        say(
-            "where a stack has it in its state: node runner/main.ts migrate up applies it again, and the stack finds it; or remove its folder, and npm run up makes the stack forget it",
-        );
-    });
-}
-
-/** `ledger claim`: stdin is the preconditions query. */
-export async function ledgerClaim(): Promise<void> {
-    const preconditions = await text(process.stdin);
-    await step("ledger claim", async session => {
-        await claim(session, preconditions);
-        return `managed by ${session.settings.stack}`;
-    });
-}
-
-/** `ledger release` */
-export async function ledgerRelease(): Promise<void> {
-    await step("ledger release", async session => {
-        const free = await release(session, say);
-        return free ? `given free by ${session.settings.stack}` : "nothing given free";
-    });
-}
-
-/** `bucket put`: stdin is {@link BucketSettings} as JSON. */
-export async function bucketPut(): Promise<void> {
-    const { putBucket } = await import("./bucket.ts");
-    const settings = await readJson<BucketSettings>(
-        ["name", "maxBytes", "mimeTypes"],
-        `for example: echo '{"name": "datasets", "maxBytes": 52428800, "mimeTypes": ["text/csv"]}' | node runner/main.ts bucket put`,
-    );
-    await step("bucket put", async session => {
-        await putBucket(session, settings, environment);
-        return `bucket ${settings.name} ready`;
-    });
-}
-
-/** `bucket remove`: stdin is the name of {@link BucketSettings} as JSON. */
-export async function bucketRemove(): Promise<void> {
-    const { removeBucket } = await import("./bucket.ts");
-    const { name } = await readJson<Pick<BucketSettings, "name">>(
-        ["name"],
-        `for example: echo '{"name": "datasets"}' | node runner/main.ts bucket remove`,
-    );
-    await step("bucket remove", session => removeBucket(session, name, environment));
-}
-
-/** One run that prints one line. */
-async function step(purpose: string, work: (session: Session) => Promise<string>): Promise<void> {
-    await withSession(environment, purpose, async session => {
-        print(stepLine(await work(session), session.identity));
     });
 }
 
@@ -247,7 +128,7 @@ async function squashStep(
 ): Promise<void> {
     const carried = decodeAll(await text(process.stdin));
     const range = `${carried[0]?.version} to ${carried.at(-1)?.version}`;
-    await step(`${verb} ${range}`, async session => `${range}: ${await work(session, carried)}`);
+    await printedStep(environment, `${verb} ${range}`, async session => `${range}: ${await work(session, carried)}`);
 }
 
 async function oneStep(

@@ -1,8 +1,8 @@
-import { fileName, label, parts } from "../runner/migration/migration.ts";
-import { print } from "../runner/output.ts";
-import { UserError } from "../runner/userError.ts";
-import { makeNew, nextSteps } from "./folder/new.ts";
-import { renumber } from "./folder/renumber.ts";
+import { fileName, label, parts } from "../../runner/migration/migration.ts";
+import { print } from "../../runner/output.ts";
+import { UserError } from "../../runner/userError.ts";
+import { makeNew, nextSteps } from "./new.ts";
+import { renumber } from "./renumber.ts";
 
 /** Where the migrations are, from the project's folder. */
 const sql = "sql";
