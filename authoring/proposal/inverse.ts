@@ -1,7 +1,7 @@
-import type pg from "pg";
 import { type Facts, readFacts, type Step, stepsBetween } from "../../preview/delta.ts";
 import type { Catalog, Renamed, StatementObservation } from "../../preview/trial/observation.ts";
 import { observeFile, type Stage } from "../../preview/trial/run.ts";
+import { readInstalledCatalog } from "../../runner/catalog/catalog.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { type Statement, splitStatements } from "../../runner/migration/statements.ts";
 import { inverseOfRename, inverseOfRenamed, isRename } from "./renames.ts";
@@ -25,7 +25,7 @@ export async function invert(stage: Stage, migration: Migration): Promise<Invers
     const { client } = stage.shadow;
     const file = fileName(migration, "up");
     const observations: StatementObservation[] = [];
-    const before = await catalogOf(client);
+    const before = await readInstalledCatalog(client);
     const parts: string[][] = [];
     let state = stage.now;
     let facts: Facts | undefined;
@@ -47,7 +47,7 @@ export async function invert(stage: Stage, migration: Migration): Promise<Invers
                 parts.unshift(await undoing(stage, facts, kept, renamed));
             }
         }
-        return { statements: parts.flat(), before, after: await catalogOf(client), observations };
+        return { statements: parts.flat(), before, after: await readInstalledCatalog(client), observations };
     } finally {
         await client.query("rollback");
     }
@@ -65,7 +65,7 @@ export async function differencesAfter(
     try {
         await client.query(textOf(up));
         for (const statement of down) await client.query(statement);
-        const now = await catalogOf(client);
+        const now = await readInstalledCatalog(client);
         const keys = new Set([...before.keys(), ...now.keys()]);
         return [...keys]
             .map(key => ({ key, before: before.get(key), after: now.get(key) }))
@@ -80,13 +80,6 @@ export interface Difference {
     readonly key: string;
     readonly before: string | undefined;
     readonly after: string | undefined;
-}
-
-async function catalogOf(client: pg.Client): Promise<Catalog> {
-    const { rows } = await client.query<{ key: string; definition: string }>(
-        "select key, definition from simulation_db.catalog()",
-    );
-    return new Map(rows.map(({ key, definition }) => [key, definition]));
 }
 
 /** Statements that stand together: all up to the next one that changes a name, and that one by itself. */

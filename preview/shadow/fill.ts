@@ -54,7 +54,7 @@ export async function copyCatalog(
     }
     await dressDatabase(admin, look, database);
     if (look.hasSupautils) await allowPolicies(admin);
-    const copy = await catalogOf(admin);
+    const copy = await readCopy(admin);
     notes.push(...differences(look, copy, platformOf(look).isOwn));
     for (const { statement, message } of refused.slice(0, 5)) {
         notes.push(`the shadow refused "${statement.split("\n")[0]}": ${message}`);
@@ -121,8 +121,8 @@ function nameIn(key: string): string[] {
     return name === undefined ? [] : [name.replaceAll('"', "")];
 }
 
-/** In a transaction of its own. */
-export async function catalogOf(admin: pg.Client): Promise<Catalog> {
+/** The catalog of a copy, in a transaction of its own. */
+export async function readCopy(admin: pg.Client): Promise<Catalog> {
     await admin.query("begin");
     try {
         return await readCatalog(admin);

@@ -9,7 +9,7 @@ import { codeHash } from "../ownCode.ts";
 import { redacted } from "../report/redact.ts";
 import type { Progress } from "../trial/progress.ts";
 import type { ExtendedServer } from "./extensions.ts";
-import { type CatalogCopy, catalogOf, copyCatalog } from "./fill.ts";
+import { type CatalogCopy, copyCatalog, readCopy } from "./fill.ts";
 import { makeRoles } from "./roles.ts";
 import { type Login, makeDataDir, type ShadowServer } from "./server.ts";
 import { forgetTemplate, keepTemplate, takeTemplate } from "./templates.ts";
@@ -56,7 +56,7 @@ async function startKept(server: ShadowServer, name: string, { extended, look }:
         await server.start(extended.postgres);
         const admin = await server.as(kept.superuser, look.database.name);
         // Nobody waited for the disk when it was kept, and a power cut may have emptied files of it.
-        if (hashOfCatalog(await catalogOf(admin)) === kept.copy.catalogHash) return kept;
+        if (hashOfCatalog(await readCopy(admin)) === kept.copy.catalogHash) return kept;
         throw new Error("it is not what was kept");
     } catch {
         await server.stop();

@@ -71,6 +71,11 @@ export const createCatalogFunctions = [
     createChanges,
 ].join(";\n");
 
+/** What `simulation_db.catalog()` says now. */
+export async function readInstalledCatalog(client: pg.Client): Promise<Map<string, string>> {
+    return await readEntries(client, "select key, definition from simulation_db.catalog()");
+}
+
 /**
  * The same catalog, read without installing anything: for a look at a database that nothing may be made in. Any login
  * may, also one without privileges. Inside a transaction of the caller, whose settings it changes until the end.
@@ -81,6 +86,10 @@ export async function readCatalog(client: pg.Client): Promise<Map<string, string
             .map(([name, value]) => `set local ${name} = ${value}`)
             .join(";"),
     );
-    const { rows } = await client.query<{ key: string; definition: string }>(text);
+    return await readEntries(client, text);
+}
+
+async function readEntries(client: pg.Client, query: string): Promise<Map<string, string>> {
+    const { rows } = await client.query<{ key: string; definition: string }>(query);
     return new Map(rows.map(({ key, definition }) => [key, definition]));
 }

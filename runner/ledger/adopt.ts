@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { readInstalledCatalog } from "../catalog/catalog.ts";
 import { adoptIntoLedger, readApplied } from "./ledger.ts";
 import { endProgress, requireEnded } from "./unfinished.ts";
 import { hashOf, label, type Migration } from "../migration/migration.ts";
@@ -73,7 +74,7 @@ export async function adopt(
         );
     }
 
-    const nearest = nearestState(known, applied, await readCatalogNow(client));
+    const nearest = nearestState(known, applied, await readInstalledCatalog(client));
     if (!nearest) return [];
     const { count, differences } = nearest;
     if (differences.length === 0) {
@@ -134,13 +135,6 @@ export function nearestState(
         if (!nearest || differences.length < nearest.differences.length) nearest = { count, differences };
     }
     return nearest;
-}
-
-async function readCatalogNow(client: pg.Client): Promise<Map<string, string>> {
-    const { rows } = await client.query<{ key: string; definition: string }>(
-        "select key, definition from simulation_db.catalog()",
-    );
-    return new Map(rows.map(({ key, definition }) => [key, definition]));
 }
 
 /** The reference's migrations that have the same text as the folder's, from the first on. */

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { readInstalledCatalog } from "../../runner/catalog/catalog.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
 import { readSettings } from "../../runner/database/settings.ts";
 import { ensureLedger } from "../../runner/ledger/create.ts";
@@ -54,8 +55,8 @@ export async function trialGround(cluster: TestCluster, sql: string): Promise<Tr
     const start = await readState(client);
     const stage: Stage = { shadow, session, start, now: start, inner, withRows };
     const catalogNow = async () => {
-        const { rows } = await client.query("select key, definition from simulation_db.catalog()");
-        return new Map(rows.filter(({ key }) => !shadow.isOwn(key)).map(({ key, definition }) => [key, definition]));
+        const catalog = await readInstalledCatalog(client);
+        return new Map([...catalog].filter(([key]) => !shadow.isOwn(key)));
     };
     const before = await catalogNow();
 
@@ -71,8 +72,7 @@ export async function trialGround(cluster: TestCluster, sql: string): Promise<Tr
             await target.query("begin");
             try {
                 await target.query(up);
-                const { rows } = await target.query("select key, definition from simulation_db.catalog()");
-                return new Map(rows.map(({ key, definition }) => [key, definition]));
+                return await readInstalledCatalog(target);
             } finally {
                 await target.query("rollback");
             }

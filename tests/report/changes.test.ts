@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type pg from "pg";
 import { changesOf, headline } from "../../preview/changes/change.ts";
 import { compare } from "../../preview/changes/comparison.ts";
 import type { Catalog, Renamed } from "../../preview/trial/observation.ts";
+import { readInstalledCatalog } from "../../runner/catalog/catalog.ts";
 import { ensureLedger } from "../../runner/ledger/create.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
@@ -21,24 +21,19 @@ for (const major of [15, 17] as const) {
             await ensureLedger(project.client);
             await project.client.query(ground);
             await project.admin.query(superuserGround);
-            before_ = await catalog(project.admin);
+            before_ = await readInstalledCatalog(project.admin);
         });
         after(async () => {
             await project?.remove();
             await cluster?.stop();
         });
 
-        async function catalog(client: pg.Client): Promise<Catalog> {
-            const { rows } = await client.query("select key, definition from simulation_db.catalog()");
-            return new Map(rows.map(({ key, definition }) => [key, definition]));
-        }
-
         async function changed(sql: string, role = "postgres", then = "select 1") {
             const { admin } = project;
             await admin.query(`begin; set local role ${role}`);
             try {
                 await admin.query(sql);
-                const after = await catalog(admin);
+                const after = await readInstalledCatalog(admin);
                 const changes = changesOf(compare(before_, after));
                 await admin.query(then);
                 return { changes, after };
@@ -107,13 +102,13 @@ for (const major of [15, 17] as const) {
             await admin.query("begin; set local role postgres");
             try {
                 await admin.query(`${setUp}; savepoint start`);
-                const earlier = await catalog(admin);
+                const earlier = await readInstalledCatalog(admin);
                 await admin.query(sql);
-                const after = await catalog(admin);
+                const after = await readInstalledCatalog(admin);
                 const ddl = changesOf(compare(earlier, after)).flatMap(change => change.ddl);
                 await admin.query("rollback to start");
                 await admin.query(ddl.join("\n"));
-                const again = await catalog(admin);
+                const again = await readInstalledCatalog(admin);
                 return [...new Set([...after.keys(), ...again.keys()])].filter(
                     key => after.get(key) !== again.get(key),
                 );
@@ -153,9 +148,9 @@ for (const major of [15, 17] as const) {
             await admin.query("begin");
             try {
                 await admin.query(setUp);
-                const earlier = await catalog(admin);
+                const earlier = await readInstalledCatalog(admin);
                 await admin.query(sql);
-                return changesOf(compare(earlier, await catalog(admin), renames)).flatMap(change => [
+                return changesOf(compare(earlier, await readInstalledCatalog(admin), renames)).flatMap(change => [
                     headline(change),
                     ...change.details.map(({ sign, words }) => `${sign} ${words}`),
                 ]);

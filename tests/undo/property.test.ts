@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type pg from "pg";
+import { readInstalledCatalog } from "../../runner/catalog/catalog.ts";
 import { apply } from "../../runner/steps/apply.ts";
 import { readLedger } from "../../runner/ledger/ledger.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
@@ -91,11 +92,11 @@ async function prove(
     };
     const { mistake, down, aspect } = makeWrong(random, wanted, place);
     const wrong = { ...right, down };
-    const before = await readCatalog(client);
+    const before = await readInstalledCatalog(client);
     const hashBefore = asked ? await rootHash(client) : undefined;
 
     await apply(session, wrong, await readLedger(client), () => {});
-    const after = await readCatalog(client);
+    const after = await readInstalledCatalog(client);
     await snapshotIsOfNow(client);
     const faults = await tryOut(client, down, before, hashBefore);
     if (faults.length === 0) count.harmless += 1;
@@ -108,14 +109,14 @@ async function prove(
         for (const fault of aspect ? [...faults, aspect] : faults) {
             assert.ok(error.message.includes(fault), `${fault} is not named in:\n${error.message}`);
         }
-        assert.deepEqual(difference(after, await readCatalog(client)), [], "a refused down left something");
+        assert.deepEqual(difference(after, await readInstalledCatalog(client)), [], "a refused down left something");
         assert.equal((await readLedger(client)).length, 1, "a refused down took the migration out of the ledger");
         count[mistake] += 1;
     }
 
     await record(session, right, await readLedger(client));
     await rollBack(session, right, await readLedger(client), () => {});
-    assert.deepEqual(difference(before, await readCatalog(client)), []);
+    assert.deepEqual(difference(before, await readInstalledCatalog(client)), []);
     assert.deepEqual(await readLedger(client), []);
     await snapshotIsOfNow(client);
     if (asked) assert.equal(await rootHash(client), hashBefore, "pg-delta sees a difference");
@@ -152,7 +153,7 @@ async function tryOut(client: pg.Client, down: string, before: Catalog, hashBefo
     try {
         await client.query(down);
         await changesBothWays(client, down);
-        const faults = difference(before, await readCatalog(client));
+        const faults = difference(before, await readInstalledCatalog(client));
         if (faults.length > 0 || hashBefore === undefined) return faults;
         return (await rootHash(client)) === hashBefore ? [] : ["a difference that pg-delta sees and we do not"];
     } catch (error) {
@@ -173,11 +174,6 @@ async function startOver({ client }: Session): Promise<void> {
 }
 
 type Catalog = ReadonlyMap<string, string>;
-
-async function readCatalog(client: pg.Client): Promise<Catalog> {
-    const { rows } = await client.query("select key, definition from simulation_db.catalog()");
-    return new Map(rows.map(({ key, definition }) => [key, definition]));
-}
 
 /** The keys that are not the same in both. */
 function difference(one: Catalog, other: Catalog): string[] {
