@@ -4,7 +4,7 @@ import pg from "pg";
 import { isLoopback } from "./loopback.ts";
 import { UserError } from "../userError.ts";
 
-/** libpq's connection variables and nothing else: what psql and pg_dump read, the runner reads. */
+/** Variables: libpq's, which psql and pg_dump read too, and those of this project and of Supabase. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The port of Supabase's transaction pooler (Supabase documentation, "Connect to your database"). */
