@@ -92,7 +92,7 @@ function lossOf(from: TypeName, to: TypeName, isCast: boolean): string | undefin
 }
 
 /** Of a column's definition in the catalog: `numeric(10,2) not null`. */
-export function typeName(definition: string): TypeName {
+function typeName(definition: string): TypeName {
     const text = typeOfColumn(definition);
     const limits = /\(([\d,]+)\)/.exec(text)?.[1]?.split(",").map(Number) ?? [];
     return { base: text.replace(/\([\d,]+\)/, ""), limits };

@@ -67,7 +67,7 @@ export async function writeManifest(folder: string, manifest: Manifest): Promise
 }
 
 /** The files that a backup must have. */
-export function filesOf({ rows, wholeSchema }: Manifest): BackupFile[] {
+function filesOf({ rows, wholeSchema }: Manifest): BackupFile[] {
     return "refused" in wholeSchema ? [rows] : [rows, wholeSchema];
 }
 

@@ -5,8 +5,7 @@ import { label, type Migration } from "../migration/migration.ts";
 import { record } from "./record.ts";
 import { rollBack } from "./rollback.ts";
 import type { Session } from "../database/session.ts";
-
-type Say = (line: string) => void;
+import type { Say } from "../output.ts";
 
 /**
  * Applies those of a squash that are not applied yet, each in a transaction of its own as ever, and adopts the others.

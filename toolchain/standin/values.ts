@@ -32,7 +32,7 @@ export function holdsUnknown(value: unknown): boolean {
 }
 
 /** Whether a value carries the mark of secrecy itself. */
-export function isSecret(value: unknown): boolean {
+function isSecret(value: unknown): boolean {
     return isBag(value) && value[SECRET_KEY] === SECRET_VALUE;
 }
 

@@ -27,7 +27,7 @@ export async function asMemberOf(session: Session, roles: readonly string[], wor
 }
 
 /** Whether a role of that name exists. */
-export async function roleExists(session: Session, role: string): Promise<boolean> {
+async function roleExists(session: Session, role: string): Promise<boolean> {
     return (await session.query("select from pg_roles where rolname = $1", [role])).rows.length > 0;
 }
 
