@@ -1,4 +1,5 @@
 import type { Environment } from "../runner/database/connection.ts";
+import { shortName } from "../runner/database/settings.ts";
 import type { Migration } from "../runner/migration/migration.ts";
 import { notPromoted } from "../runner/promotion/promoted.ts";
 import { readRecord, recordFile } from "../runner/promotion/record.ts";
@@ -39,7 +40,7 @@ async function refusalOf(
     key: string,
     environment: Environment,
 ): Promise<UserError | undefined> {
-    const name = from.split("/").at(-1) ?? from;
+    const name = shortName(from);
     const remedies = [
         `run it there first: npm run up -- -s ${name}, then npm run promotion -- -s ${name}`,
         'or say why it cannot wait: SIMULATION_DB_UNPROMOTED_REASON="…"; the ledger keeps the reason',

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { shortName } from "../runner/database/settings.ts";
 import { explain, UserError } from "../runner/userError.ts";
 import { runCaptured, runForeground } from "./child.ts";
 import { evalLines } from "./environment.ts";
@@ -111,7 +112,7 @@ async function readStackOrPublish(name: string): Promise<StackFile> {
     } catch (error) {
         const { publish } = await import("./pipeline/publication.ts");
         const { stoppedText } = await import("../preview/report/stopped.ts");
-        const publication = { stack: name.split("/").at(-1) ?? name, text: stoppedText(error) };
+        const publication = { stack: shortName(name), text: stoppedText(error) };
         await publish(publication, { env: process.env, say }).catch((fault: unknown) => say(explain(fault)));
         throw error;
     }

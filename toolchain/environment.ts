@@ -3,6 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { LocalServer } from "../local/server.ts";
 import { isLoopback } from "../runner/database/loopback.ts";
+import { shortName } from "../runner/database/settings.ts";
 import { UserError } from "../runner/userError.ts";
 import { firstOnPath, pathWith } from "./commandPath.ts";
 import type { PulumiCli } from "./pulumiCli.ts";
@@ -89,7 +90,7 @@ export function variablesOf(
         // What Node has compiled of the stack's program and the SDK: without it a preview takes 0.4 s longer.
         ...(env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE } : {}),
         // As the stack itself names it in the ledger.
-        SIMULATION_DB_STACK: `simulation-db/${stack.name.split("/").at(-1) ?? stack.name}`,
+        SIMULATION_DB_STACK: `simulation-db/${shortName(stack.name)}`,
     };
     if (!stack.embedded) return standInsServe(stack, env) ? { ...common, PULUMI_HOME: localPulumiHome(root) } : common;
     return {

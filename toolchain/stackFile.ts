@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { checkedConfig, type ConfigValues, embedded, type GivenConfig, placeOf } from "../configKeys.ts";
 import type { BaselineShape } from "../local/baseline.ts";
 import type { PostgresMajor } from "../local/cluster.ts";
+import { shortName } from "../runner/database/settings.ts";
 import { didYouMean } from "../runner/nearest.ts";
 import { UserError } from "../runner/userError.ts";
 
@@ -29,7 +30,7 @@ export interface StackFile {
  */
 export function readStackFile(root: string, name: string): StackFile {
     const known = stackNames(root);
-    const short = name.split("/").at(-1) ?? name;
+    const short = shortName(name);
     if (!known.includes(short)) {
         throw new UserError(
             `There is no Pulumi.${short}.yaml, so no stack of that name is configured${didYouMean(short, known)}.`,

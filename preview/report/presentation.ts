@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { shortName } from "../../runner/database/settings.ts";
 import { UserError } from "../../runner/userError.ts";
 import { previewFolder } from "../folder.ts";
 import { writeReport } from "./files.ts";
@@ -45,7 +46,7 @@ export async function present(options: PresentationOptions): Promise<Presentatio
 
 /** `.local/preview/<stack>`; the stack's name without its project. */
 export function reportFolder(stack: string, folder = previewFolder): string {
-    return join(folder, (stack.split("/").at(-1) ?? stack).replaceAll(/[^\w.-]/g, "_"));
+    return join(folder, shortName(stack).replaceAll(/[^\w.-]/g, "_"));
 }
 
 /** The same for a report that is there. */

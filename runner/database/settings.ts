@@ -37,6 +37,11 @@ export function stackOf(environment: Environment): string {
     return environment.SIMULATION_DB_STACK || "shell";
 }
 
+/** Without organization and project, as in the name of its file. */
+export function shortName(stack: string): string {
+    return stack.slice(stack.lastIndexOf("/") + 1);
+}
+
 /** @throws UserError for a value that is no whole number of milliseconds, a timeout of none, or an archive neither on nor off */
 export function readSettings(environment: Environment): Settings {
     const read = ([name, otherwise]: readonly [string, number]) => {

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 
 import { readFile } from "node:fs/promises";
 import type pg from "pg";
 import { type DatabaseIdentity, readIdentity } from "../database/identity.ts";
+import { shortName } from "../database/settings.ts";
 import { readLedger } from "../ledger/ledger.ts";
 import { UserError } from "../userError.ts";
 
@@ -30,7 +31,7 @@ export interface PromotionRecord {
 
 /** Where the record of a stack is, unless a variable names another place: a folder that git does not see. */
 export function recordFile(stack: string): string {
-    return `.local/promotion/${stack.split("/").at(-1) ?? stack}.json`;
+    return `.local/promotion/${shortName(stack)}.json`;
 }
 
 /**
@@ -66,7 +67,7 @@ export async function makeRecord(client: pg.Client, stack: string, key?: string)
  * @throws UserError when it is missing, damaged, another stack's, or not signed with that key
  */
 export async function readRecord(file: string, stack: string, publicKey: string): Promise<PromotionRecord> {
-    const remedy = `make it anew: npm run promotion -- -s ${stack.split("/").at(-1)}`;
+    const remedy = `make it anew: npm run promotion -- -s ${shortName(stack)}`;
     const text = await readFile(file, "utf8").catch(() => undefined);
     if (text === undefined) throw new UserError(`there is no record of ${stack}: ${file} is missing.`, [remedy]);
     const record = parsed(text);

@@ -2,6 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Report } from "../../preview/report/report.ts";
 import { stoppedFile } from "../../preview/report/stopped.ts";
+import { shortName } from "../../runner/database/settings.ts";
 import { didYouMean } from "../../runner/nearest.ts";
 import { UserError } from "../../runner/userError.ts";
 import type { StackFile } from "../stackFile.ts";
@@ -114,7 +115,7 @@ function ledgerWords({ warnings: { ledger } }: Report): string | undefined {
 async function destroy({ stack, confirm, run }: Pipeline): Promise<number> {
     if (stack.values.protect) {
         throw new UserError(`The stack ${stack.name} is protected: no pipeline destroys it.`, [
-            `when it is meant: set protect to false in Pulumi.${shortName(stack)}.yaml, have that reviewed and applied, then destroy`,
+            `when it is meant: set protect to false in Pulumi.${shortName(stack.name)}.yaml, have that reviewed and applied, then destroy`,
         ]);
     }
     if (confirm !== stack.name) {
@@ -141,9 +142,5 @@ async function readReport(folder: string): Promise<Report | undefined> {
 
 function publicationOf({ stack }: Pipeline, words: string, report: string | undefined): Publication {
     const none = "There is no report: the log says why.";
-    return { stack: shortName(stack), text: [words, report ?? none].filter(Boolean).join("\n\n") };
-}
-
-function shortName({ name }: Pipeline["stack"]): string {
-    return name.split("/").at(-1) ?? name;
+    return { stack: shortName(stack.name), text: [words, report ?? none].filter(Boolean).join("\n\n") };
 }
