@@ -108,7 +108,7 @@ interface Reference {
     readonly kept: string;
 }
 
-/** Condition on `a`: what its foreign keys point at is there. */
+/** Condition on `a`: what its foreign keys point at is there, or was when this looked. */
 async function ownersThere(client: pg.Client, { table, columns, kind }: ListedPart, archive: string): Promise<string> {
     const { rows } = await client.query<Reference>(
         `select c.confrelid = c.conrelid and $3 as itself,
@@ -133,24 +133,27 @@ async function ownersThere(client: pg.Client, { table, columns, kind }: ListedPa
     const others = rows.filter(({ itself }) => !itself);
     const fitting = others.map(({ unset, there }) => of("a", `(${unset} or ${there})`)).join(" and ") || "true";
     const itself = rows.filter(row => row.itself);
-    if (itself.length === 0) return fitting;
+    // Few at a time, in one statement.
+    if (kind === "columns" || rows.length === 0) return fitting;
 
-    // A row that points into its own table comes back together with that row or, where that one stays, stays as well.
+    // Whole rows take several statements, between which others may bring an owner: which rows do not fit is seen once.
     const lacks = itself.map(({ unset, there, kept }) =>
         of("a", `not (${unset}) and not ${there} and not exists (select from ${archive} as p where ${kept})`),
     );
+    // A row that points into its own table comes back together with that row or, where that one stays, stays as well.
     const follows = itself.map(({ there, kept }) => of("a", `${kept} and not ${there}`));
-    await client.query(
-        `create temporary table simulation_db_orphan on commit drop as
-         with recursive orphan (place) as (
-             select a.ctid from ${archive} as a where not (${fitting}) or ${lacks.join(" or ")}
+    const followers = `
              union
              select a.ctid from orphan inner join ${archive} as p on p.ctid = orphan.place
-             inner join ${archive} as a on ${follows.map(text => `(${text})`).join(" or ")}
+             inner join ${archive} as a on ${follows.map(text => `(${text})`).join(" or ")}`;
+    const { rowCount } = await client.query(
+        `create temporary table simulation_db_orphan on commit drop as
+         with recursive orphan (place) as (
+             select a.ctid from ${archive} as a where ${[`not (${fitting})`, ...lacks].join(" or ")} ${itself.length > 0 ? followers : ""}
          )
          select place from orphan`,
     );
-    return "a.ctid not in (select place from simulation_db_orphan)";
+    return rowCount === 0 ? "true" : "a.ctid not in (select place from simulation_db_orphan)";
 }
 
 /** All of them in one text, the same for a value and for its text, which is kept of types that may be dropped. */

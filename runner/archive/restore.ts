@@ -14,6 +14,9 @@ import { writeExactly } from "./writing.ts";
 /** So often a batch with rows that do not fit is parted: a few such rows are found alone, and many do not take for ever. */
 const mostHalvings = 256;
 
+/** So often what cannot be parted is tried again after a row's owner has gone meanwhile: then that row is left out. */
+const mostOwnersLost = 5;
+
 /**
  * Puts back what an earlier rollback of this migration had kept, in transactions after the migration's own, so that no
  * lock of the migration is held meanwhile. What cannot go back (its owner is gone, its row is gone, another row has its
@@ -79,7 +82,7 @@ async function tryPart(
         await withRetries(session, say, () => setSequences(client, part));
         await withRetries(session, say, () => makeDeletable(client, part));
         const batches = (await withRetries(session, say, () => batchesOf(client, part))).toReversed();
-        for (let halvings = 0; batches.length > 0;) {
+        for (let [halvings, ownersLost] = [0, 0]; batches.length > 0;) {
             const batch = batches.pop();
             try {
                 // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
@@ -90,9 +93,14 @@ async function tryPart(
             } catch (error) {
                 // Other rows may fit all the same, but not where names and types are others.
                 if (!fitsNot(error) || codeOf(error).startsWith("42")) throw error;
-                reason = (error as Error).message;
-                halvings += 1;
-                if (batch && halvings <= mostHalvings) batches.push(...halvesOf(batch).toReversed());
+                if (lacksOwner(error) && !batch?.places && ownersLost < mostOwnersLost) {
+                    ownersLost += 1;
+                    batches.push(batch);
+                } else {
+                    reason = (error as Error).message;
+                    halvings += 1;
+                    if (batch && halvings <= mostHalvings) batches.push(...halvesOf(batch).toReversed());
+                }
             }
             // Its table is gone then.
             if (remaining === 0) break;
@@ -106,6 +114,11 @@ async function tryPart(
 
 function fitsNot(error: unknown): boolean {
     return error instanceof Mismatch || isRefused(error);
+}
+
+/** A foreign key (23503) has nothing to point at, though it had when the statement began, or is not among those looked at. */
+function lacksOwner(error: unknown): boolean {
+    return codeOf(error) === "23503";
 }
 
 /** A unique (23505) or exclusion (23P01) constraint has another row in the place of this one. */

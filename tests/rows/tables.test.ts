@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { until } from "../support/sqlProject.ts";
 import { type Play, onStage } from "./play.ts";
 
 onStage("rows of tables that a rollback removes", stage => {
@@ -320,6 +321,80 @@ onStage("rows of tables that a rollback removes", stage => {
                 assert.deepEqual((await client.query(left)).rows, [{ id: 3 }, { id: 4 }, { id: 5 }]);
             },
         ));
+
+    /** Whoever holds this advisory lock holds up who writes an owner of `public.items`. */
+    const gate = 77;
+    const owned = "check (owner is null or public.gated()) references public.owners";
+    const makeItems = {
+        up: `create table public.items (id integer primary key, owner integer ${owned});`,
+        down: "drop table public.items;",
+        before: "",
+    };
+    const addOwner = {
+        up: `alter table public.items add column owner integer ${owned};`,
+        down: "alter table public.items drop column owner;",
+        before: "create table public.items (id integer); insert into public.items values (1), (2), (3)",
+    };
+
+    /** Rows 1 to 3 with owners of the same numbers come back; in the middle of that somebody else does something. */
+    async function whileTheyComeBack(
+        { up, down, before }: typeof makeItems,
+        { first, then }: { readonly first: string; readonly then: string },
+        after: (play: Play) => Promise<void>,
+    ): Promise<void> {
+        const world = `
+            create table public.owners (id integer primary key);
+            insert into public.owners values (1), (2), (3);
+            create function public.gated() returns boolean language plpgsql set lock_timeout = '20s'
+                as 'begin perform pg_advisory_xact_lock_shared(${gate}); return true; end';
+            ${before}`;
+        await stage.play({ before: world, acts: [{ up, down }] }, async play => {
+            const { client } = play;
+            await client.query(
+                before
+                    ? "update public.items set owner = id"
+                    : "insert into public.items select id, id from public.owners",
+            );
+            await play.down();
+            await client.query(first);
+            const keeper = await play.project.connect();
+            await keeper.query("select pg_advisory_lock($1)", [gate]);
+            const coming = play.up();
+            await until("they are held up", async () => (await play.project.waiting()) > 0);
+            await client.query(then);
+            await keeper.query("select pg_advisory_unlock($1)", [gate]);
+            await coming;
+            await after(play);
+        });
+    }
+
+    it("a row whose owner comes while the others come back is not lost, and comes after them", () =>
+        whileTheyComeBack(
+            makeItems,
+            { first: "delete from public.owners where id = 3", then: "insert into public.owners values (3)" },
+            async play => {
+                assert.deepEqual(await play.rows("public.items"), ["(1,1)", "(2,2)", "(3,3)"]);
+                assert.deepEqual(await play.archive(), []);
+            },
+        ));
+
+    for (const [what, act, left] of [
+        ["a row", makeItems, ["(1,1)", "(2,2)"]],
+        ["a column of a table without a key", addOwner, ["(1,1)", "(2,2)", "(3,)"]],
+    ] as const) {
+        it(`${what} whose owner goes while the others come back keeps none of them away`, () =>
+            whileTheyComeBack(act, { first: "select", then: "delete from public.owners where id = 3" }, async play => {
+                assert.deepEqual(await play.rows("public.items"), left);
+                assert.deepEqual(
+                    (await play.archive()).map(({ rows }) => rows),
+                    [1],
+                );
+                assert.match(
+                    play.said.at(-1) ?? "",
+                    /2 of 3 archived rows are back in public\.items; 1 could not \(their owner or row is gone/,
+                );
+            }));
+    }
 
     it("a row whose key another one has stays in the archive where the key is deferrable, and up goes well", () =>
         stage.play(
