@@ -78,6 +78,11 @@ export function archiveTableName(version: string): string {
     return `v${version}_${new Date().toISOString().replaceAll(/[-:.TZ]/g, "")}_${made}`;
 }
 
+/** Versions of the migrations of which the archive has rows, as its tables say, which any login sees. SQL: a query. */
+export const archivedVersions = `
+    select substring(c.relname, 2, 4) from pg_catalog.pg_class as c
+    where c.relkind = 'r' and c.relnamespace = to_regnamespace('simulation_db_archive')`;
+
 /** The table of a part, quoted. */
 export function archivedIn({ archive }: Pick<ArchivedPart, "archive">): string {
     return `simulation_db_archive.${pg.escapeIdentifier(archive)}`;

@@ -1,7 +1,8 @@
 import type pg from "pg";
+import { archivedVersions } from "../archive/registry.ts";
 import { scaffoldVersions } from "../archive/scaffold.ts";
 import { readFormat } from "./format.ts";
-import { addEvent, eventValues, type HistoryEntry, insertEvent, type LedgerAction } from "./history.ts";
+import { eventValues, type HistoryEntry, insertEvent, type LedgerAction } from "./history.ts";
 import { fileName, hashOf, type Migration } from "../migration/migration.ts";
 import { mirrored, notMirrored, stillMirrored } from "./mirror.ts";
 import { UserError } from "../userError.ts";
@@ -29,6 +30,8 @@ export interface LedgerRow {
     readonly squashed: boolean;
     /** Whether a rollback of it is under way, or was killed, that has put something on tables: archive/scaffold.ts. */
     readonly hasScaffold: boolean;
+    /** Whether the archive has rows of it: a run ended before they were back, or they could not go back. */
+    readonly hasArchived: boolean;
 }
 
 /** What a stack has said of the database that it manages. */
@@ -63,7 +66,7 @@ export async function readApplied(client: pg.Client): Promise<LedgerRow[]> {
                found::text as found, applied_at as "appliedAt", applied_by as "appliedBy",
                duration_ms as "durationMs", stack, undo is not null or repaired as "hasUndo", repaired, mirrored,
                coalesce(version <= (select to_jsonb(claim) ->> 'squashed_through' from simulation_db.claim), false) as squashed,
-               version in (${scaffoldVersions}) as "hasScaffold"
+               version in (${scaffoldVersions}) as "hasScaffold", version in (${archivedVersions}) as "hasArchived"
         from simulation_db.migration order by version`);
     return rows;
 }
@@ -135,11 +138,10 @@ export async function addRepairToLedger(
 /** Stores other down and verify texts for an applied migration; nothing is run. */
 export async function recordInLedger(client: pg.Client, migration: Migration, stack: string): Promise<void> {
     await client.query(
-        `update simulation_db.migration
-         set down_hash = $2, verify_hash = $3, down_sql = $4, verify_sql = $5 where version = $1`,
-        [migration.version, hashOf(migration.down), hashOf(migration.verify), migration.down, migration.verify],
+        `with noted as (${insertEvent})
+         update simulation_db.migration set down_hash = $5, verify_hash = $6, down_sql = $10, verify_sql = $11 where version = $2`,
+        [...eventValues("record", eventOf(migration, { stack })), migration.down, migration.verify],
     );
-    await addEvent(client, "record", eventOf(migration, { stack }));
 }
 
 /** Takes the row of a migration that was rolled back out, and its mirror; the history keeps it. In the caller's transaction. */

@@ -34,13 +34,14 @@ export async function apply(
 ): Promise<Outcome> {
     const started = performance.now();
     await takeLeftScaffoldAway(session, applied, say);
-    let row = requireNext(migration, applied);
-    if (row && (await endInterruptedRollBack(session, applied, say))) {
-        row = requireNext(migration, await readApplied(session.client));
+    let ledger = applied;
+    if (requireNext(migration, ledger) && (await endInterruptedRollBack(session, ledger, say))) {
+        ledger = await readApplied(session.client);
     }
+    const row = requireNext(migration, ledger);
+    await settle(session, ledger, say);
     if (!row) return await applyNext(session, migration, say);
     if (!isStored(migration, row)) await recordInLedger(session.client, migration, session.settings.stack);
-    await settle(session, migration, row.hasUndo, say);
     return outcome("adopted", started);
 }
 
@@ -65,7 +66,7 @@ export async function applyNext(session: Session, migration: Migration, say: (li
         await runStatements(session, migration, "up", directives, say);
         await finishUp(session, migration, directives, Math.round(performance.now() - started), say);
     }
-    await settle(session, migration, false, say);
+    await settle(session, [{ ...migration, hasUndo: false, hasArchived: false }], say);
     return outcome("applied", started);
 }
 
@@ -75,7 +76,7 @@ function outcome(did: Outcome["did"], started: number): Outcome {
 
 /**
  * Ends what an interrupted run left half done, so that the ledger alone says what comes next: a rollback goes on to its
- * end, and the newest migration gets what follows its commit.
+ * end, and each migration gets what follows its commit.
  *
  * @returns the ledger as it is then
  */
@@ -83,21 +84,24 @@ export async function endInterrupted(session: Session, say: (line: string) => vo
     const applied = await readApplied(session.client);
     await takeLeftScaffoldAway(session, applied, say);
     if (await endInterruptedRollBack(session, applied, say)) return await readApplied(session.client);
-    const last = applied.at(-1);
-    if (last) await settle(session, last, last.hasUndo, say);
+    await settle(session, applied, say);
     return applied;
 }
 
-/** What follows the commit, with no lock of the migration held; done again when a run ended before it was through. */
+/**
+ * What follows the commits, with no lock of the migrations held; done again when a run ended before it was through, and
+ * before the next migration changes the catalog and the tables.
+ */
 async function settle(
     session: Session,
-    migration: Pick<Migration, "version" | "slug">,
-    hasUndo: boolean,
+    applied: readonly Pick<LedgerRow, "version" | "slug" | "hasUndo" | "hasArchived">[],
     say: (line: string) => void,
 ): Promise<void> {
-    const record = () => recordUndo(session.client, migration.version);
-    const archived = hasUndo || (await withRetries(session, say, record));
-    if (archived) await restoreRows(session, migration, say);
+    for (const row of applied) {
+        const record = () => recordUndo(session.client, row.version);
+        const archived = row.hasUndo ? row.hasArchived : await withRetries(session, say, record);
+        if (archived) await restoreRows(session, row, say);
+    }
 }
 
 async function applyInTransaction(

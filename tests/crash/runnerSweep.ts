@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PostgresMajor } from "../../local/cluster.ts";
-import { down, downAll, up, upAll } from "./legs.ts";
+import { down, downAll, record, up, upAll } from "./legs.ts";
 import { Sweep } from "./sweep.ts";
 
 /** What a run asks the server, in the order in which it does: an up, then a down. */
@@ -43,6 +43,7 @@ const steps: readonly RegExp[] = [
     /^notice: table dropped/,
     /^with done as materialized/,
     /^with removed as \(delete from simulation_db\.migration/,
+    /^with noted as \(/,
     /^drop index concurrently public\.items_both/,
     /^create index concurrently items_old/,
 ];
@@ -113,6 +114,16 @@ export function runnerSweep(major: PostgresMajor, odd: boolean): void {
                 fault: "kill the runner",
                 side: "answer",
                 ...some,
+            });
+            await sweep.go(down("0001"));
+        });
+
+        it("killed while it records another down, the same command again ends right", async () => {
+            await sweep.go(up("0001"));
+            await sweep.thereAndBack(record("0001", true), record("0001", false), {
+                fault: "kill the runner",
+                side: "answer",
+                from: 5,
             });
             await sweep.go(down("0001"));
         });

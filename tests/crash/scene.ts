@@ -73,6 +73,7 @@ export class Expectation {
         for (const entry of entries) {
             this.#done.set(entry, (this.#done.get(entry) ?? 0) + 1);
             const [action, version = ""] = entry.split(" ");
+            if (action === "record") continue;
             this.#applied = this.#applied.filter(each => each !== version);
             if (action === "up") this.#applied.push(version);
         }
@@ -110,7 +111,7 @@ export class Expectation {
                 mirrored: this.#applied,
                 withUndo: this.#applied.length,
                 history: count(/./),
-                log: count(/000[13]$/),
+                log: count(/^(up|down) 000[13]$/),
                 unfinished: 0,
                 items: Array.from({ length: 40 }, (_, index) => [
                     index + 1,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type pg from "pg";
 import type { PostgresMajor } from "../../local/cluster.ts";
+import { decode, encode } from "../../runner/migration/migration.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type Run, type RunOutcome, type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
 import { kill, killFamily, parentOf } from "./processes.ts";
@@ -15,6 +16,8 @@ export interface Leg {
     readonly command: string;
     /** Version of the migration on its stdin. */
     readonly stdin?: string;
+    /** Whether that has another down than the folder. */
+    readonly isMended?: boolean;
     /** What it adds to the history when it has come to its end, at once or at the second attempt: `up 0001`. */
     readonly does: readonly string[];
 }
@@ -161,9 +164,11 @@ export class Sweep {
         return trip;
     }
 
-    #start({ command, stdin }: Leg, port?: number): Run {
+    #start({ command, stdin, isMended }: Leg, port?: number): Run {
+        const carried = stdin === undefined ? undefined : decode(this.project.stdin(stdin));
+        const mended = isMended ? "\n-- Mended." : "";
         return this.project.start(command, {
-            ...(stdin === undefined ? {} : { stdin: this.project.stdin(stdin) }),
+            ...(carried ? { stdin: encode({ ...carried, down: carried.down + mended }) } : {}),
             ...(port === undefined ? {} : { env: { PGPORT: String(port) } }),
         });
     }

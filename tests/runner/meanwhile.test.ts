@@ -66,4 +66,30 @@ describe("what somebody else does while a migration is interrupted", function ()
         assert.deepEqual(rows, [{ id: "1" }]);
         assert.deepEqual(await project.applied(), ["0001"]);
     });
+
+    it("the next migration, as the stack applies it, comes after what the killed run owed: both roll back", async () => {
+        await project.write({ "0001_first": {}, "0002_second": {} });
+        await killAfter(/^commit;/);
+        assert.deepEqual(await project.applied(), ["0001"]);
+        await project.must("migrate up --stdin", { stdin: project.stdin("0002") });
+        await project.must("migrate down");
+        await project.must("migrate down");
+        assert.deepEqual(await project.applied(), []);
+    });
+
+    for (const statement of [/^commit;/, /^update simulation_db\.migration set undo/, /overriding system value/]) {
+        it(`so do rows that were to come back, when it was killed after ${statement.source}`, async () => {
+            await project.write({ "0001_first": {}, "0002_second": {} });
+            await project.must("migrate up --to 0001");
+            await project.client.query("insert into public.first values (1), (2)");
+            await project.must("migrate down");
+            await killAfter(statement);
+            assert.deepEqual(await project.applied(), ["0001"]);
+            await project.must("migrate up --stdin", { stdin: project.stdin("0002") });
+            const { rows } = await project.client.query("select id from public.first order by id");
+            assert.deepEqual(rows, [{ id: "1" }, { id: "2" }]);
+            await project.must("migrate down --to 0000");
+            assert.deepEqual(await project.applied(), []);
+        });
+    }
 });
