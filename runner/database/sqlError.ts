@@ -87,15 +87,17 @@ async function run(
 /**
  * Words for what the server refused outside the files of migrations, where the database or its settings are the reason.
  * Anything else is returned as it is: a defect of ours.
+ *
+ * @param more what to do where it took too long
  */
-export function inWords(error: unknown): unknown {
+export function inWords(error: unknown, more = moreTimeForRunner): unknown {
     if (error instanceof UserError || !(error instanceof Error)) return error;
     const { code = "", message } = error as Partial<pg.DatabaseError> & Error;
     if (connectionLost(error)) return new UserError(`the connection was lost: ${message}`, advice(error));
     // Privileges, locks and deadlocks, read-only, resources, timeouts, the system below.
     if (!/^(42501|55P03|40...|25006|53...|54...|57...|58...)$/.test(code)) return error;
     return new UserError(`PostgreSQL refused a step of the runner itself: ${message}\n  PostgreSQL: SQLSTATE ${code}`, [
-        ...advice(error),
+        ...advice(error, more),
         ...(code === "42501" ? ["the runner logs in as the owner of the database's objects: postgres (PGUSER)"] : []),
     ]);
 }
@@ -166,7 +168,7 @@ export const moreTimeForStep: readonly string[] = [moreTimeByStack("a step of up
 export const moreTimeForCheck: readonly string[] = [moreTimeByStack("verify.sql")];
 
 /** The same for what the runner does itself, mostly beside a migration and with its timeouts. */
-const moreTimeForRunner = [
+const moreTimeForRunner: readonly string[] = [
     ...moreTimeForStep,
     'where the migration has a "-- statement-timeout", that goes first: a longer one helps, at the head of up.sql, or of down.sql on the way back',
 ];

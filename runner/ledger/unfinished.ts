@@ -51,6 +51,18 @@ export async function beginProgress(
     );
 }
 
+/** Writes down the texts by which it goes on: they may have been mended since it began. */
+export async function renewProgress(
+    { client }: Pick<Session, "client">,
+    { up, down, verify }: Migration,
+): Promise<void> {
+    await client.query("update simulation_db.unfinished set up_sql = $1, down_sql = $2, verify_sql = $3", [
+        up,
+        down,
+        verify,
+    ]);
+}
+
 /** Writes down which statement runs from now on. @param key null: none */
 export async function setRunning({ client }: Pick<Session, "client">, key: string | null): Promise<void> {
     await client.query("update simulation_db.unfinished set running = $1", [key]);

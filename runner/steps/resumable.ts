@@ -1,12 +1,13 @@
 import { noTables, readInverse, writeUndo } from "../catalog/inverse.ts";
 import { requireUndone, takeSnapshot } from "../catalog/undo.ts";
-import { type Directives, readWayBack } from "../migration/directives.ts";
+import { type Directives, readDownDirectives, readWayBack } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import {
     addDone,
     beginProgress,
     endProgress,
     readUnfinished,
+    renewProgress,
     requireEnded,
     setRunning,
     type Unfinished,
@@ -15,7 +16,7 @@ import { fileName, hashOf, label, type Migration } from "../migration/migration.
 import { noticeGoneMs } from "../database/fresh.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import { freshSession, type Session } from "../database/session.ts";
-import { moreTimeForStep, runFile, runStatement } from "../database/sqlError.ts";
+import { inWords, moreTimeForStep, runFile, runStatement } from "../database/sqlError.ts";
 import { cleanUp, indexState, isDone, quoted, sameIndex } from "./indexState.ts";
 import { type Resumption, resumption } from "../migration/statementRules.ts";
 import { type Statement, splitStatements } from "../migration/statements.ts";
@@ -38,7 +39,10 @@ export async function runStatements(
     const file = fileName(migration, direction);
     const statements = await splitStatements(migration[direction], file);
     const keys = keysOf(statements);
-    const changed = await changedBy(session, statements);
+    const changed = await namesOf(
+        session,
+        statements.flatMap(statement => resumption(statement) ?? []),
+    );
     const progress = await openProgress(session, migration, direction, keys, changed, say);
 
     for (const [index, statement] of statements.entries()) {
@@ -111,49 +115,98 @@ export async function finishDown(
  * Takes back what an interrupted up left, when the next run goes back instead of on: drops the indexes that it built,
  * whole or INVALID, and makes those again that it dropped, as down says. Validated constraints stay validated: the
  * migration that made them takes them away.
+ *
+ * @param down the text of today; what it does not say of an index, the text says that there was when up began
+ * @throws UserError when neither says how an index comes back; nothing was taken back then
  */
 export async function undoUnfinished(
     session: Session,
     migration: Migration,
     say: (line: string) => void,
+    down = migration.down,
 ): Promise<void> {
     const { client } = session;
+    // By the directives with which it was begun: where they are too short, the stack can say more.
+    const longest = Math.max(readWayBack(migration).statementTimeoutMs ?? 0, session.settings.statementTimeoutMs);
+    for (const { step, isThere, maker } of await readLeft(session, migration, [down, migration.down])) {
+        const index = `${step.schema}.${step.index}`;
+        await setTimeouts(session, { transactional: false, statementTimeoutMs: longest }, step);
+        if (isThere) {
+            say(`${label(migration)} was interrupted: dropping the index ${index}, which it had begun`);
+            await client.query(`drop index concurrently ${quoted(client, step)}`).catch((error: unknown) => {
+                throw inWords(error, moreTimeForStep);
+            });
+        }
+        if (!maker) continue;
+        say(`${label(migration)} was interrupted: building the index ${index} again, which it had dropped`);
+        await runStatement(client, maker, fileName(migration, "down"), moreTimeForStep);
+    }
+    await freshSession(session);
+    await endProgress(session);
+}
+
+/** An index that is not as it was before an interrupted up. */
+interface LeftIndex {
+    readonly step: Exclude<Resumption, { kind: "validate" }>;
+    /** What there is of it has to go. */
+    readonly isThere: boolean;
+    /** What makes it again; undefined: it was not there before, or does not come back. */
+    readonly maker: Statement | undefined;
+}
+
+/** @throws UserError as {@link undoUnfinished} */
+async function readLeft(session: Session, migration: Migration, downs: readonly string[]): Promise<LeftIndex[]> {
     const unfinished = await readUnfinished(session);
     const touched = [...(unfinished?.done ?? []), unfinished?.running];
     const statements = await splitStatements(migration.up, fileName(migration, "up"));
     const keys = keysOf(statements);
-    const again = await splitStatements(migration.down, fileName(migration, "down"));
-    // The directives of what was begun cannot be changed any more: where they are too short, the stack can say more.
-    const longest = Math.max(readWayBack(migration).statementTimeoutMs ?? 0, session.settings.statementTimeoutMs);
-
+    const left: LeftIndex[] = [];
     const begun = statements.filter((_, index) => touched.includes(keys[index])).map(resumption);
     for (const [position, step] of begun.entries()) {
         if (step === undefined || step.kind === "validate") continue;
         // What was there before is told by the first statement on an index.
         if (begun.findIndex(other => sameIndex(other, step)) !== position) continue;
         const state = await indexState(session, step);
-        const index = `${step.schema}.${step.index}`;
         // One that is there again after a drop may be another.
         const isAnother =
             step.kind === "drop index" &&
             begun.slice(position).some(other => other?.kind === "create index" && sameIndex(other, step));
         if (state === (step.kind === "create index" ? "missing" : "valid") && !isAnother) continue;
-        await setTimeouts(session, { transactional: false, statementTimeoutMs: longest }, step);
-        if (state !== "missing") {
-            say(`${label(migration)} was interrupted: dropping the index ${index}, which it had begun`);
-            await client.query(`drop index concurrently ${quoted(client, step)}`);
-        }
-        if (step.kind === "create index") continue;
-        const maker = again.find(statement => {
+        const maker =
+            step.kind === "drop index" ? await makerOf(session, migration, step, downs, isAnother) : undefined;
+        left.push({ step, isThere: state !== "missing", maker });
+    }
+    return left;
+}
+
+/**
+ * @param downs the first one that says something of the index goes
+ * @returns what makes an index again that was dropped; undefined where that is declared not to be restored
+ */
+async function makerOf(
+    session: Session,
+    migration: Migration,
+    step: LeftIndex["step"],
+    downs: readonly string[],
+    isAnother: boolean,
+): Promise<Statement | undefined> {
+    const file = fileName(migration, "down");
+    const [name = ""] = await namesOf(session, [step]);
+    for (const down of downs) {
+        const maker = (await splitStatements(down, file)).find(statement => {
             const other = resumption(statement);
             return other?.kind === "create index" && sameIndex(other, step);
         });
-        if (!maker) throw new UserError(`${fileName(migration, "down")} does not make the index ${index} again.`);
-        say(`${label(migration)} was interrupted: building the index ${index} again, which it had dropped`);
-        await runStatement(client, maker, fileName(migration, "down"), moreTimeForStep);
+        if (maker || readDownDirectives(down, file).notRestored.includes(name)) return maker;
     }
-    await freshSession(session);
-    await endProgress(session);
+    throw new UserError(
+        `${file} does not make the index ${step.schema}.${step.index} again, which an interrupted up has dropped: nothing was taken back.`,
+        [
+            `add its create index concurrently to down.sql, or "-- not-restored: ${name}" at the head; npm run up (from a shell: node runner/main.ts migrate up) takes the new text and goes forward`,
+            // By hand, the one that up has built under its name would have to go first.
+            ...(isAnother ? [] : ["or build the index by hand, and run the same command again"]),
+        ],
+    );
 }
 
 /**
@@ -165,7 +218,7 @@ export async function forgetUnfinished(session: Session, migration: Migration): 
     const unfinished = await readUnfinished(session);
     if (!unfinished) return;
     if (unfinished.direction === "up" && unfinished.migration.version === migration.version) {
-        await undoUnfinished(session, unfinished.migration, () => {});
+        await undoUnfinished(session, unfinished.migration, () => {}, migration.down);
         return;
     }
     await requireEnded(session, []);
@@ -186,6 +239,7 @@ async function openProgress(
         const touched = [...unfinished.done, ...(unfinished.running ? [unfinished.running] : [])];
         if (sameWay && touched.every(key => keys.includes(key))) {
             await snapshot(changed);
+            await renewProgress(session, migration);
             return unfinished;
         }
         // The way or the text changed since the interruption: what was begun is taken back first.
@@ -217,9 +271,8 @@ function keysOf(statements: readonly Statement[]): string[] {
     });
 }
 
-/** What these statements make, drop and validate, as the catalog names it. */
-async function changedBy({ client }: Session, statements: readonly Statement[]): Promise<string[]> {
-    const steps = statements.flatMap(statement => resumption(statement) ?? []);
+/** What these make, drop and validate, as the catalog names it. */
+async function namesOf({ client }: Session, steps: readonly Resumption[]): Promise<string[]> {
     const indexes = steps.filter(step => step.kind !== "validate");
     const constraints = steps.flatMap(step => (step.kind === "validate" ? step.constraints : []));
     const { rows } = await client.query<{ name: string }>(

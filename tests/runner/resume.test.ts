@@ -223,25 +223,108 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await indexesOf(project), { items_kind: "valid", items_size: "valid" });
         });
 
-        it("an interrupted up that dropped an index is taken back by building it again", async () => {
+        /** A migration that drops an index and builds another, whose down has this at its head or its end. */
+        const instead = ({ head = "", end = "" }): Record<string, Trio> => ({
+            "0001_indexes": {
+                up: [
+                    "-- transaction: none",
+                    "drop index concurrently public.items_kind;",
+                    "create index concurrently items_size on public.items (public.gated(size));",
+                ].join("\n"),
+                down: `${head}\ndrop index concurrently public.items_size;\n${end}`,
+                verify: "select 1;",
+            },
+        });
+        const again = "create index concurrently items_kind on public.items (kind);";
+
+        /** Interrupts it after it has dropped the one and begun the other. */
+        async function killInstead(down: { head?: string; end?: string }): Promise<void> {
             await project.client.query("create index items_kind on public.items (kind)");
-            await project.write({
-                "0001_indexes": {
-                    up: [
-                        "-- transaction: none",
-                        "drop index concurrently public.items_kind;",
-                        "create index concurrently items_size on public.items (public.gated(size));",
-                    ].join("\n"),
-                    down: [
-                        "drop index concurrently public.items_size;",
-                        "create index concurrently items_kind on public.items (kind);",
-                    ].join("\n"),
-                    verify: "select 1;",
-                },
-            });
+            await project.write(instead(down));
             await killWhileBuilding(project);
+        }
+
+        it("an interrupted up that dropped an index is taken back by building it again", async () => {
+            await killInstead({ end: again });
             await project.must("migrate down --stdin", { stdin: project.stdin("0001") });
             assert.deepEqual(await indexesOf(project), { items_kind: "valid" });
+        });
+
+        it("an interrupted up that dropped an index which is declared not to be restored is taken back without it", async () => {
+            await killInstead({ head: "-- not-restored: index public.items_kind" });
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), {});
+            assert.deepEqual(await leftOver(project), []);
+        });
+
+        for (const [advice, head, followed] of [
+            ["the new text", "", "migrate up"],
+            ["the declaration", "-- not-restored: index public.items_kind", "migrate up"],
+            ["by hand", undefined, "migrate down"],
+        ] as const) {
+            it(`where down does not make the dropped index again nothing is taken back, and what the error says leads out: ${advice}`, async () => {
+                await killInstead({});
+                const { code, stderr } = await project.run("migrate down");
+                assert.equal(code, 1);
+                assert.match(
+                    stderr,
+                    /down\.sql does not make the index public\.items_kind again, which an interrupted up has dropped: nothing was taken back\.$/m,
+                );
+                assert.match(
+                    stderr,
+                    /→ add its create index concurrently to down\.sql, or "-- not-restored: index public\.items_kind" at the head; npm run up \(from a shell: node runner\/main\.ts migrate up\)/,
+                );
+                assert.match(stderr, /→ or build the index by hand, and run the same command again/);
+                assert.deepEqual(await indexesOf(project), { items_size: "invalid" });
+                assert.deepEqual(await leftOver(project), ["0001"]);
+
+                if (head === undefined) await project.client.query("create index items_kind on public.items (kind)");
+                else await project.write(instead(head === "" ? { end: again } : { head }));
+                await project.must(followed);
+                if (head !== undefined) await project.must("migrate down");
+                assert.deepEqual(await indexesOf(project), head ? {} : { items_kind: "valid" });
+                assert.deepEqual(await project.applied(), []);
+                assert.deepEqual(await leftOver(project), []);
+            });
+        }
+
+        it("a down that was mended before an interrupted up went on is that by which it is taken back", async () => {
+            await killInstead({});
+            await project.write(instead({ end: again }));
+            await killWhileBuilding(project);
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), { items_kind: "valid" });
+            assert.deepEqual(await leftOver(project), []);
+        });
+
+        for (const end of ["", again]) {
+            it(`an up that was edited goes back by its down of before, or by its new one: ${end || "the one of before"}`, async () => {
+                await killInstead({ end: end === "" ? again : "" });
+                const edited: Trio = {
+                    up: "-- transaction: none\ncreate index concurrently items_both on public.items (kind, size);",
+                    down: `drop index concurrently public.items_both;\n${end}`,
+                    verify: "select 1;",
+                };
+                await project.write({ "0001_indexes": edited });
+                await project.must("migrate up");
+                assert.deepEqual(await indexesOf(project), { items_both: "valid", items_kind: "valid" });
+            });
+        }
+
+        it("taking an interrupted up back has more time by what the error says where an index cannot be dropped in time", async () => {
+            await killWhileBuilding(project);
+            const other = await project.connect();
+            await other.query("begin; update public.items set size = size where id = 1");
+            const { code, stderr } = await project.run("migrate down", {
+                env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "500" },
+            });
+            assert.equal(code, 1);
+            assert.match(stderr, /canceling statement due to statement timeout/);
+            assert.match(stderr, /→ a step of up or destroy has more time with a higher statementTimeoutMs/);
+            assert.doesNotMatch(stderr, /at the head of/);
+            await other.query("rollback");
+            await project.must("migrate down");
+            assert.deepEqual(await indexesOf(project), {});
         });
 
         it("an interrupted up that built an index anew under its old name is taken back to the old one", async () => {
