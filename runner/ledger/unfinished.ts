@@ -10,17 +10,23 @@ export interface Unfinished {
     readonly running: string | null;
     /** Keys of the statements that are done. */
     readonly done: readonly string[];
+    /** Whether some of it may be taken back already: then `done` is not what a run can go on from. */
+    readonly isTurnedBack: boolean;
 }
+
+/** Among the keys of what is done, the one of no statement. */
+const turnedBack = "turned back";
 
 /** The one migration that was interrupted, if any: there is no next one before it has ended. */
 export async function readUnfinished({ client }: Pick<Session, "client">): Promise<Unfinished | undefined> {
     const { rows } = await client.query<Omit<Migration & Unfinished, "migration">>(`
-        select version, slug, up_sql as up, down_sql as down, verify_sql as verify, direction, running, done
+        select version, slug, up_sql as up, down_sql as down, verify_sql as verify, direction, running,
+               array_remove(done, '${turnedBack}') as done, '${turnedBack}' = any (done) as "isTurnedBack"
         from simulation_db.unfinished`);
     const row = rows[0];
     if (!row) return undefined;
-    const { version, slug, up, down, verify, direction, running, done } = row;
-    return { migration: { version, slug, up, down, verify }, direction, running, done };
+    const { version, slug, up, down, verify, ...progress } = row;
+    return { migration: { version, slug, up, down, verify }, ...progress };
 }
 
 /**
@@ -71,6 +77,13 @@ export async function setRunning({ client }: Pick<Session, "client">, key: strin
 /** Writes down that a statement is done, and that none runs. */
 export async function addDone({ client }: Pick<Session, "client">, key: string): Promise<void> {
     await client.query("update simulation_db.unfinished set running = null, done = array_append(done, $1)", [key]);
+}
+
+/** Writes down that what is done is being taken back. */
+export async function turnBack({ client }: Pick<Session, "client">): Promise<void> {
+    await client.query("update simulation_db.unfinished set done = array_append(array_remove(done, $1), $1)", [
+        turnedBack,
+    ]);
 }
 
 /** Forgets the migration that was under way: it has come to an end. */

@@ -10,6 +10,7 @@ import {
     renewProgress,
     requireEnded,
     setRunning,
+    turnBack,
     type Unfinished,
 } from "../ledger/unfinished.ts";
 import { fileName, hashOf, label, type Migration } from "../migration/migration.ts";
@@ -128,7 +129,9 @@ export async function undoUnfinished(
     const { client } = session;
     // By the directives with which it was begun: where they are too short, the stack can say more.
     const longest = Math.max(readWayBack(migration).statementTimeoutMs ?? 0, session.settings.statementTimeoutMs);
-    for (const { step, isThere, maker } of await readLeft(session, migration, [down, migration.down])) {
+    const left = await readLeft(session, migration, [down, migration.down]);
+    await turnBack(session);
+    for (const { step, isThere, maker } of left) {
         const index = `${step.schema}.${step.index}`;
         await setTimeouts(session, { transactional: false, statementTimeoutMs: longest }, step);
         if (isThere) {
@@ -237,12 +240,12 @@ async function openProgress(
     if (unfinished) {
         const sameWay = unfinished.migration.version === migration.version && unfinished.direction === direction;
         const touched = [...unfinished.done, ...(unfinished.running ? [unfinished.running] : [])];
-        if (sameWay && touched.every(key => keys.includes(key))) {
+        if (sameWay && !unfinished.isTurnedBack && touched.every(key => keys.includes(key))) {
             await snapshot(changed);
             await renewProgress(session, migration);
             return unfinished;
         }
-        // The way or the text changed since the interruption: what was begun is taken back first.
+        // The way or the text changed since the interruption: what was begun is taken back first, to its end.
         await forgetUnfinished(session, migration);
     }
     await snapshot();

@@ -327,6 +327,18 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await indexesOf(project), {});
         });
 
+        it("what was taken back in part is taken back to its end before the next up", async () => {
+            await killWhileBuilding(project);
+            const other = await project.connect();
+            await other.query("begin; update public.items set size = size where id = 1");
+            const back = await project.run("migrate down", { env: { SIMULATION_DB_STATEMENT_TIMEOUT_MS: "500" } });
+            assert.equal(back.code, 1);
+            assert.notEqual((await indexesOf(project)).items_kind, "valid");
+            await other.query("rollback");
+            await project.must("migrate up");
+            assert.deepEqual(await indexesOf(project), { items_kind: "valid", items_size: "valid" });
+        });
+
         it("an interrupted up that built an index anew under its old name is taken back to the old one", async () => {
             await project.client.query("create index items_kind on public.items (kind)");
             await project.write({
