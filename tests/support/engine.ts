@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type PluginName, pluginVersions } from "../../toolchain/pins.ts";
+import { installStandIn } from "../../toolchain/plugins.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Where the engine is when it is not installed; `npm test` puts the one to use on PATH, wherever it is. */
@@ -13,8 +15,6 @@ const STEP_LIMIT_MS = 120_000;
 
 /** The plugins that the contract is checked with: "official" takes the installed ones of `~/.pulumi`. */
 export const PLUGINS: "stand-in" | "official" = process.env.CONTRACT_PLUGINS === "official" ? "official" : "stand-in";
-
-const VERSIONS = { command: "1.2.1", postgresql: "3.18.0" } as const;
 
 /** How a step of the engine ended and what it printed. */
 export interface Outcome {
@@ -38,12 +38,16 @@ export class Program {
     /** The folder that holds everything; the program is in `program/` below it. */
     readonly #home: string;
     readonly #stack: string;
-    readonly #passphrase = crypto.randomUUID();
+    readonly #engine: Readonly<Record<string, string>>;
     /** Added to the environment of the engine, and by that of plugins and commands. May be changed between steps. */
     readonly environment: Record<string, string>;
 
     constructor(home: string, stack: string, environment: Record<string, string>) {
         this.#home = home;
+        this.#engine = {
+            PATH: [dirname(process.execPath), process.env.PATH ?? "", BIN].join(delimiter),
+            ...ownEngine(home),
+        };
         this.#stack = stack;
         this.environment = environment;
     }
@@ -83,7 +87,7 @@ export class Program {
     launch(...args: string[]): ChildProcess {
         return spawn("pulumi", [...args, "--non-interactive", "--color=never", "--stack", this.#stack], {
             cwd: this.dir,
-            env: { ...ownEnvironment(), ...this.#engineEnvironment(), ...this.environment },
+            env: { ...ownEnvironment(), ...this.#engine, ...this.environment },
             stdio: ["ignore", "pipe", "pipe"],
             timeout: STEP_LIMIT_MS,
             killSignal: "SIGKILL",
@@ -107,17 +111,6 @@ export class Program {
     async remove(): Promise<void> {
         await rm(this.#home, { recursive: true, force: true });
     }
-
-    #engineEnvironment(): Record<string, string> {
-        return {
-            PATH: [dirname(process.execPath), process.env.PATH ?? "", BIN].join(delimiter),
-            PULUMI_HOME: join(this.#home, "engine"),
-            PULUMI_BACKEND_URL: `file://${join(this.#home, "state")}`,
-            PULUMI_CONFIG_PASSPHRASE: this.#passphrase,
-            PULUMI_SKIP_UPDATE_CHECK: "1",
-            PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-        };
-    }
 }
 
 /** Makes a program with its stack. The caller removes it. */
@@ -129,7 +122,7 @@ export async function withProgram(
     const program = new Program(home, options.stack ?? STACK, { ...options.environment });
     await mkdir(join(home, "state"));
     await mkdir(program.dir);
-    for (const name of ["command", "postgresql"] as const) await installPlugin(join(home, "engine"), name);
+    for (const name of Object.keys(pluginVersions) as PluginName[]) await installPlugin(name, join(home, "engine"));
     await symlink(join(ROOT, "node_modules"), join(program.dir, "node_modules"));
     await program.write({
         "Pulumi.yaml": JSON.stringify({
@@ -165,29 +158,26 @@ export async function outcomeOf(child: ChildProcess): Promise<Outcome> {
     return { code, output, stdout };
 }
 
-async function installPlugin(engineHome: string, name: keyof typeof VERSIONS): Promise<void> {
-    const folder = `resource-${name}-v${VERSIONS[name]}`;
-    const target = join(engineHome, "plugins", folder);
-    if (PLUGINS === "official") {
-        // A copy: the engine does not follow links here.
-        await cp(join(homedir(), ".pulumi/plugins", folder), target, { recursive: true });
-        return;
-    }
-    await mkdir(target, { recursive: true });
-    const executable = join(target, `pulumi-resource-${name}`);
-    await writeFile(
-        executable,
-        `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(join(ROOT, "toolchain/standin", `${name}.ts`))} "$@"\n`,
-    );
-    await chmod(executable, 0o755);
+async function installPlugin(name: PluginName, pulumiHome: string): Promise<void> {
+    if (PLUGINS === "stand-in") return await installStandIn(name, { root: ROOT, pulumiHome });
+    // A copy: the engine does not follow links here.
+    const folder = join("plugins", `resource-${name}-v${pluginVersions[name]}`);
+    await cp(join(homedir(), ".pulumi", folder), join(pulumiHome, folder), { recursive: true });
+}
+
+/** What an engine is told that has its home and its state below this folder, and fetches nothing. */
+export function ownEngine(home: string): Record<string, string> {
+    return {
+        PULUMI_HOME: join(home, "engine"),
+        PULUMI_BACKEND_URL: pathToFileURL(join(home, "state")).href,
+        PULUMI_CONFIG_PASSPHRASE: crypto.randomUUID(),
+        PULUMI_SKIP_UPDATE_CHECK: "1",
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    };
 }
 
 /** This process's environment without what names a database, a project or another engine. */
 export function ownEnvironment(): NodeJS.ProcessEnv {
     const foreign = /^(PG|PULUMI_|SUPABASE_|SIMULATION_DB_)/;
     return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
-}
-
-function quote(text: string): string {
-    return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
 import { runtimeHome } from "../../local/runtimeHome.ts";
 import { pathWith } from "../../toolchain/commandPath.ts";
@@ -11,7 +11,7 @@ import { clearInterrupted } from "../../toolchain/interrupted.ts";
 import { ensurePlugins } from "../../toolchain/plugins.ts";
 import { ensurePulumi } from "../../toolchain/pulumiCli.ts";
 import { isOwn } from "../sql/own.ts";
-import { type Outcome, outcomeOf, ownEnvironment } from "./engine.ts";
+import { type Outcome, outcomeOf, ownEngine, ownEnvironment } from "./engine.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -226,11 +226,7 @@ export async function engineEnvironment(home: string): Promise<Record<string, st
     await ensurePlugins({ root, env, say: () => {}, cli, pulumiHome, standIns: true });
     return {
         PATH: pathWith([dirname(process.execPath), ...cli.folders], process.env.PATH ?? ""),
-        PULUMI_HOME: pulumiHome,
-        PULUMI_BACKEND_URL: pathToFileURL(join(home, "state")).href,
-        PULUMI_CONFIG_PASSPHRASE: crypto.randomUUID(),
-        PULUMI_SKIP_UPDATE_CHECK: "1",
-        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+        ...ownEngine(home),
         // The language host leaves its pipes there when a program fails.
         TMPDIR: join(home, "tmp"),
         // Its own: entries for files of a copy that is removed would stay in ours for ever.
