@@ -3,7 +3,8 @@ import { listArchive } from "../../runner/archive/registry.ts";
 import { fences, readPage } from "../docs/pages.ts";
 import { assertPrinted, shownCommands } from "../docs/shown.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 
 const longName = `a_table_whose_name_is_as_long_as_a_name_in_postgresql_may_be_long`.slice(0, 63);
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -208,11 +209,10 @@ describe("npm run check:sql", function () {
         await have("0001_notes", sound);
         const { child, ended, printed } = start(["--watch"]);
         const waiting = async (times: number) => {
-            const deadline = Date.now() + 120_000;
-            while (printed().split("waiting for a change").length <= times) {
-                if (Date.now() > deadline) throw new Error(printed());
-                await new Promise(resolve => setTimeout(resolve, 50));
-            }
+            const isSo = () => printed().split("waiting for a change").length > times;
+            await until(`check ${times}`, isSo, 120_000).catch(cause => {
+                throw new Error(printed(), { cause });
+            });
         };
         try {
             await waiting(1);

@@ -5,7 +5,8 @@ import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promis
 import { dirname, join } from "node:path";
 import type { Manifest } from "../../runner/backup/manifest.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { installedTools } from "./installedTools.ts";
 
 const folder = ".local/backups";

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { readContent } from "../../runner/backup/content.ts";
 import type { Manifest } from "../../runner/backup/manifest.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { installedTools } from "./installedTools.ts";
 
 describe("backup verify", function () {

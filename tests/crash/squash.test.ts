@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { smallPlan, tableMigration } from "../stack/smallPlan.ts";
 import { type Snapshot, takeSnapshot } from "../stack/snapshot.ts";
 import { readHistory } from "../support/history.ts";
-import { until } from "../support/sqlProject.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import { until } from "../support/until.ts";
 import { type EngineKill, killVictim } from "./engineSweep.ts";
 import { type Tripwire, tripwire } from "./tripwire.ts";
 

@@ -10,6 +10,7 @@ import { type Cluster, initCluster, type PostgresMajor, startCluster, stopCluste
 import { processGone, processIdentity } from "../../local/processIdentity.ts";
 import { serviceUser } from "../../local/serviceUser.ts";
 import { UserError } from "../../runner/userError.ts";
+import { until } from "../support/until.ts";
 
 const adminPassword = "cluster-test";
 const projectRoot = dirname(dirname(import.meta.dirname));
@@ -77,7 +78,7 @@ for (const major of [15, 17] as const) {
                 "select count(*) from generate_series(1, 100000) a, generate_series(1, 1000000) b where a < -b",
             );
             busy.catch(() => undefined);
-            await waitFor(async () => {
+            await until("the child is busy", async () => {
                 const { rows } = await query(cluster, "select from pg_stat_activity where query like 'select count%'");
                 return rows.length > 0;
             });
@@ -257,11 +258,4 @@ async function occupiedPort(): Promise<{ server: Server; port: number }> {
     const address = server.address();
     assert(typeof address === "object" && address !== null);
     return { server, port: address.port };
-}
-
-async function waitFor(condition: () => Promise<boolean>): Promise<void> {
-    for (let tries = 0; !(await condition()); tries++) {
-        assert(tries < 200, "waited too long");
-        await new Promise(done => setTimeout(done, 25));
-    }
 }

@@ -10,7 +10,7 @@ import { processGone, processIdentity } from "../../local/processIdentity.ts";
 import { runtimeHome } from "../../local/runtimeHome.ts";
 import { type LocalServer, startLocal, stopLocal } from "../../local/server.ts";
 import { startStorageDaemon, stopStorageDaemon } from "../../local/storageDaemon.ts";
-import { until } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 
 const shape: BaselineShape = { defaultPrivileges: "open", simulationRuns: "bare" };
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 
 /** As the Supabase CLI makes it. */
 const cliTable = `

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { type Act, type Play, onStage } from "./play.ts";
 
 /** More than a table may have whose writers wait while it is read: 70 MB. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { type Act, onStage } from "./play.ts";
 
 /** More than a table may have whose writers wait while it is read: 70 MB. Who deletes a row without an owner waits for a lock. */

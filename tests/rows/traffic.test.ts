@@ -3,7 +3,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { listArchive } from "../../runner/archive/registry.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type Run, type RunOutcome, type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type Run, type RunOutcome, type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { onStage } from "./play.ts";
 
 const run = promisify(execFile);

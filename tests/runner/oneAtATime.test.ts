@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type pg from "pg";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type Run, type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type Run, type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 
 /** Key of an advisory lock that keeps a migration of these tests waiting. */
 const gate = 78;

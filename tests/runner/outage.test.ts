@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { readHistory } from "../support/history.ts";
-import { type Run, type RunOutcome, type SqlProject, sqlProject, until } from "../support/sqlProject.ts";
+import { type Run, type RunOutcome, type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { faultyNetwork } from "./faultyNetwork.ts";
 
 /** Goes on for longer than a test, after it has changed something. */

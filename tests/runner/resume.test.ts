@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type Run, type SqlProject, sqlProject, type Trio, until } from "../support/sqlProject.ts";
+import { type Run, type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 
 /** Key of an advisory lock; whoever holds it keeps an index on `public.gated(…)` from being built. */
 const gate = 77;

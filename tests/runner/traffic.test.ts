@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type pg from "pg";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject, type Trio, until } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 
 /** The lock timeout of these tests, and how much longer a busy machine may take. In milliseconds. */
 const lockTimeout = 300;

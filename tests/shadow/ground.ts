@@ -68,11 +68,5 @@ export async function shadowsOf(pid: number): Promise<string[]> {
     return names.filter((_, index) => owners[index]?.startsWith(`${pid} `));
 }
 
-/** Asks until it is so; a shadow takes its time on a busy machine. @throws Error after 90 s */
-export async function eventually(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + 90_000;
-    while (!(await isSo())) {
-        if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`);
-        await new Promise(resolve => setTimeout(resolve, 50));
-    }
-}
+/** How long a shadow may take on a busy machine, in milliseconds. */
+export const shadowLimit = 90_000;

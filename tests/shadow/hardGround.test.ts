@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { runtimeHome } from "../../local/runtimeHome.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
-import { eventually } from "./ground.ts";
+import { until } from "../support/until.ts";
+import { shadowLimit } from "./ground.ts";
 import { checkoutCopy, type ProcessOptions, startRehearsal } from "./rehearsalProcess.ts";
 
 const trio = { up: "create table public.things (id bigint);", down: "drop table public.things;", verify: "select 1;" };
@@ -96,8 +97,9 @@ describe("a shadow where the ground is hard", function () {
                     }, 1).unref();`,
             },
         );
-        await eventually("it is killed", () => run.child.signalCode === "SIGKILL");
-        await eventually("nothing is left", async () => (await readdir(shadows)).every(name => name === "templates"));
+        await until("it is killed", () => run.child.signalCode === "SIGKILL", shadowLimit);
+        const isClear = async () => (await readdir(shadows)).every(name => name === "templates");
+        await until("nothing is left", isClear, shadowLimit);
         assert.deepEqual(await readdir(join(shadows, "templates")), before);
         assert.ok((await rehearse()).copied);
         assert.equal((await rehearse()).copied, false);

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { processArguments, processFolder } from "../../local/processIdentity.ts";
 import type { SqlProject, Trio } from "../support/sqlProject.ts";
-import { eventually, shadowsOf } from "./ground.ts";
+import { until } from "../support/until.ts";
+import { shadowLimit, shadowsOf } from "./ground.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -61,7 +62,7 @@ export async function startRehearsal(
         printed: () => printed,
         /** What it printed, once it is at its end. */
         async end() {
-            await eventually("it is at its end", () => child.exitCode !== null);
+            await until("it is at its end", () => child.exitCode !== null, shadowLimit);
             return printed;
         },
         living: () => child.exitCode === null && child.signalCode === null,

@@ -3,7 +3,8 @@ import { processArguments } from "../../local/processIdentity.ts";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
-import { eventually, majors, onlyTrial, rehearsePending, shadowsOf } from "./ground.ts";
+import { until } from "../support/until.ts";
+import { majors, onlyTrial, rehearsePending, shadowLimit, shadowsOf } from "./ground.ts";
 import { startRehearsal } from "./rehearsalProcess.ts";
 
 /** All that a migration could do to a server, and not only to one database. */
@@ -95,11 +96,11 @@ for (const major of majors) {
                 },
             });
             try {
-                await eventually("the shadow is at work", () => mine.printed().includes("trying migrations"));
+                await until("the shadow is at work", () => mine.printed().includes("trying migrations"), shadowLimit);
                 assert.ok((await mine.folders()).length > 0);
                 mine.child.kill("SIGKILL");
-                await eventually("the shadow is gone", async () => (await mine.folders()).length === 0);
-                await eventually("its processes are gone", () => mine.processes().length === 0);
+                await until("the shadow is gone", async () => (await mine.folders()).length === 0, shadowLimit);
+                await until("its processes are gone", () => mine.processes().length === 0, shadowLimit);
                 assert.ok(!mine.printed().includes("copying catalog"));
                 assert.deepEqual(mine.inMemory(), []);
                 assert.deepEqual(await stateOfServer(), before);
@@ -113,13 +114,13 @@ for (const major of majors) {
                 "0001_slow": { up: "select pg_sleep(60);", down: "select 1;", verify: "select 1;" },
             });
             try {
-                await eventually("the shadow is at work", () => mine.printed().includes("trying migrations"));
+                await until("the shadow is at work", () => mine.printed().includes("trying migrations"), shadowLimit);
                 const folders = await mine.folders();
                 for (const pid of mine.processes().filter(pid => processArguments(pid).some(isKeeper))) {
                     process.kill(pid, "SIGKILL");
                 }
                 mine.child.kill("SIGKILL");
-                await eventually("the preview is gone", () => !mine.living());
+                await until("the preview is gone", () => !mine.living(), shadowLimit);
                 assert.deepEqual(await mine.folders(), folders, "nobody was there to do it");
                 await rehearsePending(project, { "0001_one": {} });
                 assert.deepEqual(await mine.folders(), []);

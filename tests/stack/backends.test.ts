@@ -9,6 +9,7 @@ import { descendants, kill } from "../crash/processes.ts";
 import { goTool } from "../support/goTool.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
+import { until } from "../support/until.ts";
 import { assertRefused } from "./refused.ts";
 import { migrationFiles, smallPlan } from "./smallPlan.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
@@ -130,11 +131,7 @@ for (const [name, start] of Object.entries(backends)) {
 
 /** Waits until the target has such a row. */
 async function seen({ admin }: StackTarget, query: string): Promise<void> {
-    for (const deadline = Date.now() + 120_000; Date.now() < deadline;) {
-        if ((await admin.query(query)).rows.length > 0) return;
-        await new Promise(resolve => setTimeout(resolve, 50));
-    }
-    throw new Error(`never seen: ${query}`);
+    await until(query, async () => (await admin.query(query)).rows.length > 0, 120_000);
 }
 
 async function folderBackend(): Promise<Backend> {
@@ -176,17 +173,14 @@ async function s3Backend(): Promise<Backend | string> {
 }
 
 async function answers(server: ChildProcess, url: string): Promise<void> {
-    for (const deadline = Date.now() + 30_000; Date.now() < deadline && server.exitCode === null;) {
-        if (
-            await fetch(url).then(
-                () => true,
-                () => false,
-            )
-        )
-            return;
-        await new Promise(resolve => setTimeout(resolve, 50));
-    }
-    throw new Error(`nothing answers on ${url}`);
+    const isThere = () => {
+        assert.equal(server.exitCode, null, `nothing will answer on ${url}`);
+        return fetch(url).then(
+            () => true,
+            () => false,
+        );
+    };
+    await until(`an answer on ${url}`, isThere, 30_000);
 }
 
 async function freePort(): Promise<number> {

@@ -199,15 +199,6 @@ export function startRun(cwd: string, command: string, { stdin = "", env = {}, u
     };
 }
 
-/** Asks until it is so. @throws Error naming what was waited for, after 20 s */
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + 20_000;
-    while (!(await isSo())) {
-        if (Date.now() > deadline) throw new Error(`waited in vain for: ${what}`);
-        await new Promise(resolve => setTimeout(resolve, 25));
-    }
-}
-
 /** The sql folder of a project. */
 class Folder {
     readonly #sql: string;

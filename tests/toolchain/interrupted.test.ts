@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { afterInterrupted } from "../../toolchain/interrupted.ts";
-import { until } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { inScratch, put, putScript } from "./scratch.ts";
 
 const root = join(import.meta.dirname, "../..");

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { setTimeout } from "node:timers/promises";
 import { versionedTables } from "../../runner/catalog/versions.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
 import { withSession } from "../../runner/database/session.ts";
@@ -9,6 +8,7 @@ import { apply } from "../../runner/steps/apply.ts";
 import { rollBack } from "../../runner/steps/rollback.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { asksForAll, changesBothWays, snapshotAs, snapshotIsOfNow, takenBack } from "./bothWays.ts";
 import { ground, superuserGround } from "./ground.ts";
 
@@ -248,7 +248,7 @@ for (const major of [15, 17] as const) {
                 await other.query("begin; select pg_advisory_xact_lock(7); create table app.meanwhile (id bigint)");
                 const applied = apply(session, migration, await readLedger(session.client), () => {});
                 const waits = "select from pg_locks where locktype = 'advisory' and not granted";
-                while ((await project.client.query(waits)).rowCount === 0) await setTimeout(20);
+                await until("it waits", async () => (await project.client.query(waits)).rows.length > 0);
                 await other.query("commit");
                 await other.query("comment on table app.owners is 'Later.'");
                 await applied;
