@@ -1,10 +1,11 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { runtimeHome } from "../../local/runtimeHome.ts";
-import { versionOf } from "../../runner/migration/migration.ts";
+import { label, versionOf } from "../../runner/migration/migration.ts";
 import { migrationFiles, smallPlan } from "../../tests/stack/smallPlan.ts";
 import { type StackProject, stackProject } from "../../tests/support/stackProject.ts";
 import { stackTarget } from "../../tests/support/stackTarget.ts";
+import { benchMigration } from "./benchMigration.ts";
 import { addTables } from "./database.ts";
 import { timed } from "./timed.ts";
 
@@ -92,24 +93,17 @@ async function forget(folder: string): Promise<void> {
     await rm(folder, { recursive: true, force: true });
 }
 
+/** So many after the small plan's; their tables are closed, or a preview would stop. */
 function tableMigrations(count: number): Record<string, string> {
     const all = Array.from({ length: count }, (_, index) => {
-        const version = versionOf(index + 4);
-        const table = `public.bench_${version}`;
-        return migrationFiles(`${version}_bench`, {
-            up: `-- Makes ${table}.
-create table ${table} (
-    id   bigint generated always as identity primary key,
-    name text not null,
-    size integer
-);
-create index bench_${version}_size on ${table} (size);
-alter table ${table} enable row level security;
-revoke all on table ${table} from public, anon, authenticated, service_role;
-`,
-            down: `-- The rows are lost.\ndrop table ${table};\n`,
-            verify: `select id, name, size from ${table} limit 0;\n`,
-        });
+        const migration = benchMigration(index + 4);
+        const table = `public.${migration.slug}`;
+        const closing = [
+            `alter table ${table} enable row level security;`,
+            `revoke all on table ${table} from public, anon, authenticated, service_role;`,
+            "",
+        ].join("\n");
+        return migrationFiles(label(migration), { ...migration, up: migration.up + closing });
     });
     return Object.assign({}, ...all) as Record<string, string>;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -11,6 +11,7 @@ import { installedTools } from "../backup/installedTools.ts";
 import { readPage } from "../docs/pages.ts";
 import { assertPrinted } from "../docs/shown.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { writeMigration } from "../support/sqlFolder.ts";
 import { startRun } from "../support/sqlProject.ts";
 
 const root = dirname(dirname(import.meta.dirname));
@@ -35,10 +36,8 @@ describe("npm run adopt", function () {
                 await client.connect();
                 folder = await mkdtemp(join(tmpdir(), "simulation-db-adopt-"));
                 for (const [name, up] of Object.entries(ups)) {
-                    await mkdir(join(folder, "sql", name), { recursive: true });
-                    await writeFile(join(folder, "sql", name, "up.sql"), up);
-                    await writeFile(join(folder, "sql", name, "down.sql"), "select 1;\n");
-                    await writeFile(join(folder, "sql", name, "verify.sql"), "select 1;\n");
+                    const texts = { up, down: "select 1;\n", verify: "select 1;\n" };
+                    await writeMigration(join(folder, "sql"), name, texts);
                 }
                 // By hand, as in Studio; and something that is nobody's migration.
                 await client.query(ups["0001_notes"] + ups["0002_tags"]);

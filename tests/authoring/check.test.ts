@@ -1,22 +1,21 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { type Texts, writeMigration } from "../support/sqlFolder.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { until } from "../support/until.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
-type Trio = Readonly<Record<"up" | "down" | "verify", string>>;
-
-const sound: Trio = {
+const sound: Texts = {
     up: "-- Keeps notes.\ncreate schema notes;\ncomment on schema notes is 'Notes.';\n",
     down: "-- Loses nothing.\ndrop schema notes;\n",
     verify: "-- The schema is there.\nselect 'notes'::regnamespace;\n",
 };
-const dropping: Trio = {
+const dropping: Texts = {
     up: "-- Drops the name of organizations.\nalter table public.organizations drop column name;\n",
     down: "-- The names are lost.\nalter table public.organizations add column name text;\n",
     verify: "-- Looks at nothing.\nselect 1;\n",
@@ -31,11 +30,7 @@ describe("npm run check:sql", function () {
     });
     afterEach(() => rm(folder, { recursive: true, force: true }));
 
-    async function have(name: string, trio: Trio): Promise<void> {
-        await mkdir(join(folder, "sql", name), { recursive: true });
-        for (const [part, text] of Object.entries(trio))
-            await writeFile(join(folder, "sql", name, `${part}.sql`), text);
-    }
+    const have = (name: string, texts: Texts) => writeMigration(join(folder, "sql"), name, texts);
 
     function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
         const child = spawn(process.execPath, [join(root, "authoring/main.ts"), "check:sql", ...args], {

@@ -12,6 +12,7 @@ import { cutStatements } from "../../runner/migration/statementTexts.ts";
 import { fences, readPage } from "../docs/pages.ts";
 import { assertPrinted } from "../docs/shown.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { writeSqlFolder } from "../support/sqlFolder.ts";
 import { startRun } from "../support/sqlProject.ts";
 
 const root = dirname(dirname(import.meta.dirname));
@@ -42,11 +43,13 @@ describe("npm run adopt -- NAME --import FOLDER", function () {
                 client = new pg.Client(cluster.connection);
                 await client.connect();
                 folder = await mkdtemp(join(tmpdir(), "simulation-db-import-"));
-                await mkdir(join(folder, "sql"));
-                await writeFile(
-                    join(folder, "sql/preconditions.sql"),
-                    "select '' as object, '' as problem, '' as remedy where false;\n",
-                );
+                await writeSqlFolder(join(folder, "sql"), {
+                    "0001_titles": {
+                        up: "-- Titles for notes.\nalter table public.notes add column title text;\n",
+                        down: "-- Titles for notes.\nalter table public.notes drop column title;\n",
+                        verify: "-- Titles for notes.\nselect 1;\n",
+                    },
+                });
                 await mkdir(join(folder, "supabase/migrations"), { recursive: true });
                 await writeFile(join(folder, "supabase/config.toml"), "");
                 await writeFile(join(folder, "supabase/seed.sql"), "insert into notes (id) values (2);\n");
@@ -54,7 +57,6 @@ describe("npm run adopt -- NAME --import FOLDER", function () {
                     await writeFile(join(folder, "supabase/migrations", name), text);
                 }
                 await runAsSupabaseCli(client, files);
-                await have("0001_titles", "alter table public.notes add column title text;\n");
                 catalog = await catalogOf(client);
             });
             after(async () => {
@@ -62,14 +64,6 @@ describe("npm run adopt -- NAME --import FOLDER", function () {
                 await cluster?.stop();
                 await rm(folder, { recursive: true, force: true });
             });
-
-            async function have(name: string, up: string): Promise<void> {
-                await mkdir(join(folder, "sql", name));
-                const texts = { up, down: "alter table public.notes drop column title;\n", verify: "select 1;\n" };
-                for (const [part, text] of Object.entries(texts)) {
-                    await writeFile(join(folder, "sql", name, `${part}.sql`), `-- Titles for notes.\n${text}`);
-                }
-            }
 
             const author = (...args: string[]) => authorIn(folder, cluster, ...args);
             const importNow = () => author("adopt", "staging", "--import", "supabase/migrations");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { access, readdir } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
+import { parts } from "../../runner/migration/migration.ts";
 import { readExample } from "../sql/example.ts";
 import { codeSpans, fences, type Page, readPage, readPages, root, tableRows, withoutFences } from "./pages.ts";
 
@@ -102,7 +103,7 @@ describe("the migration that README.md adds", () => {
         const example = await readExample();
         const page = await readPage("README.md");
         assert.ok(page.text.includes(`<!-- example: sql/${example.version}_${example.slug} -->`));
-        for (const part of ["up", "down", "verify"] as const) {
+        for (const part of parts) {
             assert.ok(fences(page, "sql").includes(`-- ${part}.sql\n${example[part]}`), `${part}.sql`);
         }
     });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hashOf } from "../../runner/migration/migration.ts";
+import { hashOf, parts } from "../../runner/migration/migration.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
 
@@ -183,7 +183,7 @@ describe("edited migrations", function () {
     it("files with the line ends of Windows, or with its byte order mark, are the same files", async () => {
         for (const name of await readdir(join(project.folder, "sql"))) {
             if (!name.startsWith("0")) continue;
-            for (const part of ["up", "down", "verify"]) {
+            for (const part of parts) {
                 const file = join(project.folder, "sql", name, `${part}.sql`);
                 const text = await readFile(file, "utf8");
                 await writeFile(file, `\uFEFF${text.replaceAll("\n", "\r\n")}`);

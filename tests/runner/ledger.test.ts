@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { noPreconditions } from "../support/sqlFolder.ts";
 import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
 
 /** Takes what is there already for given, and its down leaves that alone. */
@@ -133,8 +134,7 @@ for (const major of [15, 17] as const) {
         if (major === 17) return;
 
         describe("its claim", () => {
-            const none = "select '' as object, '' as problem, '' as remedy where false";
-            const as = (stack: string, stdin = none) => ({ stdin, env: { SIMULATION_DB_STACK: stack } });
+            const as = (stack: string, stdin = noPreconditions) => ({ stdin, env: { SIMULATION_DB_STACK: stack } });
 
             it("one stack has the database, and another is refused by name until it is given free", async () => {
                 const { stdout } = await project.must("ledger claim", as("dev"));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
+import { noPreconditions } from "../support/sqlFolder.ts";
 import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
 
 const five: Readonly<Record<string, Trio>> = {
@@ -10,8 +11,6 @@ const five: Readonly<Record<string, Trio>> = {
     "0005_fifth": {},
 };
 const broken = { up: "create table public.third (id nonsense);" };
-/** Preconditions that everything meets. */
-const ready = "select ''::text as object, ''::text as problem, ''::text as remedy where false;\n";
 
 for (const major of [15, 17] as const) {
     describe(`a squash: several migrations that are one resource of the stack (PostgreSQL ${major})`, function () {
@@ -32,7 +31,7 @@ for (const major of [15, 17] as const) {
             Array.from({ length: last }, (_, index) => project.stdin(`000${index + 1}`)).join("\n");
         const claim = (squashed?: string) =>
             project.must("ledger claim", {
-                stdin: squashed === undefined ? ready : `-- squashed through: ${squashed}\n${ready}`,
+                stdin: squashed === undefined ? noPreconditions : `-- squashed through: ${squashed}\n${noPreconditions}`,
             });
         const squashed = async () => {
             const { rows } = await project.admin.query("select squashed_through from simulation_db.claim");
@@ -134,7 +133,7 @@ for (const major of [15, 17] as const) {
         it("is no affair of another stack", async () => {
             await claim("0003");
             await project.must("migrate up");
-            const stdin = `-- squashed through: 0005\n${ready}`;
+            const stdin = `-- squashed through: 0005\n${noPreconditions}`;
             const { code } = await project.run("ledger claim", { stdin, env: { SIMULATION_DB_STACK: "other/stack" } });
             assert.equal(code, 1);
             assert.equal(await squashed(), "0003");

@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Migration } from "../../runner/migration/migration.ts";
+import { label, type Migration } from "../../runner/migration/migration.ts";
+import { writeMigration } from "../support/sqlFolder.ts";
 import { sqlFolder } from "./own.ts";
 
 /** The example at the end of sql/CONVENTIONS.md, as a migration. */
@@ -13,9 +14,6 @@ export async function readExample(): Promise<Migration> {
 
 /** Writes it into a copy of the project, as the next migration. @returns its folder */
 export async function writeExample(dir: string): Promise<string> {
-    const { version, slug, ...texts } = await readExample();
-    const folder = join(dir, "sql", `${version}_${slug}`);
-    await mkdir(folder);
-    for (const [part, text] of Object.entries(texts)) await writeFile(join(folder, `${part}.sql`), text);
-    return folder;
+    const example = await readExample();
+    return await writeMigration(join(dir, "sql"), label(example), example);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parts } from "../../runner/migration/migration.ts";
 import { fences, readPage } from "../docs/pages.ts";
 import { assertPrinted, type Shown, shownCommands } from "../docs/shown.ts";
 import { type ProjectCopy, projectCopy } from "../support/projectCopy.ts";
@@ -69,7 +70,7 @@ describe("docs/authoring.md, done from top to bottom by somebody who writes a mi
             `sed -i 's/^-- Here: /-- /' ${folder}/down.sql ${folder}/verify.sql && git add sql && git commit -q -m tags && npm run -s check:sql -- 0030`,
         );
         assert.equal(code, 0, output);
-        const files = ["up", "down", "verify"].map(part => `sql/0031_check_try/${part}.sql`);
+        const files = parts.map(part => `sql/0031_check_try/${part}.sql`);
         await write(...files);
         await prints(2, "npm run -s check:sql", 1);
     });

@@ -1,10 +1,11 @@
 import { parts } from "../../runner/migration/migration.ts";
+import { noPreconditions, type Texts } from "../support/sqlFolder.ts";
 
 /** Files of a sql folder: name below it, and text. */
 export type SqlFiles = Readonly<Record<string, string>>;
 
 /** The three files of a migration, for example of `0004_notes`. */
-export function migrationFiles(name: string, texts: Readonly<Record<(typeof parts)[number], string>>): SqlFiles {
+export function migrationFiles(name: string, texts: Texts): SqlFiles {
     return Object.fromEntries(parts.map(part => [`${name}/${part}.sql`, texts[part]]));
 }
 
@@ -26,7 +27,7 @@ revoke all on table public.${name} from public, anon, authenticated, service_rol
  * own, so that a run takes seconds.
  */
 export const smallPlan: SqlFiles = {
-    "preconditions.sql": "select ''::text as object, ''::text as problem, ''::text as remedy where false;\n",
+    "preconditions.sql": noPreconditions,
     ...migrationFiles("0001_bucket", {
         up: `-- Makes the setting that rules the bucket.
 create schema simulation_private;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
@@ -8,6 +8,7 @@ import { encode, type Migration } from "../../runner/migration/migration.ts";
 import type { TestCluster } from "./cluster.ts";
 import { ownEnvironment } from "./engine.ts";
 import { readHistory } from "./history.ts";
+import { writeSqlFolder } from "./sqlFolder.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -209,21 +210,10 @@ class Folder {
     }
 
     async write(trios: Readonly<Record<string, Trio>>): Promise<void> {
+        const named = Object.entries(trios).map(([name, trio]) => [name, complete(name, trio)] as const);
+        this.#migrations = new Map(named.map(([, migration]) => [migration.version, migration]));
         await rm(this.#sql, { recursive: true, force: true });
-        await mkdir(this.#sql);
-        // A query without a row: nothing stands in the way.
-        await writeFile(
-            join(this.#sql, "preconditions.sql"),
-            "select '' as object, '' as problem, '' as remedy where false;\n",
-        );
-        this.#migrations = new Map();
-        for (const [name, trio] of Object.entries(trios)) {
-            const migration = complete(name, trio);
-            this.#migrations.set(migration.version, migration);
-            await mkdir(join(this.#sql, name));
-            for (const part of ["up", "down", "verify"] as const)
-                await writeFile(join(this.#sql, name, `${part}.sql`), migration[part]);
-        }
+        await writeSqlFolder(this.#sql, Object.fromEntries(named));
     }
 
     stdin(version: string): string {
