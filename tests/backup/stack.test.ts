@@ -63,6 +63,11 @@ describe("the backups of a stack", function () {
     });
 
     it("with archive: false a rollback keeps no row", async () => {
+        await project.useSql({ ...smallPlan, ...fourth });
+        await project.must("up", "--yes", "--skip-preview");
+        await target.admin.query("insert into public.more values (1)");
+        await project.useSql(smallPlan);
+        await project.must("up", "--yes", "--skip-preview");
         const { rows } = await target.admin.query("select from simulation_db.archive");
         assert.equal(rows.length, 0);
     });
