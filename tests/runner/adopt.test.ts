@@ -117,7 +117,9 @@ describe("adopting a database that other means changed", () => {
             ...plan,
             "0002_name": { ...plan["0002_name"], up: "alter table public.runs add column label text;" },
         });
-        await byHand.must("adopt", { stdin: reference }).catch(() => undefined);
-        assert.deepEqual(await byHand.applied().catch(() => []), []);
+        const { code, stderr } = await byHand.run("adopt", { stdin: reference });
+        assert.equal(code, 1);
+        assert.match(stderr, /^nothing can be adopted\. Nearest is the state after 0001_runs, /);
+        assert.deepEqual(await byHand.applied(), []);
     });
 });

@@ -63,9 +63,12 @@ for (const major of [15, 17] as const) {
         });
 
         it("leaves out what is younger than the grace: an upload may be under way", async () => {
+            const young = `${ada.sub}/young.csv`;
+            await upload(young, "1");
             const { code, found } = await auditJson();
             assert.equal(code, 0);
             assert.deepEqual([...found.filesWithoutRow, ...found.rowsWithoutFile, ...found.otherSizes], []);
+            await row(young, 1);
         });
 
         it("prints twenty of a kind and says how many more there are", async () => {

@@ -11,6 +11,8 @@ export const sqlFolder = join(import.meta.dirname, "../../sql");
 
 /** The number that the next migration has, whoever makes it. */
 const [, next = ""] = /^`(\d{4})_\w+`/m.exec(readFileSync(join(sqlFolder, "CONVENTIONS.md"), "utf8")) ?? [];
+// Without it no migration would be the project's, and tests of each would look at none.
+if (next === "") throw new Error("sql/CONVENTIONS.md has no example");
 
 /** Whether a file or folder of the sql folder is the project's: for what copies it. */
 export function isOwn(file: string): boolean {
