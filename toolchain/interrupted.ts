@@ -3,23 +3,23 @@ import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { processArguments } from "../local/processIdentity.ts";
+import { shortName } from "../runner/database/settings.ts";
 import type { LedgerRow } from "../runner/ledger/ledger.ts";
 import { UserError } from "../runner/userError.ts";
 import { runCaptured, runForeground } from "./child.ts";
+import { ledgerStep, migrationStep, project } from "./stepUrn.ts";
 
 /** A stack, and how to run the engine on it. */
 interface StackOfEngine {
     /** Folder of the program. */
     readonly root: string;
+    /** As the user named it; the engine's files and URNs have its short name. */
     readonly stack: string;
     /** The engine's executable. */
     readonly command: string;
     readonly env: NodeJS.ProcessEnv;
     readonly say: (line: string) => void;
 }
-
-/** Name of the project, as the engine's files have it. */
-const project = "simulation-db";
 
 /** What the engine writes into a lock file. */
 interface Lock {
@@ -42,7 +42,7 @@ interface PendingOperation {
 
 /** What the engine knows of a stack. */
 interface State {
-    readonly resources?: readonly { readonly urn: string }[];
+    readonly resources?: readonly { readonly urn: string; readonly outputs?: { readonly stdout?: string } }[];
     readonly pending_operations?: readonly PendingOperation[];
 }
 
@@ -117,7 +117,7 @@ export async function clearInterrupted(of: StackOfEngine, verb: string): Promise
         of.say(`The engine's last run on this stack was killed (process ${pid}). Its lock is taken away.`);
     }
     const folder = stateFolder(of.env);
-    const books = folder === undefined ? askedFor(of) : inFiles(folder, of.stack);
+    const books = folder === undefined ? askedFor(of) : inFiles(folder, shortName(of.stack));
     const pending = (await books.state()).pending_operations ?? [];
     if (dead.length > 0 || pending.length > 0 || (await books.hasFailed())) {
         if ((await compare(of, pending)) === "locked") return;
@@ -181,7 +181,7 @@ function json<T>(text: string): T | undefined {
 async function deadLocks({ stack, env }: StackOfEngine): Promise<readonly DeadLock[] | "held"> {
     const state = stateFolder(env);
     if (state === undefined) return [];
-    const folder = join(state, "locks", "organization", project, stack);
+    const folder = join(state, "locks", "organization", project, shortName(stack));
     const found: DeadLock[] = [];
     for (const name of await readdir(folder).catch(() => [])) {
         if (!name.endsWith(".json")) continue;
@@ -216,11 +216,14 @@ async function compare(of: StackOfEngine, pending: readonly PendingOperation[]):
  */
 async function finish(of: StackOfEngine, pending: readonly PendingOperation[], state: State, verb: string) {
     const [opposite, command] = verb === "destroy" ? ["creating", "up"] : ["deleting", "destroy"];
-    const known = (state.resources ?? []).map(({ urn }) => urn).filter(urn => urn.startsWith(stepOf(of, "")));
-    const rows = await askLedger(of.env);
-    const applied = rows?.map(({ version, squashed }) => stepOf(of, squashed ? "squash" : version)) ?? known;
+    const { resources = [] } = state;
+    const stepOf = (versionOrSquash: string) => migrationStep(of.stack, versionOrSquash);
+    const known = resources.map(({ urn }) => urn).filter(urn => urn.startsWith(stepOf("")));
+    const claim = resources.find(({ urn }) => urn === ledgerStep(of.stack, "claim"));
+    const rows = await askLedger(of.env, claim?.outputs?.stdout);
+    const applied = rows?.map(({ version, squashed }) => stepOf(squashed ? "squash" : version)) ?? known;
     // On the way into the squash, or out of it: what stood for one before takes nothing back, whoever removes it.
-    const moving = rows?.map(({ version, squashed }) => stepOf(of, squashed ? version : "squash")) ?? [];
+    const moving = rows?.map(({ version, squashed }) => stepOf(squashed ? version : "squash")) ?? [];
     const [these, those] = verb === "destroy" ? [applied, known] : [known, [...applied, ...moving]];
     const apart = these.filter(urn => !those.includes(urn));
     const begun = pending
@@ -230,7 +233,7 @@ async function finish(of: StackOfEngine, pending: readonly PendingOperation[], s
     if (steps.length === 0) return;
     of.say(`Finishing what it was ${opposite}: ${steps.map(urn => nameOf({ urn })).join(", ")}.`);
     // The others come after these, and the ledger's claim says what is squashed: the state must know that as well.
-    const around = command === "up" ? [...["claim", "hold"].map(name => ledgerStepOf(of, name)), ...applied] : [];
+    const around = command === "up" ? [ledgerStep(of.stack, "claim"), ledgerStep(of.stack, "hold"), ...applied] : [];
     const targets = [...new Set([...steps, ...around])].flatMap(urn => ["--target", urn]);
     await runSteps(of, [command, ...unattended(of), ...targets], verb);
 }
@@ -262,23 +265,23 @@ async function runSteps({ root, command, env, say }: StackOfEngine, args: readon
     if (code !== 0) say(wentWrong(`ended with exit code ${code}`));
 }
 
-/** What the engine calls the step of a migration, or of several: components/migrationChain.ts. */
-function stepOf({ stack }: StackOfEngine, versionOrSquash: string): string {
-    return `urn:pulumi:${stack}::${project}::${project}:database:MigrationChain$command:local:Command::schema-${versionOrSquash}`;
-}
-
-/** The same of the ledger: components/ledger.ts. */
-function ledgerStepOf({ stack }: StackOfEngine, name: string): string {
-    return `urn:pulumi:${stack}::${project}::${project}:database:Ledger$command:local:Command::ledger-${name}`;
-}
-
-/** What the ledger has; undefined where the database cannot be asked. */
-async function askLedger(env: NodeJS.ProcessEnv): Promise<LedgerRow[] | undefined> {
+/**
+ * What the ledger has; undefined where the database cannot be asked. So it is where the file names another one than the
+ * state has claimed: what that one lacks was not taken away from the stack's own.
+ *
+ * @param claimed what the claim printed
+ */
+async function askLedger(env: NodeJS.ProcessEnv, claimed: string | undefined): Promise<LedgerRow[] | undefined> {
     // Loaded only where it is needed.
     const { connected } = await import("../runner/database/connection.ts");
+    const { readIdentity, requireSameDatabase } = await import("../runner/database/identity.ts");
     const { readLedger } = await import("../runner/ledger/ledger.ts");
+    const { expectedIdentity } = await import("../runner/stackOutput.ts");
     try {
-        return await connected(env, "status", readLedger);
+        return await connected(env, "status", async client => {
+            requireSameDatabase(expectedIdentity({ PULUMI_COMMAND_STDOUT: claimed }), await readIdentity(client));
+            return await readLedger(client);
+        });
     } catch {
         return undefined;
     }

@@ -8,8 +8,8 @@ import { unfilled } from "../support/stackFiles.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { assertRefused } from "./refused.ts";
-import { smallPlan } from "./smallPlan.ts";
-import { hasLedger, type Snapshot, takeSnapshot } from "./snapshot.ts";
+import { migrationFiles, smallPlan } from "./smallPlan.ts";
+import { appliedVersions, hasLedger, type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 describe("a stack that is pointed at something else than its own database", function () {
     this.timeout(240_000);
@@ -104,6 +104,47 @@ describe("a stack that is pointed at something else than its own database", func
         assertRefused(await project.preview(), "the stack simulation-db/dev manages this database already");
         project.select("dev");
         await project.must("preview", "--expect-no-changes");
+    });
+});
+
+describe("a stack whose first up failed, and whose databaseName is another one then", function () {
+    this.timeout(180_000);
+    let target: StackTarget;
+    let project: StackProject;
+
+    before(async () => {
+        target = await stackTarget({ major: 15 });
+        await target.admin.query("create database another owner postgres");
+        // Only rows bring the error about, so no preview sees it.
+        const broken = migrationFiles("0004_more", {
+            up: "comment on table public.notes is 'Notes.';\nselect id::text::integer from auth.users;\n",
+            down: "comment on table public.notes is null;\n",
+            verify: "select;\n",
+        });
+        project = await stackProject({ environment: target.environment, sql: { ...smallPlan, ...broken } });
+        const { PGHOST = "", PGPORT = "", PGSSLMODE = "", SUPABASE_URL = "" } = target.environment;
+        await project.newStack("shared", {
+            ...{ databaseHost: PGHOST, databasePort: PGPORT, databaseSslMode: PGSSLMODE, storageUrl: SUPABASE_URL },
+            ...{ databaseName: "postgres", backup: "off" },
+        });
+    });
+    after(async () => {
+        await project?.remove();
+        await target?.stop();
+    });
+
+    it("rolls nothing back in the one before, and is refused", async () => {
+        assertRefused(await project.up(), "0004_more");
+        const left = await takeSnapshot(target.admin);
+        assert.deepEqual(await appliedVersions(target.admin), ["0001", "0002", "0003"]);
+        await project.configure({ databaseName: "another" });
+        project.environment = { ...target.environment, PGDATABASE: "another" };
+        const said = await project.clearInterrupted("up");
+        assert.doesNotMatch(said.join("\n"), /Finishing/);
+        assert.deepEqual(await appliedVersions(target.admin), ["0001", "0002", "0003"]);
+        // The two have one server, and so its roles.
+        assertRefused(await project.up(), "there is a role dataset_service", "no stack manages this database");
+        assert.deepEqual(await takeSnapshot(target.admin), left);
     });
 });
 

@@ -24,7 +24,7 @@ interface Interrupted {
 const deadPid = 4_194_305;
 
 /** @param rollback what the engine does to finish, in sh */
-function interrupted(folder: string, rollback: string): Interrupted {
+function interrupted(folder: string, rollback: string, stack = "dev"): Interrupted {
     const log = put(join(folder, "log"), "");
     const locks = join(folder, "state/.pulumi/locks/organization/simulation-db/dev");
     put(join(locks, "4c0b1f4e.json"), JSON.stringify({ pid: deadPid, hostname: hostname() }));
@@ -42,7 +42,7 @@ function interrupted(folder: string, rollback: string): Interrupted {
     const env = { PATH: process.env.PATH, PULUMI_BACKEND_URL: backend, FAKE_LOG: log };
     const said: string[] = [];
     return {
-        of: { root, stack: "dev", command, env, say: line => said.push(line) },
+        of: { root, stack, command, env, say: line => said.push(line) },
         said,
         log: () => readFileSync(log, "utf8").split("\n").slice(0, -1),
         locks: () => readdirSync(locks),
@@ -81,6 +81,17 @@ describe("what an interrupted update left", function () {
             assert.equal(await afterInterrupted(of, ["up", "--preview-only=false"], async () => 0), 0);
             assert.deepEqual([log(), locks()], [["refresh", "destroy"], []]);
             assert.match(said.join("\n"), /Finishing what it was deleting: schema-0012\.$/);
+        }));
+
+    it("is found also under the name of the stack in full, by which the engine is asked", () =>
+        inScratch(async folder => {
+            const name = "organization/simulation-db/dev";
+            const { of, log, locks } = interrupted(folder, 'echo "$@" >> "$FAKE_LOG"', name);
+            assert.equal(await afterInterrupted(of, ["up"], async () => 0), 0);
+            assert.deepEqual(locks(), []);
+            const [first, second, line = ""] = log();
+            assert.deepEqual([first, second], ["refresh", "destroy"]);
+            assert.match(line, / --stack organization\/simulation-db\/dev --target urn:pulumi:dev::\S+::schema-0012$/);
         }));
 
     it("does not stand in the way of an update when that does not work", () =>
