@@ -24,7 +24,8 @@ export interface StepInputs {
 
 /**
  * One call of the runner as a resource. Its commands are constant text, so only stdin and environment can change it;
- * there are never `triggers`, whose replacement would create before it deletes.
+ * nothing replaces it but a person (`--replace`, `pulumi state taint`). Then it is deleted first: what is created beside
+ * the old one finds all done, and would go with it.
  */
 export function runnerStep(
     name: string,
@@ -35,10 +36,11 @@ export function runnerStep(
     const verbs = Object.fromEntries(
         Object.entries(commands).map(([verb, text]) => [verb, `node runner/main.ts ${text}`]),
     );
+    const options = { ...opts, deleteBeforeReplace: true };
     if (again === undefined) {
-        return new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, opts);
+        return new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, options);
     }
     const asked = { ...environment, SIMULATION_DB_ASKED_AT: new Date().toISOString() };
     const ignoreChanges = again ? [] : ["environment.SIMULATION_DB_ASKED_AT"];
-    return new local.Command(name, { ...verbs, environment: asked, stdin }, { ...opts, ignoreChanges });
+    return new local.Command(name, { ...verbs, environment: asked, stdin }, { ...options, ignoreChanges });
 }
