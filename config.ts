@@ -27,6 +27,8 @@ export interface StackConfig {
     /** Version; empty: each migration has a resource of its own. */
     readonly squashThrough: string;
     readonly backup: { readonly mode: ConfigValues["backup"]; readonly folder: string; readonly keep: number };
+    /** Whether a rollback keeps the rows that it removes. */
+    readonly archive: boolean;
     readonly protect: boolean;
     readonly review: Review;
     /** What must have run elsewhere first. */
@@ -55,6 +57,7 @@ export function readConfig(): StackConfig {
         datasetMaxBytes: values.datasetMaxBytes,
         squashThrough: values.squashThrough,
         backup: { mode: values.backup, folder: values.backupFolder, keep: values.backupKeep },
+        archive: values.archive,
         protect: values.protect,
         review: reviewOf(values),
         promotion: {

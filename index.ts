@@ -134,6 +134,8 @@ export const applicationRoles = roleNames;
 export const datasetBucket = { name: config.bucketName, maxBytes: config.datasetMaxBytes, private: true };
 /** The next run has to know what this one left. */
 export const squashThrough = config.squashThrough;
+/** Whether a rollback keeps the rows that it removes. */
+export const archive = config.archive;
 /** Whether Pulumi refuses to delete the resources. */
 export const protect = config.protect;
 /** The backup before the last change: its id, where it is, what it holds; or why there is none. */

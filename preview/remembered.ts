@@ -8,6 +8,8 @@ export interface Remembered {
     readonly newestMigration?: string;
     /** Version of the last migration of the squash; empty when there is none. */
     readonly squashThrough?: string;
+    /** Whether a rollback keeps the rows that it removes: the engine rolls back with what its state has of a step. */
+    readonly archive?: boolean;
     /** Whether the engine refuses to delete the resources. */
     readonly protect?: boolean;
 }

@@ -39,6 +39,8 @@ export interface Expectations {
     readonly migrations: readonly Migration[];
     /** Version; empty: each migration has a resource of its own. */
     readonly squashThrough: string;
+    /** Whether a rollback is to keep the rows that it removes. */
+    readonly archive: boolean;
     readonly preconditions: string;
     readonly bucketName: string;
     /** Roles that this stack makes itself: the preconditions need not find them yet. */
@@ -77,6 +79,7 @@ export async function readTarget(environment: Environment, expected: Expectation
         if (claim !== undefined) await requireNoneStranded(client, expected.bucketName).catch(unlessDenied);
         const chain = compareChain(expected.migrations, ledger);
         requireNoneOrphaned(expected.squashThrough, chain);
+        requireSameArchive(expected, chain);
         const odd =
             ledger.length === 0 ? await requirePreconditions(client, expected.preconditions, expected.stackRoles) : [];
         // A stack claims the database before it makes a role, so these are somebody else's; but where migrations were
@@ -157,6 +160,23 @@ function requireNone(roles: readonly string[]): void {
     throw new UserError(
         `there is a role ${roles.join(" and a role ")} already, and no stack manages this database: the stack makes its roles itself.`,
         ["if nobody needs it: drop role, in psql; otherwise rename it: alter role … rename to …"],
+    );
+}
+
+/**
+ * A rollback goes by what the engine's state has of it, what is shown of it by the config.
+ *
+ * @throws UserError where these two are not the same
+ */
+function requireSameArchive({ archive, remembered }: Expectations, { removed }: Chain): void {
+    const recorded = remembered.archive ?? archive;
+    if (removed.length === 0 || recorded === archive) return;
+    throw new UserError(
+        `simulation-db:archive is ${archive} now, but the rollback of ${removed.map(label).join(" and ")} would still go by ${recorded}: so the last full run recorded it.`,
+        [
+            "bring the folder back (git log -- sql) and run npm run up, which records the new value; then remove the folder and run npm run up again",
+            `or set it to ${recorded} for this rollback, and to ${archive} afterwards`,
+        ],
     );
 }
 

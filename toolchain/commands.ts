@@ -3,6 +3,7 @@ import { shortName } from "../runner/database/settings.ts";
 import { explain, UserError } from "../runner/userError.ts";
 import { runCaptured, runForeground } from "./child.ts";
 import { evalLines } from "./environment.ts";
+import { withBackup } from "./chosenSteps.ts";
 import { afterInterrupted } from "./interrupted.ts";
 import { author, checkSettings, program, programOf } from "./programs.ts";
 import { type Ready, ready, root, say } from "./ready.ts";
@@ -17,7 +18,8 @@ export async function withEngine(verb: string, name: string, args: readonly stri
 
 async function pulumi({ stack, cli, env }: Ready, verb: string, args: readonly string[]): Promise<number> {
     const engine = { root, stack: stack.name, command: cli.command, env: { ...env, ...stack.place }, say };
-    const command = [verb, "--stack", stack.name, ...args];
+    const given = verb === "up" ? withBackup(stack, args) : args;
+    const command = [verb, "--stack", stack.name, ...given];
     return await afterInterrupted(engine, command, () => runForeground(cli.command, command, { cwd: root, env }));
 }
 
@@ -62,8 +64,10 @@ export async function destroy(name: string, args: readonly string[]): Promise<nu
     const all = await ready(name);
     if (rest.length === args.length) return await pulumi(all, "destroy", args);
     // What happens to the schema first: of that the engine knows nothing.
+    const settings = all.stack.values.archive ? {} : { SIMULATION_DB_ARCHIVE: "off" };
     return (
-        (await program("preview/destroy.ts", name, [])) || (await pulumi(all, "destroy", ["--preview-only", ...rest]))
+        (await program("preview/destroy.ts", name, [], settings)) ||
+        (await pulumi(all, "destroy", ["--preview-only", ...rest]))
     );
 }
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { withBackup } from "../../toolchain/chosenSteps.ts";
+import { readStackFile } from "../../toolchain/stackFile.ts";
 import { migrationFiles, smallPlan } from "../stack/smallPlan.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
@@ -85,6 +87,25 @@ describe("the backups of a stack", function () {
         await project.useSql(smallPlan);
     });
 
+    it("so it does where the update is told to take the migration alone, by npm run", async () => {
+        await project.useSql({ ...smallPlan, ...fourth });
+        const working = project.environment;
+        project.environment = { ...working, SIMULATION_DB_POSTGRES_BIN: project.dir };
+        const stack = readStackFile(project.dir, "dev");
+        const { code, output } = await project.up(...withBackup(stack, ["--target", "**::schema-0004"]));
+        project.environment = working;
+        assert.notEqual(code, 0);
+        assert.match(output, /pg_dump is not installed in /);
+        const { rows } = await target.admin.query("select max(version) as newest from simulation_db.migration");
+        assert.deepEqual(rows, [{ newest: "0003" }]);
+        const before = (await ids()).length;
+        await project.must("up", "--yes", "--skip-preview", ...withBackup(stack, ["--target", "**::schema-0004"]));
+        await project.must("up", "--yes", "--skip-preview", ...withBackup(stack, ["--replace", "**::schema-0004"]));
+        assert.equal((await ids()).length, before + 2, "also before it is rolled back to be applied anew");
+        await project.useSql(smallPlan);
+        await project.must("up", "--yes", "--skip-preview");
+    });
+
     it("a run that goes on with what failed before makes another one: rows were written meanwhile", async () => {
         // Only rows bring the error about, so no preview sees it.
         const up = `${fourthTexts.up}select text::integer from public.notes;\n`;
@@ -118,6 +139,11 @@ describe("the backups of a stack", function () {
         await project.must("up", "--yes", "--skip-preview");
         await target.admin.query("insert into public.more values (1)");
         await project.configure({ archive: "true" });
+        await project.useSql(smallPlan);
+        const { code, output } = await project.preview();
+        assert.notEqual(code, 0);
+        assert.match(output, /archive is true now, but the rollback of 0004_more would still go by false/);
+        await project.useSql({ ...smallPlan, ...fourth });
         await project.must("up", "--yes", "--skip-preview");
         await project.useSql(smallPlan);
         await project.must("up", "--yes", "--skip-preview");
