@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { byteSize } from "./byteSize.ts";
 import { datasetMimeTypes } from "./datasetFileTypes.ts";
-import { findBucket, type KnownBucket, requireBucketSetting } from "./bucket.ts";
+import { findBucket, isTaken, type KnownBucket, requireBucketSetting } from "./bucket.ts";
 
 /** What table, bucket and files say differently. */
 export interface Audit {
@@ -126,13 +126,15 @@ function part(title: string, findings: readonly string[]): string[] {
  * What of the bucket's settings is not the stack's; none where there is no bucket of datasets yet.
  *
  * @param client may be in a session that cannot write
- * @param wasMade whether one that is missing is told
+ * @param wasMade whether one that is missing is told: where the stack itself has not removed it, as a destroy does that
+ *     ends half way
  */
 export async function bucketDrift(client: pg.Client, wasMade: boolean): Promise<BucketFaults> {
     const setting = await findBucket(client);
     if (setting === undefined) return none;
     const faults = await driftOf(client, setting);
-    return wasMade || !faults.settings.includes(missing) ? faults : none;
+    if (!faults.settings.includes(missing)) return faults;
+    return wasMade && (await isTaken(client, setting.bucket)) ? faults : none;
 }
 
 /** In words. */

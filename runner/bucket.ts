@@ -39,13 +39,14 @@ export async function putBucket(session: Session, settings: BucketSettings, envi
         : await storage.createBucket(settings.name, options);
     if (failed) throw storageRefused(`${existing ? "changing" : "creating"} the bucket ${settings.name}`, failed);
 
+    // While the database knows it: where Storage refuses, the next run has to find it.
+    if (left !== undefined) await removeBucket(session, left, environment);
     // The one setting rules the table and the storage policies as well.
     const { rowCount } = await session.client.query(
         "update simulation_private.dataset_bucket set bucket_id = $1, max_bytes = $2",
         [settings.name, settings.maxBytes],
     );
     if (rowCount !== 1) throw noSetting();
-    if (left !== undefined) await removeBucket(session, left, environment);
 }
 
 /** What the database knows of the bucket: its policies and the table go by that. */
@@ -91,14 +92,19 @@ function noSetting(): UserError {
  */
 export async function requireNoneStranded(client: pg.Client, name: string): Promise<string | undefined> {
     const known = (await findBucket(client))?.bucket ?? name;
-    const { rows: taken } = await client.query("select from simulation_db.bucket where name = $1", [known]);
-    if (known === name || taken.length === 0) return undefined;
+    if (known === name || !(await isTaken(client, known))) return undefined;
     const objects = await countObjects(client, known);
     if (objects === 0) return known;
     throw new UserError(
         `bucketName is ${name} now, and ${counted(objects)} in the bucket ${known} could not be reached any more.`,
         [`set bucketName back to ${known}`, "or move or delete the files first (Storage API or dashboard)"],
     );
+}
+
+/** Whether the stack has made that bucket, or taken it over, and not removed it since. */
+export async function isTaken(client: pg.Client, name: string): Promise<boolean> {
+    const { rows } = await client.query("select from simulation_db.bucket where name = $1", [name]);
+    return rows.length > 0;
 }
 
 async function countObjects(client: pg.Client, bucket: string): Promise<number> {

@@ -44,6 +44,24 @@ describe("the bucket of datasets under another name", function () {
         assert.deepEqual(rows, [{ name: "datasets-eu" }]);
     });
 
+    it("takes its place with the second run where Storage could not delete it at first", async () => {
+        const { admin } = project.target;
+        // A bucket that somebody else's table refers to.
+        await admin.query(`
+            create table public.refers (bucket text references storage.buckets (id));
+            insert into public.refers values ('datasets-eu')`);
+        const refused = await put("datasets-us");
+        assert.equal(refused.code, 1);
+        assert.match(refused.output, /deleting the bucket datasets-eu failed/);
+        await admin.query("drop table public.refers");
+        const { code, output } = await put("datasets-us");
+        assert.equal(code, 0, output);
+        assert.deepEqual(await buckets(), ["datasets-us"]);
+        const { rows } = await admin.query("select name from simulation_db.bucket");
+        assert.deepEqual(rows, [{ name: "datasets-us" }]);
+        assert.equal((await put("datasets-eu")).code, 0);
+    });
+
     it("what is in somebody else's bucket does not count, even one that has the name of the migration's default", async () => {
         const { admin } = project.target;
         await admin.query(`
