@@ -34,6 +34,7 @@ function expected(
         locks: locksOf(node, names, look),
         rewritten: truncated,
         truncated,
+        indexed: [],
         lost: lostBy(node, names),
         renamed: [],
         observed: false,

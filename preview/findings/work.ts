@@ -60,47 +60,53 @@ export function workOf(act: Act, { acts, look, names, trial, targetName }: Scene
     };
     for (const table of observation.rewritten.filter(name => !observation.truncated.includes(name)))
         add("rewrite", targetName(table, observation));
+    // A rewrite reads the table anyway, and builds its indexes.
     const rewrites = new Set(found.map(({ table }) => table));
-    for (const tree of stepsOf(act)) {
-        for (const [kind, relation] of demands(tree)) {
-            // A rewrite reads the table anyway.
-            for (const table of names.written(relation).filter(name => !rewrites.has(name))) add(kind, table);
-        }
-        // That of an index names no table.
-        if (tree.kind === "ReindexStmt" && names.onTarget(tree.node.relation as RangeVar) === undefined) {
-            for (const { kind, table } of observation.locks)
-                if (kind === "index" && table !== undefined) add("index build", targetName(table, observation));
-        }
-    }
+    const anew = observation.indexed
+        .filter(name => !observation.truncated.includes(name))
+        .map(name => targetName(name, observation));
+    for (const [kind, tables] of [["index build", anew] as const, ...stepsOf(act).flatMap(demands)])
+        for (const table of tables.filter(name => !rewrites.has(name))) add(kind, table);
     return found;
 
-    function demands(tree: Tree): (readonly [Work["kind"], RangeVar | undefined])[] {
+    function demands(tree: Tree): (readonly [Work["kind"], readonly string[]])[] {
         const { kind, node } = tree;
         const relation = node.relation as RangeVar | undefined;
-        if (kind === "IndexStmt") return [["index build", relation]];
-        if (kind === "ReindexStmt") return [["index build", relation]];
-        if (["UpdateStmt", "DeleteStmt", "MergeStmt"].includes(kind)) return [["rows", relation]];
+        const tables = names.written(relation);
+        if (kind === "IndexStmt" || kind === "ReindexStmt") return [["index build", tables]];
+        if (["UpdateStmt", "DeleteStmt", "MergeStmt"].includes(kind)) return [["rows", tables]];
+        if (kind === "CreateStmt" && node.partbound) return [["scan", defaultPartitionsOf(parentOf(node))]];
+        if (kind === "AlterDomainStmt" && readsRows(node)) {
+            const locked = observation.locks.map(lock => targetName(lock.relation, observation));
+            return [["scan", locked]];
+        }
         const copied = copiedBy(tree);
-        if (copied.length > 0) return copied.map(each => ["copy", each] as const);
+        if (copied.length > 0) return copied.map(each => ["copy", names.written(each)] as const);
         const table = names.onTarget(relation);
+        if (table === undefined) return [];
         return alterCommands(tree).flatMap(command => {
-            const needed = table === undefined ? undefined : demandOf(command, table);
-            if (needed === undefined) return [];
-            if (needed !== "attach") return [[needed, relation] as const];
-            const partition = attached(command);
-            return isWithinBounds(partition, table) ? [] : [["scan", partition] as const];
+            if (command.subtype === "AT_AttachPartition") {
+                const partition = attached(command);
+                const read = isWithinBounds(partition, table) ? [] : names.written(partition);
+                return [["scan", [...read, ...defaultPartitionsOf(relation)]] as const];
+            }
+            const needed = demandOf(command, table);
+            return needed === undefined ? [] : [[needed, tables] as const];
         });
     }
 
-    function demandOf(
-        { subtype, name = "", def }: AlterTableCommand,
-        table: string,
-    ): Work["kind"] | "attach" | undefined {
+    function demandOf({ subtype, name = "", def }: AlterTableCommand, table: string): Work["kind"] | undefined {
         if (subtype === "AT_SetNotNull")
             return isProvenNotNull(table, name) || isGuarded(table, name) ? undefined : "scan";
         if (subtype === "AT_ValidateConstraint") return wasValid(table, name) ? undefined : "scan";
-        if (subtype === "AT_AttachPartition") return "attach";
-        if (subtype === "AT_AddConstraint") return constraintWork(def?.Constraint);
+        if (subtype === "AT_AlterColumnType") return isChecked(table, name) ? "scan" : undefined;
+        if (subtype === "AT_AddConstraint") {
+            const { contype, indexname } = def?.Constraint ?? {};
+            // It makes the columns of its index `not null`.
+            if (contype === "CONSTR_PRIMARY" && indexname !== undefined)
+                return isKeyProvenNotNull(table) ? undefined : "scan";
+            return constraintWork(def?.Constraint);
+        }
         if (subtype === "AT_AddColumn") {
             const works = columnConstraints(def).map(constraintWork);
             return works.find(work => work === "index build") ?? works.find(work => work !== undefined);
@@ -117,6 +123,38 @@ export function workOf(act: Act, { acts, look, names, trial, targetName }: Scene
             const proven = /^CHECK \(\((.+) IS NOT NULL\)\)$/.exec(text)?.[1];
             const { object, part = "" } = readAspect(key);
             return proven !== undefined && isIt(`${object}.${proven}`) && !isAnew(table, plain(part));
+        });
+    }
+
+    /** Of the primary key that the file leaves the table. */
+    function isKeyProvenNotNull(table: string): boolean {
+        const isIt = ([key, text]: readonly [string, string]) =>
+            text.startsWith("PRIMARY KEY (") && names.before(readAspect(key).object) === table;
+        const [, definition = ""] = [...trial.after].find(isIt) ?? [];
+        const columns = identifiersIn(/^PRIMARY KEY (.*?\))(?: |$)/.exec(definition)?.[1] ?? "");
+        return columns.length > 0 && columns.every(column => isProvenNotNull(table, plain(column)));
+    }
+
+    /** Whether a valid check names the column: PostgreSQL makes such a check again for the new type, and reads all rows. */
+    function isChecked(table: string, column: string): boolean {
+        const name = names.columnOnTarget(table, column);
+        return [...trial.before].some(([key, text]) => {
+            const isValid = text.startsWith("CHECK (") && !text.endsWith(" NOT VALID");
+            if (!isValid) return false;
+            const { object, part = "" } = readAspect(key);
+            if (names.before(object) !== table || isAnew(table, plain(part))) return false;
+            return identifiersIn(text).some(each => names.before(`${object}.${each}`) === name);
+        });
+    }
+
+    /** Those that the target has now: what belongs into a new partition may not be in there, so all of it is read. */
+    function defaultPartitionsOf(parent: RangeVar | undefined): string[] {
+        const table = names.onTarget(parent);
+        return [...trial.before].flatMap(([key, text]) => {
+            const inherits = /^partition DEFAULT$/m.test(text) ? /^inherits (.*)$/m.exec(text)?.[1] : undefined;
+            if (inherits === undefined || table === undefined || names.before(inherits) !== table) return [];
+            const partition = names.before(readAspect(key).object);
+            return look.tables.get(partition)?.heapBytes === 0 ? [] : partition;
         });
     }
 
@@ -194,6 +232,22 @@ function constraintWork(constraint: Node | undefined): Work["kind"] | undefined 
     if (contype === "CONSTR_CHECK" || contype === "CONSTR_FOREIGN") return "scan";
     const isKey = contype === "CONSTR_PRIMARY" || contype === "CONSTR_UNIQUE" || contype === "CONSTR_EXCLUSION";
     return isKey && indexname === undefined ? "index build" : undefined;
+}
+
+/** Names as SQL writes them, of columns or anything else. */
+function identifiersIn(definition: string): string[] {
+    return definition.replaceAll(/'(?:[^']|'')*'/g, "").match(/"(?:[^"]|"")+"|[a-z_][\w$]*/gi) ?? [];
+}
+
+/** Whether values of a domain are looked at that are there: for a constraint that they must satisfy from now on. */
+function readsRows({ subtype, def }: Node): boolean {
+    const { Constraint: constraint } = (def ?? {}) as { Constraint?: Node };
+    return subtype === "O" || subtype === "V" || (subtype === "C" && constraint?.skip_validation !== true);
+}
+
+/** Of a new partition. */
+function parentOf({ inhRelations }: Node): RangeVar | undefined {
+    return (inhRelations as { RangeVar?: RangeVar }[] | undefined)?.[0]?.RangeVar;
 }
 
 function attached({ def }: AlterTableCommand): RangeVar | undefined {

@@ -72,6 +72,11 @@ export interface StatementObservation {
     readonly rewritten: readonly string[];
     /** Those of `rewritten` that were emptied, also by a DO block or a function. */
     readonly truncated: readonly string[];
+    /**
+     * Tables and materialized views of the target with an index in a file that is new, also one that PostgreSQL builds by
+     * itself. What is rewritten or truncated gets all of its indexes anew.
+     */
+    readonly indexed: readonly string[];
     /** Of the target, and gone by identity: also when something of the same name is there afterwards. */
     readonly lost: readonly Lost[];
     readonly renamed: readonly Renamed[];

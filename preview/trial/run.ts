@@ -115,7 +115,7 @@ export async function runQuietly(stage: Stage, sql: string, file: string): Promi
     });
 }
 
-const nothing = { locks: [], rewritten: [], truncated: [], lost: [], renamed: [] } as const;
+const nothing = { locks: [], rewritten: [], truncated: [], indexed: [], lost: [], renamed: [] } as const;
 
 async function observationOf(
     place: Place,

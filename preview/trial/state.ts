@@ -32,6 +32,7 @@ export interface State {
 export interface Change {
     readonly locks: readonly ObservedLock[];
     readonly rewritten: readonly string[];
+    readonly indexed: readonly string[];
     readonly lost: readonly Lost[];
     readonly renamed: readonly Renamed[];
 }
@@ -172,6 +173,7 @@ export function compareStates(start: State, before: State, after: State): Change
     }
 
     const rewritten: string[] = [];
+    const indexed = tablesWithNewIndex(start, before, after);
     const lost: Lost[] = [];
     const renamed: Renamed[] = [];
     for (const { oid, columns: first } of start.relations.values()) {
@@ -194,7 +196,16 @@ export function compareStates(start: State, before: State, after: State): Change
             else if (is !== column) renamed.push({ kind: "column", from, to: `${now.name}.${is}` });
         }
     }
-    return { locks: locks.sort(bySeverity), rewritten, lost, renamed };
+    return { locks: locks.sort(bySeverity), rewritten, indexed, lost, renamed };
+}
+
+/** By the files: PostgreSQL may make an index again and keep what was built, or build another under the same number. */
+function tablesWithNewIndex(start: State, before: State, after: State): string[] {
+    const built = new Set([...before.rows.values()].map(({ file }) => file));
+    const tables = [...after.rows.values()].flatMap(({ of, file }) =>
+        of !== null && file !== 0 && !built.has(file) && start.relations.has(of) ? of : [],
+    );
+    return [...new Set(tables)].flatMap(oid => before.relations.get(oid)?.name ?? []);
 }
 
 function stronger(one: LockMode, other: LockMode | undefined): LockMode {

@@ -48,6 +48,16 @@ export const ground = `
     revoke all on public.events, public.events_2020, public.events_2021, public.events_2022 from anon, authenticated;
     insert into public.events_2021 values (1, '2021-02-02');
 
+    create table public.visits (id bigint, at date) partition by range (at);
+    create index visits_at on public.visits (at);
+    create table public.visits_default partition of public.visits default;
+    create table public.visits_2022 (
+        id bigint, at date,
+        constraint visits_2022_at check (at is not null and at >= date '2022-01-01' and at < date '2023-01-01')
+    );
+    revoke all on public.visits, public.visits_default, public.visits_2022 from anon, authenticated;
+    insert into public.visits values (1, '2020-02-02');
+
     create table private.secrets (id bigint primary key, word text);
     insert into private.secrets values (1, 'open sesame');
 
@@ -66,6 +76,8 @@ export const ground = `
     create table public.loans (book_id bigint references public.books (id) on delete cascade);
     create table public.wishes (book_id bigint references public.books (id) on delete set null);
     create table public.prices (book_id bigint references public.books (id));
+    create index books_lent on public.books (lent);
+    create unique index wishes_book on public.wishes (book_id);
     revoke all on public.shelves, public.books, public.loans, public.wishes, public.prices from anon, authenticated;
     insert into public.shelves values (1), (2);
 
@@ -76,10 +88,16 @@ export const ground = `
         "ownerName" text constraint words_owned check ("ownerName" is not null)
     );
     create index words_public on public.words (public);
+    create unique index words_owner on public.words ("ownerName");
     alter table public.words enable row level security;
     create policy words_update on public.words for update to authenticated using (w > 0);
     create policy words_public on public.words for select using (public);
     revoke all on public.words from anon;
+
+    create domain public.cents as integer;
+    create table public.bills (total public.cents, taxes numeric(10, 4)[]);
+    revoke all on public.bills from anon, authenticated;
+    insert into public.bills values (100, '{0.1234}');
 
     create view public.run_titles with (security_invoker = true) as select id, title from public.runs;
     create materialized view public.run_counts as select status, count(*) from public.runs group by status;
