@@ -1,35 +1,53 @@
 import { splitStatements } from "../../runner/migration/statements.ts";
-import type { Node } from "./act.ts";
+import { type Node, strings } from "./act.ts";
 
-/** Whether a condition lets every row through, whatever is in it: `true`, `1 = 1`, `a or true`. Knows these forms only. */
-export async function isAlwaysTrue(expression: string): Promise<boolean> {
+/**
+ * Whether a condition lets every row through, whatever is in it: `true`, `1 = 1`, `a or true`. Knows these forms only.
+ *
+ * @param isSignedIn whether whoever asks is `authenticated`: then `auth.uid() is not null` lets every row through, too
+ */
+export async function isAlwaysTrue(expression: string, isSignedIn: boolean): Promise<boolean> {
     const [statement] = await splitStatements(`select ${expression}`, "").catch(() => []);
     const [target] = (statement?.tree.targetList as { ResTarget?: { val?: unknown } }[] | undefined) ?? [];
-    return always(target?.ResTarget?.val);
+    return always(target?.ResTarget?.val, isSignedIn);
 }
 
-function always(value: unknown): boolean {
-    const node = (value ?? {}) as Record<string, Node | undefined>;
+function always(value: unknown, isSignedIn: boolean): boolean {
+    const node = inside(value);
     const constant = node.A_Const as { boolval?: { boolval?: boolean } } | undefined;
     if (constant?.boolval) return constant.boolval.boolval === true;
     const bool = node.BoolExpr as { boolop?: string; args?: unknown[] } | undefined;
-    if (bool?.boolop === "OR_EXPR") return (bool.args ?? []).some(always);
-    if (bool?.boolop === "AND_EXPR") return (bool.args ?? []).every(always);
-    if (node.TypeCast) return always(node.TypeCast.arg);
-    const sub = node.SubLink as
-        | { subLinkType?: string; subselect?: { SelectStmt?: { targetList?: { ResTarget?: { val?: unknown } }[] } } }
-        | undefined;
-    // (select true)
-    if (sub?.subLinkType === "EXPR_SUBLINK") return always(sub.subselect?.SelectStmt?.targetList?.[0]?.ResTarget?.val);
-    const comparison = node.A_Expr as
-        { kind?: string; name?: { String?: { sval?: string } }[]; lexpr?: Node; rexpr?: Node } | undefined;
-    if (comparison?.kind !== "AEXPR_OP" || comparison.name?.[0]?.String?.sval !== "=") return false;
-    const [left, right] = [comparison.lexpr?.A_Const, comparison.rexpr?.A_Const].map(withoutPlace);
+    if (bool?.boolop === "OR_EXPR") return (bool.args ?? []).some(arg => always(arg, isSignedIn));
+    if (bool?.boolop === "AND_EXPR") return (bool.args ?? []).every(arg => always(arg, isSignedIn));
+    if (node.NullTest?.nulltesttype === "IS_NOT_NULL") return isSignedIn && asks(node.NullTest.arg, "auth.uid");
+    const { kind, name, lexpr, rexpr } = node.A_Expr ?? {};
+    if (kind !== "AEXPR_OP" || strings(name)[0] !== "=") return false;
+    const [left, right] = [lexpr, rexpr].map(side => constantIn(side, isSignedIn));
     return left !== undefined && left === right;
 }
 
-function withoutPlace(constant: unknown): string | undefined {
-    return constant === undefined
-        ? undefined
-        : JSON.stringify(constant, (key, value: unknown) => (key === "location" ? undefined : value));
+/** What is cast, or stands alone in a subquery: `(select true)`. */
+function inside(value: unknown): Record<string, Node | undefined> {
+    const node = (value ?? {}) as Record<string, Node | undefined>;
+    if (node.TypeCast) return inside(node.TypeCast.arg);
+    const sub = node.SubLink as { subLinkType?: string; subselect?: { SelectStmt?: Node } } | undefined;
+    const { targetList, fromClause, whereClause } = sub?.subselect?.SelectStmt ?? {};
+    if (sub?.subLinkType !== "EXPR_SUBLINK" || fromClause !== undefined || whereClause !== undefined) return node;
+    return inside((targetList as { ResTarget?: { val?: unknown } }[] | undefined)?.[0]?.ResTarget?.val);
+}
+
+function asks(value: unknown, name: string): boolean {
+    return strings(inside(value).FuncCall?.funcname).join(".") === name;
+}
+
+/** Which constant it is, without its place; the role of who is signed in is one. */
+function constantIn(value: unknown, isSignedIn: boolean): string | undefined {
+    const constant = inside(value).A_Const;
+    if (constant === undefined && isSignedIn && asks(value, "auth.role"))
+        return textOf({ sval: { sval: "authenticated" } });
+    return constant && textOf(constant);
+}
+
+function textOf(constant: Node): string {
+    return JSON.stringify(constant, (key, value: unknown) => (key === "location" ? undefined : value));
 }

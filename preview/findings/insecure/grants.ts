@@ -1,7 +1,7 @@
 import { schemaOf } from "../../changes/aspect.ts";
 import type { ChangedAspect } from "../../changes/comparison.ts";
 import { newObjects } from "../../changes/otherChange.ts";
-import { gained, inWords, privilegesOf, withoutOption } from "../../changes/privileges.ts";
+import { allowedBy, gained, inWords, privilegesOf, withoutOption } from "../../changes/privileges.ts";
 import { relationKind } from "../../changes/relationChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
 import { type Finding, insecure, note } from "../finding.ts";
@@ -50,21 +50,28 @@ export function grantFindings({ comparison, exposed }: Scene): Finding[] {
         return [insecure(code, name, `${who} may ${inWords(given)}`)];
     }
 
-    function withoutRowSecurity({ part, object, key, before: was, after: is }: ChangedAspect): Finding[] {
+    function withoutRowSecurity({ part, object, column, before: was, after: is }: ChangedAspect): Finding[] {
+        const onTable = allowedBy(before.get(`grants on ${relationKind(before, object)} ${object} to ${part}`));
         const given = gained(was, is)
             .map(withoutOption)
-            .filter(privilege => rowPrivileges.includes(privilege));
+            .filter(privilege => rowPrivileges.includes(privilege))
+            .filter(privilege => column === undefined || !onTable.includes(privilege));
         const isOpen =
             after.get(`row level security of ${object}`) === "off" && before.has(`row level security of ${object}`);
         if (part !== "authenticated" || !isOpen || given.length === 0 || !exposed.has(schemaOf(object) ?? ""))
             return [];
-        if (key.startsWith("grants on column ")) return [];
         return [
-            insecure(
-                "grant-without-rls",
-                object,
-                `has no row level security, and every user may ${inWords(given)} all rows`,
-            ),
+            column === undefined
+                ? insecure(
+                      "grant-without-rls",
+                      object,
+                      `has no row level security, and every user may ${inWords(given)} all rows`,
+                  )
+                : insecure(
+                      "grant-without-rls",
+                      `${object}.${column}`,
+                      `its table has no row level security, and every user may ${inWords(given)} it in all rows`,
+                  ),
         ];
     }
 

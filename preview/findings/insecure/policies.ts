@@ -9,12 +9,19 @@ import type { Scene } from "../scene.ts";
 const callers = ["anon", "authenticated", "public"];
 
 /** Policies that are gone, that let more through than before, or that let everything through. */
-export async function policyFindings({ comparison }: Scene): Promise<Finding[]> {
+export async function policyFindings({
+    comparison,
+    exposed,
+}: Pick<Scene, "comparison" | "exposed">): Promise<Finding[]> {
     const policies = comparison.changed.filter(({ kind }) => kind === "policy");
-    return (await Promise.all(policies.map(policy => findingsOf(policy, comparison)))).flat();
+    return (await Promise.all(policies.map(policy => findingsOf(policy, comparison, exposed)))).flat();
 }
 
-async function findingsOf(aspect: ChangedAspect, { before, after }: Scene["comparison"]): Promise<Finding[]> {
+async function findingsOf(
+    aspect: ChangedAspect,
+    { before, after }: Scene["comparison"],
+    exposed: Scene["exposed"],
+): Promise<Finding[]> {
     const { object, part = "" } = aspect;
     const name = `policy ${part} on ${object}`;
     const was = aspect.before === null ? undefined : readPolicy(aspect.before);
@@ -37,7 +44,7 @@ async function findingsOf(aspect: ChangedAspect, { before, after }: Scene["compa
     if (!is) return [];
     if (!was) {
         if (sameUnderAnotherName(aspect, { before, after })) return [];
-        return await newPolicy(name, object, is);
+        return await newPolicy(name, object, is, exposed);
     }
     const wider = await widened(was, is);
     if (wider.length > 0) return [insecure("policy-widened", name, wider.join("; "))];
@@ -46,26 +53,35 @@ async function findingsOf(aspect: ChangedAspect, { before, after }: Scene["compa
     return [note("policy-changed", name, `${changes.join("; ")}: compare who gets more by it`)];
 }
 
-async function newPolicy(name: string, object: string, policy: Policy): Promise<Finding[]> {
+async function newPolicy(name: string, object: string, policy: Policy, exposed: Scene["exposed"]): Promise<Finding[]> {
     if (!policy.permissive) return [];
     const everybody = policy.roles.filter(role => callers.includes(role));
     if (everybody.length === 0) return [];
+    const does = policy.command === "all" ? "do everything with" : policy.command;
     const open = await openClauses(policy);
     if (open.length > 0) {
-        return [
-            insecure(
-                "policy-open",
-                name,
-                `lets ${everybody.join(", ")} ${policy.command === "all" ? "do everything with" : policy.command} every row: ${open.join(" and ")} is always true`,
-            ),
-        ];
+        const why = `${open.join(" and ")} is always true`;
+        return [insecure("policy-open", name, `lets ${everybody.join(", ")} ${reachOf(policy, open, does)}: ${why}`)];
     }
-    if (policy.roles.includes("anon"))
-        return [insecure("policy-for-anon", name, `lets anon ${policy.command} rows: whoever has the public key`)];
-    if (policy.roles.includes("public") && schemaOf(object) === "public") {
+    const isOfFiles = object === "storage.objects";
+    if (policy.roles.includes("anon") || (policy.roles.includes("public") && isOfFiles && !asksWho(policy)))
+        return [insecure("policy-for-anon", name, `lets anon ${does} rows: whoever has the public key`)];
+    const schema = schemaOf(object) ?? "";
+    if (policy.roles.includes("public") && (exposed.has(schema) || schema === "storage")) {
         return [note("policy-for-everybody", name, `is for every role, anon included: its condition alone decides`)];
     }
     return [];
+}
+
+/** What callers may do by an open policy. Where only new values are free, `using` still says of which rows. */
+function reachOf({ command, using }: Policy, open: readonly string[], does: string): string {
+    if (using === undefined || open.includes("using")) return `${does} every row`;
+    return `${command === "all" ? "insert any row and " : ""}write any values into the rows that it reaches`;
+}
+
+/** The condition of a policy for files often names a bucket and nobody: that holds for whoever comes. */
+function asksWho({ using, check }: Policy): boolean {
+    return /\bauth\.\w+\(/.test(`${using} ${check}`);
 }
 
 /** What in words lets more through than before, as far as that can be known. */
@@ -79,25 +95,29 @@ async function widened(was: Policy, is: Policy): Promise<string[]> {
     return [
         ...(is.permissive && !was.permissive ? ["is permissive now: rows need to pass only one of those"] : []),
         ...(was.permissive && roles.length > 0 ? [`is for ${roles.join(", ")} too`] : []),
-        ...(was.permissive && is.command === "all" && was.command !== "all"
-            ? [`is for all commands, was for ${was.command}`]
+        ...(was.permissive && is.permissive && !covers(was, is)
+            ? [`is for ${is.command === "all" ? "all commands" : is.command}, was for ${was.command}`]
             : []),
         ...opened.filter(name => !before.includes(name)).map(name => `${name} is always true now`),
         // A restrictive policy for fewer roles or commands holds fewer back.
         ...(!was.permissive && was.roles.some(role => !is.roles.includes(role)) && !is.roles.includes("public")
             ? [`is restrictive for ${is.roles.join(", ")} only`]
             : []),
-        ...(!was.permissive && was.command === "all" && is.command !== "all"
-            ? [`is restrictive for ${is.command} only`]
-            : []),
+        ...(!was.permissive && !is.permissive && !covers(is, was) ? [`is restrictive for ${is.command} only`] : []),
     ];
 }
 
-async function openClauses({ command, using, check }: Policy): Promise<("using" | "with check")[]> {
+/** Whether the first is for all that the second is for. */
+function covers(one: Policy, other: Policy): boolean {
+    return one.command === "all" || one.command === other.command;
+}
+
+async function openClauses({ command, roles, using, check }: Policy): Promise<("using" | "with check")[]> {
+    const isSignedIn = roles.includes("authenticated") && !roles.includes("anon") && !roles.includes("public");
     const open: ("using" | "with check")[] = [];
-    if (using !== undefined && (await isAlwaysTrue(using))) open.push("using");
+    if (using !== undefined && (await isAlwaysTrue(using, isSignedIn))) open.push("using");
     // Without a check of its own, using holds for new rows as well.
-    if (check !== undefined && command !== "select" && (await isAlwaysTrue(check))) open.push("with check");
+    if (check !== undefined && command !== "select" && (await isAlwaysTrue(check, isSignedIn))) open.push("with check");
     return open;
 }
 
