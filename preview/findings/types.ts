@@ -1,4 +1,5 @@
 import { typeOfColumn } from "../changes/aspect.ts";
+import type { Catalog } from "../trial/observation.ts";
 import { alterCommands, type RangeVar, stepsOf } from "./act.ts";
 import type { Finding } from "./finding.ts";
 import { placed } from "./finding.ts";
@@ -28,7 +29,11 @@ const times = [moments, ["time with time zone", "time without time zone"], ["int
 export function typeFindings({ acts, comparison, trial, look, names, targetName }: Scene): Finding[] {
     return comparison.changed.flatMap(({ kind, object, part, before, after }): Finding[] => {
         if (kind !== "column" || before === null || after === null) return [];
-        const loss = lossOf(typeName(before), typeName(after), isCast(object, part ?? ""));
+        const loss = lossOf(
+            typeName(before, comparison.before),
+            typeName(after, comparison.after),
+            isCast(object, part ?? ""),
+        );
         if (loss === undefined || !look.catalog.has(`column ${names.before(`${object}.${part}`)}`)) return [];
         const place = trial.statements.find(
             statement =>
@@ -74,6 +79,8 @@ function lossOf(from: TypeName, to: TypeName, isCast: boolean): string | undefin
     if (fractions.includes(from.base) && whole.includes(to.base)) return "values are rounded to whole numbers";
     if (from.base === "numeric" && ["double precision", "real"].includes(to.base)) return "values lose digits";
     if (from.base === "double precision" && to.base === "real") return "values lose digits";
+    // Of pgvector, in whichever schema.
+    if (/(?:^|\.)vector$/.test(from.base) && /(?:^|\.)halfvec$/.test(to.base)) return "values lose digits";
     if (
         from.base === "numeric" &&
         to.base === "numeric" &&
@@ -91,9 +98,11 @@ function lossOf(from: TypeName, to: TypeName, isCast: boolean): string | undefin
     return undefined;
 }
 
-/** Of a column's definition in the catalog: `numeric(10,2) not null`. */
-function typeName(definition: string): TypeName {
-    const text = typeOfColumn(definition);
+/** Of a column's definition in the catalog: `numeric(10,2) not null`. Of an array that of its elements, of a domain what it is over. */
+function typeName(definition: string, catalog: Catalog): TypeName {
+    const text = typeOfColumn(definition).replace(/(?:\[\])+$/, "");
+    const [, over] = /^owner \S+ domain (.*)$/s.exec(catalog.get(`type ${text}`) ?? "") ?? [];
+    if (over !== undefined) return typeName(over.replace(/(?: not null)?(?: default .*)? \S+$/s, ""), catalog);
     const limits = /\(([\d,]+)\)/.exec(text)?.[1]?.split(",").map(Number) ?? [];
     return { base: text.replace(/\([\d,]+\)/, ""), limits };
 }

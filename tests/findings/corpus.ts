@@ -76,6 +76,9 @@ export const telling: readonly Case[] = [
     ["alter table public.runs alter column at type timestamptz(0)", ["values-narrowed public.runs.at", "table-rewritten public.runs"]],
     ["alter table public.runs alter column size type real", ["values-narrowed public.runs.size", "table-rewritten public.runs"]],
     ["alter table public.events_2021 alter column id type double precision", ["values-narrowed public.events_2021.id", "table-rewritten public.events_2021"]],
+    ["alter table public.bills alter column taxes type numeric(10, 1)[]", ["values-narrowed public.bills.taxes", "table-rewritten public.bills"]],
+    ["alter table public.runs alter column price type public.cents", ["values-narrowed public.runs.price", "table-rewritten public.runs"]],
+    ["create domain public.dimes as numeric(10, 1) not null default 0; alter table public.runs alter column price type public.dimes", ["values-narrowed public.runs.price", "table-rewritten public.runs"]],
     ["do $$ begin execute 'alter table public.runs alter column note type varchar(10) using note::varchar(10)'; end $$", ["values-narrowed public.runs.note", "table-rewritten public.runs"]],
     ["alter table private.secrets set unlogged", ["table-unlogged private.secrets", "table-rewritten private.secrets"]],
 
