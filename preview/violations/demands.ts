@@ -65,21 +65,23 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
                       ? ofColumn(part, after, before, source, acts, names)
                       : undefined;
             if (wanted === undefined) continue;
+            const settled =
+                !trials.slice(0, trials.indexOf(trial) + 1).some(takesRowsOut) &&
+                // The statement itself as well: it may give a column other values before it looks at them.
+                ![...earlier, ...acts.slice(0, at < 0 ? acts.length : at + 1)].some(
+                    act =>
+                        mayChangeRows(act, names, wanted) ||
+                        makesFunctionOf(act, wanted.definition) ||
+                        loses(act, table, kind === "constraint" ? after : before === null ? "" : part, names),
+                );
+            if (wanted.isFillable && !settled) continue;
             demands.push({
                 version: trial.version,
                 part: trial.part,
                 object: kind === "constraint" ? `constraint ${part} on ${object}` : `column ${object}.${part}`,
                 table,
                 ...(place ? { place } : {}),
-                settled:
-                    !trials.slice(0, trials.indexOf(trial) + 1).some(takesRowsOut) &&
-                    // The statement itself as well: it may give a column other values before it looks at them.
-                    ![...earlier, ...acts.slice(0, at < 0 ? acts.length : at + 1)].some(
-                        act =>
-                            mayChangeRows(act, names, wanted) ||
-                            makesFunctionOf(act, wanted.definition) ||
-                            loses(act, table, kind === "constraint" ? after : before === null ? "" : part, names),
-                    ),
+                settled,
                 ...wanted,
                 expressions: [...wanted.expressions, ...source.defaults],
             });
@@ -95,7 +97,10 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
     });
 }
 
-type Wanted = Pick<Demand, "definition" | "validated" | "query" | "expressions" | "parent" | "everyRow">;
+type Wanted = Pick<Demand, "definition" | "validated" | "query" | "expressions" | "parent" | "everyRow"> & {
+    /** Of a new column that must not be null only later: it may have got its values by then. */
+    readonly isFillable?: boolean;
+};
 
 const identifier = /(?:"(?:[^"]|"")+"|[^\s"(),.]+)/.source;
 const list = `\\((${identifier}(?:, ${identifier})*)\\)`;
@@ -147,18 +152,31 @@ function ofColumn(
 ): Wanted | undefined {
     if (!/ not null\b/.test(after) || (before !== null && / not null\b/.test(before))) return undefined;
     const everyRow = before === null;
-    if (everyRow && !comesEmpty(part, source.table, acts, names)) return undefined;
+    const added = everyRow ? addedEmpty(part, source.table, acts, names) : undefined;
+    if (everyRow && added === undefined) return undefined;
     const query = `select count(*) as rows from ${source.text}${everyRow ? "" : ` where r.${part} is null`}`;
-    return { definition: "not null", validated: true, query, expressions: [], everyRow };
+    return {
+        definition: "not null",
+        validated: true,
+        query,
+        expressions: [],
+        everyRow,
+        isFillable: added === "nullable",
+    };
 }
 
-/** Whether a statement adds the column `not null` and gives it no value. */
-function comesEmpty(column: string, table: string, acts: readonly Act[], names: Names): boolean {
-    return acts
+/** How a statement adds the column and gives it no value; undefined: none does. */
+function addedEmpty(
+    column: string,
+    table: string,
+    acts: readonly Act[],
+    names: Names,
+): "not null" | "nullable" | undefined {
+    const [found] = acts
         .flatMap(({ trees }) => trees)
         .filter(({ node }) => names.onTarget(node.relation as RangeVar | undefined) === table)
         .flatMap(alterCommands)
-        .some(({ subtype, def }) => {
+        .flatMap(({ subtype, def }) => {
             const added = def?.ColumnDef as
                 | {
                       colname?: string;
@@ -166,15 +184,16 @@ function comesEmpty(column: string, table: string, acts: readonly Act[], names: 
                       constraints?: { Constraint?: { contype?: string } }[];
                   }
                 | undefined;
-            if (subtype !== "AT_AddColumn" || added?.colname !== plain(column)) return false;
+            if (subtype !== "AT_AddColumn" || added?.colname !== plain(column)) return [];
             const type = added.typeName?.names?.at(-1)?.String?.sval ?? "";
             const kinds = (added.constraints ?? []).map(({ Constraint }) => Constraint?.contype ?? "");
-            return (
-                !/serial/.test(type) &&
-                kinds.some(kind => kind === "CONSTR_NOTNULL" || kind === "CONSTR_PRIMARY") &&
-                !kinds.some(kind => ["CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"].includes(kind))
+            const hasValue = kinds.some(kind =>
+                ["CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"].includes(kind),
             );
+            if (hasValue || /serial/.test(type)) return [];
+            return kinds.some(kind => kind === "CONSTR_NOTNULL" || kind === "CONSTR_PRIMARY") ? "not null" : "nullable";
         });
+    return found;
 }
 
 /** The rows of a table of the target with the columns that it will have, as `r`. */
@@ -249,10 +268,10 @@ const rowChanges = ["InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "Copy
  * Of any table that the target has: a cascade or a trigger reaches others. Also by a DO block or a function, whose loops
  * go over nothing on a shadow: when in doubt, yes.
  */
-function mayChangeRows(act: Act, names: Names, { everyRow = false }: Wanted): boolean {
+function mayChangeRows(act: Act, names: Names, { everyRow = false, isFillable = false }: Wanted): boolean {
     const { kind, place, truncated, rewritten } = act.observation;
     // What writes rows anew takes none out.
-    if (truncated.length > 0 || (rewritten.length > 0 && !everyRow)) return true;
+    if (truncated.length > 0 || (rewritten.length > 0 && (!everyRow || isFillable))) return true;
     if (
         kind === "DoStmt" &&
         /\b(?:insert|update|delete|merge|truncate|execute|perform|call)\b/i.test(place.statement)

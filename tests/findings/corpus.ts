@@ -93,6 +93,8 @@ export const telling: readonly Case[] = [
     ["create function private.mend() returns void language sql begin atomic update public.runs set size = 1; end; alter table public.runs add constraint runs_small check (size <= 990)", ["rows-violate constraint runs_small on public.runs", "scan-under-lock public.runs"]],
     ["alter table public.runs alter column status set not null", ["rows-violate column public.runs.status", "scan-under-lock public.runs"]],
     ["alter table public.runs add column label text not null", ["rows-violate column public.runs.label"]],
+    ["alter table public.runs add column label text; alter table public.runs alter column label set not null", ["rows-violate column public.runs.label", "scan-under-lock public.runs"]],
+    ["alter table public.runs add column label text; update public.runs set label = title; alter table public.runs alter column label set not null", ["scan-under-lock public.runs"]],
     ["alter table public.runs add column grade integer default 3 constraint runs_grade check (grade < 3)", ["rows-violate constraint runs_grade on public.runs", "scan-under-lock public.runs"]],
     ["alter table public.runs add constraint runs_of_people foreign key (id) references public.people (id) not valid", ["rows-violate constraint runs_of_people on public.runs"]],
     ["alter table public.runs add constraint runs_note_once unique (note)", ["rows-violate constraint runs_note_once on public.runs", "index-built-under-lock public.runs"]],
