@@ -387,6 +387,48 @@ for (const kind of opposites) {
                 await insert(say, serviceRole, { updated_at: "2001-01-01" });
                 await say(serviceRole, "update public.datasets set updated_at = '2002-01-01'");
                 const { rows } = await say(serviceRole, "select updated_at = now() as now from public.datasets");
+            it("when lowered, it stops no upsert of a row that is over it and stays as large", () =>
+                scene(ground, async say => {
+                    const size = 5000;
+                    const { rows } = await insert(say, ada, { file_size: size });
+                    await say(postgres, "update simulation_private.dataset_bucket set max_bytes = 1000");
+                    /** As supabase-js sends it: all columns of the row are changed. */
+                    const upsert = (actor: Actor, key: string, row: Record<string, unknown>) => {
+                        const names = Object.keys(row);
+                        return say(
+                            actor,
+                            `insert into public.datasets (${names.join(", ")}) values (${names.map((_, index) => `$${index + 1}`).join(", ")})
+                             on conflict (${key}) do update set ${names.map(name => `${name} = excluded.${name}`).join(", ")}`,
+                            Object.values(row),
+                        );
+                    };
+                    const { id, owner_id, file_path } = rows[0] as Record<string, unknown>;
+                    const row = { name: "Renamed", file_path, file_type: "csv", file_size: size };
+                    assert.equal((await upsert(serviceRole, "id", { id, owner_id, ...row })).rowCount, 1);
+                    assert.equal((await upsert(ada, "file_path", row)).rowCount, 1);
+                    const tooLarge = refusal("23514", "datasets_file_size_within_limit");
+                    const changed = upsert(serviceRole, "id", { id, owner_id, ...row, file_size: size - 1 });
+                    await assert.rejects(changed, tooLarge);
+                    const added = { ...row, file_path: `${ada.sub}/new.csv` };
+                    await assert.rejects(upsert(ada, "file_path", added), tooLarge);
+                    await assert.rejects(insert(say, uploadService, added), tooLarge);
+                }));
+
+            it("when lowered, it lets the owner of the table bring back what was larger already", () =>
+                scene(ground, async say => {
+                    await insert(say, ada, { file_size: 5000 });
+                    await say(postgres, "create temp table kept as table public.datasets; delete from public.datasets");
+                    await say(postgres, "update simulation_private.dataset_bucket set max_bytes = 1000");
+                    const restore = "insert into public.datasets select * from kept on conflict do nothing";
+                    assert.equal((await say(postgres, restore)).rowCount, 1);
+                    assert.equal((await say(postgres, restore)).rowCount, 0);
+                    await say(postgres, "grant select on kept to service_role; delete from public.datasets");
+                    await assert.rejects(
+                        say(serviceRole, restore),
+                        refusal("23514", "datasets_file_size_within_limit"),
+                    );
+                }));
+
                 assert.deepEqual(rows, [{ now: true }]);
             }));
     });

@@ -184,6 +184,13 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
          as 'begin new.status := ''running''; return new; end'`,
         /whether a run is new: give_run_status$/,
     ],
+    [
+        "0030",
+        `drop trigger datasets_file_size_within_limit on public.datasets;
+         create trigger datasets_file_size_within_limit before insert on public.datasets
+             for each row execute function simulation_private.refuse_large_dataset()`,
+        /fires before a row is written/,
+    ],
 ];
 
 for (const kind of opposites) {
