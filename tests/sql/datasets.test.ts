@@ -172,6 +172,22 @@ for (const kind of opposites) {
                     }
                 }));
 
+            it("a dataset that is sent without an owner is the caller's, so that a user can upsert it", () =>
+                scene(ground, async say => {
+                    const upsert = `insert into public.datasets (name, file_path, file_type) values ($1, $2, 'csv')
+                        on conflict (file_path) do update
+                        set name = excluded.name, file_path = excluded.file_path, file_type = excluded.file_type
+                        returning owner_id, name`;
+                    for (const name of ["New", "Changed"]) {
+                        const { rows } = await say(ada, upsert, [name, `${ada.sub}/loans.csv`]);
+                        assert.deepEqual(rows, [{ owner_id: ada.sub, name }]);
+                    }
+                    const taken = say(grace, upsert, ["Taken", `${ada.sub}/loans.csv`]);
+                    await assert.rejects(taken, refusal("23514", "datasets_file_path_in_owner_folder"));
+                    const nobodys = say(serviceRole, upsert, ["Nobody's", `${ada.sub}/more.csv`]);
+                    await assert.rejects(nobodys, refusal("23502"));
+                }));
+
             it("deleting a user deletes their datasets", () =>
                 scene(ground, async say => {
                     await insert(say, ada);
@@ -371,22 +387,6 @@ for (const kind of opposites) {
                     assert.equal((await say(ada, "update public.datasets set file_size = 1000")).rowCount, 1);
                 }));
 
-            it("holds one row, with a bucket and a positive limit", () =>
-                scene(ground, async say => {
-                    const more =
-                        "insert into simulation_private.dataset_bucket (only_row, bucket_id, max_bytes) values ($1, 'more', 1)";
-                    await assert.rejects(say(postgres, more, [true]), refusal("23505"));
-                    await assert.rejects(say(postgres, more, [false]), refusal("23514", "dataset_bucket_one_row"));
-                    const none = say(postgres, "update simulation_private.dataset_bucket set max_bytes = 0");
-                    await assert.rejects(none, refusal("23514", "dataset_bucket_max_bytes_positive"));
-                }));
-        });
-
-        it("updated_at moves with every change, whatever the caller says", () =>
-            scene(ground, async say => {
-                await insert(say, serviceRole, { updated_at: "2001-01-01" });
-                await say(serviceRole, "update public.datasets set updated_at = '2002-01-01'");
-                const { rows } = await say(serviceRole, "select updated_at = now() as now from public.datasets");
             it("when lowered, it stops no upsert of a row that is over it and stays as large", () =>
                 scene(ground, async say => {
                     const size = 5000;
@@ -429,6 +429,22 @@ for (const kind of opposites) {
                     );
                 }));
 
+            it("holds one row, with a bucket and a positive limit", () =>
+                scene(ground, async say => {
+                    const more =
+                        "insert into simulation_private.dataset_bucket (only_row, bucket_id, max_bytes) values ($1, 'more', 1)";
+                    await assert.rejects(say(postgres, more, [true]), refusal("23505"));
+                    await assert.rejects(say(postgres, more, [false]), refusal("23514", "dataset_bucket_one_row"));
+                    const none = say(postgres, "update simulation_private.dataset_bucket set max_bytes = 0");
+                    await assert.rejects(none, refusal("23514", "dataset_bucket_max_bytes_positive"));
+                }));
+        });
+
+        it("updated_at moves with every change, whatever the caller says", () =>
+            scene(ground, async say => {
+                await insert(say, serviceRole, { updated_at: "2001-01-01" });
+                await say(serviceRole, "update public.datasets set updated_at = '2002-01-01'");
+                const { rows } = await say(serviceRole, "select updated_at = now() as now from public.datasets");
                 assert.deepEqual(rows, [{ now: true }]);
             }));
     });

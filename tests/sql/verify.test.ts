@@ -191,6 +191,7 @@ const faults: readonly [version: string, sabotage: string, says: RegExp][] = [
              for each row execute function simulation_private.refuse_large_dataset()`,
         /fires before a row is written/,
     ],
+    ["0031", "alter table public.datasets alter column owner_id drop default", /has not the caller as its default/],
 ];
 
 for (const kind of opposites) {
