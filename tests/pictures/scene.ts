@@ -38,7 +38,7 @@ const rows = `
 /** What comes after the plan: a migration that no gate lets pass, and one that nothing is to be said of. */
 const pending: readonly Migration[] = [
     {
-        version: "0030",
+        version: "0032",
         slug: "open_datasets",
         up: `-- Shows the datasets to everybody, without what nobody reads.
 alter table public.datasets drop column description;
@@ -53,7 +53,7 @@ drop index public.simulation_runs_name;
         verify: "select from public.datasets;\n",
     },
     {
-        version: "0031",
+        version: "0033",
         slug: "comparisons",
         up: `-- Keeps which two runs a person compares.
 create table public.comparisons (

@@ -23,7 +23,7 @@ const promotionKey = generateKeyPairSync("ed25519").privateKey.export({ type: "p
 
 /** A migration that fails, whatever was applied before. */
 const broken = encode({
-    version: "0030",
+    version: "0032",
     slug: "broken",
     up: "-- Fails.\nselect missing from public.datasets;\n",
     down: "-- Nothing is lost.\n",
@@ -68,8 +68,8 @@ const commands: readonly Command[] = [
     { what: "adopt of nonsense", words: "adopt", code: 1, stdin: "nonsense" },
     { what: "migrate status", words: "migrate status", code: 0 },
     { what: "migrate record of what is not applied", words: "migrate record --stdin", code: 1, stdin: broken },
-    { what: "repair reverted", words: "repair reverted 0029 --reason=tried", code: 0 },
-    { what: "repair applied", words: "repair applied 0029 --reason=tried", code: 0 },
+    { what: "repair reverted", words: "repair reverted 0031 --reason=tried", code: 0 },
+    { what: "repair applied", words: "repair applied 0031 --reason=tried", code: 0 },
     { what: "repair of what is not there", words: "repair applied 0099 --reason=tried", code: 1 },
     { what: "archive list", words: "archive list", code: 0 },
     { what: "archive purge with an age that is none", words: "archive purge --older-than soon", code: 1 },

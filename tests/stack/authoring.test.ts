@@ -58,19 +58,19 @@ describe("docs/authoring.md, done from top to bottom by somebody who writes a mi
     it("A new one", () => prints(0, "npm run -s new -- add_dataset_tags", 0));
 
     it("The way back, proposed", async () => {
-        await write("sql/0030_add_dataset_tags/up.sql");
+        await write("sql/0032_add_dataset_tags/up.sql");
         await prints(1, "npm run -s propose-down", 0);
-        const down = "sql/0030_add_dataset_tags/down.sql";
+        const down = "sql/0032_add_dataset_tags/down.sql";
         assert.equal(await readFile(join(copy.dir, down), "utf8"), texts.get(down));
     });
 
     it("Checked before anybody sees it", async () => {
-        const folder = "sql/0030_add_dataset_tags";
+        const folder = "sql/0032_add_dataset_tags";
         const { code, output } = await copy.sh(
-            `sed -i 's/^-- Here: /-- /' ${folder}/down.sql ${folder}/verify.sql && git add sql && git commit -q -m tags && npm run -s check:sql -- 0030`,
+            `sed -i 's/^-- Here: /-- /' ${folder}/down.sql ${folder}/verify.sql && git add sql && git commit -q -m tags && npm run -s check:sql -- 0032`,
         );
         assert.equal(code, 0, output);
-        const files = parts.map(part => `sql/0031_check_try/${part}.sql`);
+        const files = parts.map(part => `sql/0033_check_try/${part}.sql`);
         await write(...files);
         await prints(2, "npm run -s check:sql", 1);
     });
@@ -89,16 +89,16 @@ describe("docs/authoring.md, done from top to bottom by somebody who writes a mi
             ...script.matchAll(/^(npm run new -- --renumber .*?) +# .*?((?:\d{4}_\w+(?:, )?)+)$/gm),
         ]);
         assert.equal(renumberings.length, 2);
-        await copy.sh("mv sql/0031_check_try sql/0030_mine");
+        await copy.sh("mv sql/0033_check_try sql/0032_mine");
         for (const [, command = "", becomes = ""] of renumberings) {
             const { code, output } = await copy.sh(command);
             assert.equal(code, 0, output);
-            const names = (await readdir(join(copy.dir, "sql"))).filter(name => name > "0030_b").sort();
+            const names = (await readdir(join(copy.dir, "sql"))).filter(name => name > "0032_b").sort();
             assert.deepEqual(
                 names.filter(name => /^\d/.test(name)),
                 becomes.split(", "),
             );
-            await copy.sh("mv sql/0031_mine sql/0030_mine && cp -r sql/0030_mine sql/0031_my_next");
+            await copy.sh("mv sql/0033_mine sql/0032_mine && cp -r sql/0032_mine sql/0033_my_next");
         }
     });
 });

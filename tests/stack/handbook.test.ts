@@ -17,7 +17,7 @@ const inDatabase = (sql: string) => `eval "$(npm run -s env)" && psql -q -v ON_E
 const sections: readonly Section[] = [
     {
         heading: "Where things stand",
-        says: [/30 applied, 0 pending/, /ok +every verify\.sql passes/, /ok +anon reaches no table/],
+        says: [/32 applied, 0 pending/, /ok +every verify\.sql passes/, /ok +anon reaches no table/],
     },
     { heading: "A migration that fails half-way", says: [/unchanged/] },
     {
@@ -34,7 +34,7 @@ const sections: readonly Section[] = [
         says: [
             /archive: public\.datasets \(license\)/,
             /1 rows kept in the archive/,
-            /0030 +public\.datasets +columns +1/,
+            /0032 +public\.datasets +columns +1/,
             /1 of 1 archived rows are back/,
         ],
     },
@@ -51,8 +51,8 @@ const sections: readonly Section[] = [
     },
     {
         heading: "The ledger is behind, the state lives",
-        before: `eval "$(npm run -s env)" && node runner/main.ts migrate down && npm run preview 2>&1  | grep 'had 0030 applied'`,
-        says: [/0030_datasets_license applied/, /unchanged/],
+        before: `eval "$(npm run -s env)" && node runner/main.ts migrate down && npm run preview 2>&1  | grep 'had 0032 applied'`,
+        says: [/0032_datasets_license applied/, /unchanged/],
     },
     { heading: "A run was killed", says: [/unchanged/] },
     { heading: "End it", says: [/- table public\.datasets/, /- \d+ deleted/] },
