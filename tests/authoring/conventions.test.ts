@@ -84,6 +84,7 @@ const keeping: readonly (readonly [string, Partial<Record<Part, string>>])[] = [
     ["on delete cascade", { up: table.replace("key)", "key references public.runs (id) on delete cascade)") + rest }],
     ["on delete no action, said", { up: table.replace("key)", "key references public.runs (id) on delete no action)") + rest }],
     ["plpgsql's own if not exists", { up: "do $$\nbegin\n    if not exists (select from public.runs) then\n        return;\n    end if;\nend\n$$;\n" }],
+    ["a directive that is long: it is one line", { down: `-- archive-rows: public.runs where ${"x".repeat(160)} is null\n-- Loses nothing.\nselect 1;\n` }],
     ["a table that is closed, secured and explained", { up: table + rest }],
     ["an index on a table of the same migration", { up: `${table}create index notes_id on public.notes (id);\n${rest}` }],
     ["a function that is there and is replaced", { up: "create or replace function public.touch() returns int language sql set search_path = '' return 1;\n" }],

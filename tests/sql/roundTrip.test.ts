@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { readCatalog } from "./catalog.ts";
 import { readExample } from "./example.ts";
 import { type Ground, grounds, makeGround, titleOf } from "./ground.ts";
+import { ada, anon, scene } from "./scene.ts";
 
 for (const kind of grounds) {
     describe(`up and down (${titleOf(kind)})`, function () {
@@ -96,6 +97,59 @@ describe("up on projects that are a little different", function () {
 
     it("row level security that was off is off again after down", () =>
         restores("alter table public.simulation_runs disable row level security"));
+
+    it("a run of a user alone is in no table without row level security, on no step of the way down and up again", async () => {
+        await ground.postgres.query(`
+            alter table public.simulation_runs disable row level security;
+            grant select on public.simulation_runs to anon`);
+        await ground.up();
+        await ground.postgres.query(
+            `insert into public.simulation_runs (user_id, name, status, results_json)
+             values ($1, 'Private', 'completed', '{"gain": 1}'), (null, 'Private', 'failed', null)`,
+            [ada.sub],
+        );
+        const readPrivate = async () => {
+            const { rows } = await ground.admin.query(
+                "select to_jsonb(run) as run from public.simulation_runs as run where name = 'Private' order by id",
+            );
+            return rows;
+        };
+        const runs = await readPrivate();
+        assert.equal(runs.length, 2);
+        const unseen = async (step: string) => {
+            const { rows } = await ground.admin.query<{ closed: boolean; readable: boolean }>(
+                `select relrowsecurity as closed, has_table_privilege('anon', oid, 'select') as readable
+                 from pg_class where oid = 'public.simulation_runs'::regclass`,
+            );
+            if (rows[0]?.readable) {
+                await scene(ground, async say => {
+                    const seen = await say(anon, "select from public.simulation_runs where name = 'Private'");
+                    assert.equal(seen.rowCount, 0, step);
+                });
+            }
+            if (!rows[0]?.closed) assert.deepEqual(await readPrivate(), [], step);
+        };
+        const steps = ground.migrations.map(({ version }) => version).filter(version => version >= "0010");
+        for (const version of steps.toReversed()) {
+            await ground.down(version);
+            await unseen(`after the down of ${version}`);
+        }
+        for (const version of steps) {
+            await ground.up(version);
+            await unseen(`after the up of ${version}`);
+        }
+        assert.deepEqual(await readPrivate(), runs);
+    });
+
+    it("runs without an organization that an open table had before stay there", async () => {
+        await ground.postgres.query(`
+            alter table public.simulation_runs disable row level security, alter column org_id drop not null;
+            insert into public.simulation_runs (name) values ('Older')`);
+        const rows = await readRows(ground);
+        await ground.up();
+        await ground.down();
+        assert.deepEqual(await readRows(ground), rows);
+    });
 
     it("an org_id that was optional stays optional after down", () =>
         restores("alter table public.simulation_runs alter column org_id drop not null"));
