@@ -388,17 +388,77 @@ where present_column.table_name = 'public.simulation_runs' and present_column.na
 union all
 select
     format('constraint %s on public.simulation_runs', conname),
-    format('does not allow every status of the plan: %s', definition),
-    'drop it: the migrations make one that allows running, completed, failed and cancelled'
+    case
+        when lacks_some then format('does not allow every status of the plan: %s', definition)
+        else format('allows a status that the migrations refuse: %s', definition)
+    end,
+    format(
+        '%sdrop it: the migrations make one that allows running, completed, failed and cancelled',
+        case when allows_more then 'see to it that applications write no other status, and ' end
+    )
 from present_column
 join run_constraint on contype = 'c' and conkey = array[present_column.number]
-where present_column.table_name = 'public.simulation_runs'
-    and present_column.name = 'status'
-    and exists (
-        select
-        from unnest(array['running', 'completed', 'failed', 'cancelled']) as status
-        where position(quote_literal(status) in definition) = 0
-    )
+cross join lateral (
+    select
+        exists (
+            select
+            from unnest(array['running', 'completed', 'failed', 'cancelled']) as status
+            where position(quote_literal(status) in definition) = 0
+        ) as lacks_some,
+        -- Where the check is a list of what is allowed: what another expression comes to is not known.
+        regexp_replace(definition, 'NOT (NULL|VALID)', '', 'g') !~ '<>|~|\mNOT\M'
+        and exists (
+            select
+            from regexp_matches(definition, '\x27([^\x27]*)\x27::', 'g') as literal
+            where literal[1] not in ('running', 'completed', 'failed', 'cancelled')
+        ) as allows_more
+) as compared
+where present_column.table_name = 'public.simulation_runs' and present_column.name = 'status' and (lacks_some or allows_more)
+
+-- The status that they are about comes with a default, and so does the start that the end is compared with.
+union all
+select
+    format('column public.simulation_runs.%s', final.name),
+    format('is there already, and status is not: a new run would be running, and refused with a value in %s', final.name),
+    'alter table public.simulation_runs add column status text'
+from present_column as final
+where final.table_name = 'public.simulation_runs'
+    and final.name in ('completed_at', 'execution_time_ms')
+    and not exists (select from present_column where table_name = final.table_name and name = 'status')
+
+union all
+select
+    'warning: column public.simulation_runs.started_at',
+    'is not there, and completed_at is: it comes with the default now(), and a new run that is sent with an end before that would be refused',
+    'where applications send such runs: alter table public.simulation_runs add column started_at timestamptz'
+from present_column as final
+where final.table_name = 'public.simulation_runs'
+    and final.name = 'completed_at'
+    and not exists (select from present_column where table_name = final.table_name and name = 'started_at')
+
+union all
+select
+    format('column public.simulation_runs.%s', present_column.name),
+    format(
+        'takes its default from the sequence %s, which %s may not use: a new run of theirs that leaves it out would be refused',
+        used.name,
+        used.lacking
+    ),
+    format('grant usage on sequence %s to %s', used.name, used.lacking)
+from relation
+join present_column on present_column.table_name = relation.name
+join pg_attrdef on adrelid = relation.oid and adnum = present_column.number
+join pg_depend on classid = 'pg_attrdef'::regclass and objid = pg_attrdef.oid and refclassid = 'pg_class'::regclass
+cross join lateral (
+    select format('%I.%I', nspname, relname) as name, string_agg(rolname, ', ' order by rolname) as lacking
+    from pg_class
+    join pg_namespace on pg_namespace.oid = relnamespace
+    join pg_roles on rolname in ('authenticated', 'service_role')
+    -- It fails for what is no sequence.
+    where pg_class.oid = refobjid and case when relkind = 'S' then not has_sequence_privilege(pg_roles.oid, pg_class.oid, 'usage, update') end
+    group by 1
+) as used
+where relation.name = 'public.simulation_runs'
 
 -- The migrations grant the verbs on the whole table, and leave it to policies which rows.
 union all

@@ -5,6 +5,7 @@ import pg from "pg";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type Ground, grounds, makeGround, titleOf } from "./ground.ts";
 import { sqlFolder } from "./own.ts";
+import { ada, scene, serviceRole } from "./scene.ts";
 
 interface Obstacle {
     readonly object: string;
@@ -17,6 +18,10 @@ const preconditions = await readFile(join(sqlFolder, "preconditions.sql"), "utf8
 /** What is told of a column without the plan's default, which stands in nobody's way. */
 const undefaulted = (column: string, is: string, has = "without a default") =>
     `warning: column public.simulation_runs.${column} is there already ${has}, which stays: a new run that leaves it out is not ${is}`;
+
+/** What is told where completed_at is there, and started_at comes. */
+const startsNow =
+    "warning: column public.simulation_runs.started_at is not there, and completed_at is: it comes with the default now(), and a new run that is sent with an end before that would be refused";
 
 /** What stands in the way, one line each, read in a transaction that may write nothing. */
 async function obstacles(client: pg.Client): Promise<string[]> {
@@ -85,6 +90,34 @@ describe("preconditions", function () {
                 await client.end();
             }
         });
+    });
+
+    it("ids from a sequence that is closed are named, and runs start once it is granted", async () => {
+        const ground = await makeGround({ major: 17, defaultPrivileges: "closed", simulationRuns: "bare" });
+        try {
+            // What the defaults of such a project leave on a new sequence, update, is enough to take a number.
+            await ground.postgres.query(
+                "alter table public.simulation_runs drop column id, add column id bigserial primary key",
+            );
+            assert.deepEqual(await obstacles(ground.postgres), []);
+            await ground.postgres.query(
+                "revoke all on sequence public.simulation_runs_id_seq from authenticated, service_role",
+            );
+            assert.deepEqual(await obstacles(ground.postgres), [
+                "column public.simulation_runs.id takes its default from the sequence public.simulation_runs_id_seq, which authenticated, service_role may not use: a new run of theirs that leaves it out would be refused",
+            ]);
+            const { rows } = await ground.postgres.query<Obstacle>(preconditions);
+            await ground.postgres.query(rows[0]?.remedy ?? "");
+            assert.deepEqual(await obstacles(ground.postgres), []);
+            await ground.up();
+            await scene(ground, async say => {
+                const start = "insert into public.simulation_runs (user_id, name) values ($1, 'Mine')";
+                assert.equal((await say(ada, start, [ada.sub])).rowCount, 1);
+                assert.equal((await say(serviceRole, start, [ada.sub])).rowCount, 1);
+            });
+        } finally {
+            await ground.stop();
+        }
     });
 
     describe("on a project that differs", () => {
@@ -164,6 +197,26 @@ describe("preconditions", function () {
                     "column public.simulation_runs.completed_at is there already with the default now(): a new run that is running and leaves it out would be refused",
                     "column public.simulation_runs.execution_time_ms is there already with the default 0: a new run that is running and leaves it out would be refused",
                     "column public.simulation_runs.status is there already with the default 'queued'::text: a new run that leaves it out would be refused",
+                    startsNow,
+                ],
+            ],
+            [
+                "an end and a duration without the status that they are about",
+                "alter table public.simulation_runs add column completed_at timestamptz, add column execution_time_ms integer",
+                [
+                    "column public.simulation_runs.completed_at is there already, and status is not: a new run would be running, and refused with a value in completed_at",
+                    "column public.simulation_runs.execution_time_ms is there already, and status is not: a new run would be running, and refused with a value in execution_time_ms",
+                    startsNow,
+                ],
+            ],
+            [
+                "ids from a sequence that users may not use",
+                `set local role postgres;
+                 create sequence public.run_numbers;
+                 alter table public.simulation_runs add column number bigint default nextval('public.run_numbers');
+                 revoke all on sequence public.run_numbers from authenticated`,
+                [
+                    "column public.simulation_runs.number takes its default from the sequence public.run_numbers, which authenticated may not use: a new run of theirs that leaves it out would be refused",
                 ],
             ],
             [
@@ -172,6 +225,16 @@ describe("preconditions", function () {
                 [
                     "constraint simulation_runs_status_check on public.simulation_runs does not allow every status of the plan: CHECK ((status = ANY (ARRAY['running'::text, 'done'::text])))",
                     undefaulted("status", "running"),
+                ],
+            ],
+            [
+                "a check that allows more statuses",
+                `alter table public.simulation_runs
+                     add column status text default 'running',
+                     add constraint simulation_runs_status_check
+                         check (status is not null and status in ('running', 'completed', 'failed', 'cancelled', 'queued')) not valid`,
+                [
+                    "constraint simulation_runs_status_check on public.simulation_runs allows a status that the migrations refuse: CHECK (((status IS NOT NULL) AND (status = ANY (ARRAY['running'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'queued'::text])))) NOT VALID",
                 ],
             ],
             [
@@ -284,7 +347,8 @@ describe("preconditions", function () {
             const nothing = await afterChange(`
                 alter table public.simulation_runs
                     add column status text default 'completed' check (status in ('running', 'completed', 'failed', 'cancelled')),
-                    add column completed_at timestamptz default null, add column config_json jsonb,
+                    add constraint not_removed check (status <> 'removed' or status in ('running', 'completed', 'failed', 'cancelled')),
+                    add column started_at timestamptz default now(), add column completed_at timestamptz default null, add column config_json jsonb,
                     add column execution_time_ms integer
                         generated always as (case when completed_at is not null then 1 end) stored,
                     add column user_id uuid references auth.users on delete set null;
