@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { until } from "../support/sqlProject.ts";
+import { until } from "../support/until.ts";
 import { type Play, onStage } from "./play.ts";
 
 onStage("rows of tables that a rollback removes", stage => {
