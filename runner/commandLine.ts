@@ -3,6 +3,7 @@ import type { PurgeOptions } from "./archive/commands.ts";
 import type { CreateOptions, FolderOptions, ListOptions } from "./backup/commands.ts";
 import { keepRange } from "./backup/settings.ts";
 import type { AuditOptions } from "./bucket/commands.ts";
+import type { AdoptOptions } from "./ledger/commands.ts";
 import type { RepairOptions } from "./ledger/repair.ts";
 import type { CheckOptions, MakeOptions } from "./promotion/commands.ts";
 import type { ChainOptions, RecordOptions } from "./steps/commands.ts";
@@ -164,7 +165,13 @@ commandLine
 commandLine
     .command("adopt")
     .description("take over migrations that other means applied, by comparison with a reference on stdin; runs no DDL")
-    .action(() => ledgers().then(({ adoptFrom }) => adoptFrom()));
+    .addOption(
+        new Option(
+            "--same-found <versions...>",
+            "those whose up found here what it found there, where their down goes by that",
+        ).argParser((text: string, before: readonly string[] = []) => [...before, toVersion(text)]),
+    )
+    .action((options: AdoptOptions) => ledgers().then(({ adoptFrom }) => adoptFrom(options)));
 
 /** Versions are compared as texts. */
 function toVersion(text: string): string {

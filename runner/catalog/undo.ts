@@ -18,6 +18,23 @@ export async function takeSnapshot(client: pg.Client, changed: readonly string[]
 }
 
 /**
+ * The same where a person vouches for the catalog as it is, as the last of the caller's transaction: what was changed by
+ * hand is no drift from then on.
+ *
+ * @returns names of the catalog that are not as the last change left them; none where nothing was ever applied
+ */
+export async function takeAsMeant(client: pg.Client): Promise<string[]> {
+    const { rows } = await client.query<{ key: string }>(`
+        with taken as materialized (
+            select exists (select from simulation_db.snapshot) as known, simulation_db.changes(true) as changes
+        )
+        select distinct key
+        from taken cross join unnest(array[changes -> 'added', changes -> 'removed']) as each cross join jsonb_object_keys(each) as key
+        where known order by key`);
+    return rows.map(({ key }) => key);
+}
+
+/**
  * The same before a down in a transaction. What it is compared with afterwards is planned as well, so that no lock of
  * the migration is held for that.
  */

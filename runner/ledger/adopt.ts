@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { readInstalledCatalog } from "../catalog/catalog.ts";
 import { adoptIntoLedger, readApplied } from "./ledger.ts";
+import { saysFound, sayVouched, vouchFor } from "./repair.ts";
 import { endProgress, requireEnded } from "./unfinished.ts";
 import { hashOf, label, type Migration } from "../migration/migration.ts";
 import { inRetriedTransaction } from "../database/retry.ts";
@@ -29,6 +30,19 @@ export interface Difference {
     readonly actual: string | null;
 }
 
+/** A migration whose down goes by what its up found, and what that was elsewhere. Here, nobody saw it. */
+export interface Unseen {
+    readonly migration: Migration;
+    readonly found: unknown;
+}
+
+/** What came of an adoption. */
+export interface Adoption {
+    readonly taken: readonly Migration[];
+    /** Why no more were taken, though the catalog agrees: all of those, the first one first. */
+    readonly unseen: readonly Unseen[];
+}
+
 /** Reads the yardstick from the output of `reference`. @throws UserError when the text is something else */
 export function readReference(text: string): Reference {
     let why = "it is not in the form that this version writes";
@@ -52,20 +66,23 @@ export async function exportReference(client: pg.Client): Promise<Reference> {
 
 /**
  * Takes over a database where the first migrations of the folder were applied by other means, without running any of
- * their statements: as many as its catalog agrees with, when compared with what they made elsewhere.
+ * their statements: as many as its catalog agrees with, when compared with what they made elsewhere. A catalog does not
+ * say what it was like before, so it ends before the first one whose down goes by that.
  *
- * @param say told of what could not be mirrored
- * @returns the migrations that were taken over
+ * @param sameFound versions of those of which a person says that they found here what they found there
+ * @param say told of what could not be mirrored, and of what is no drift from then on
  * @throws UserError that names each difference, when not even the first one agrees
  */
 export async function adopt(
     session: Session,
     migrations: readonly Migration[],
     reference: Reference,
+    sameFound: readonly string[],
     say: (line: string) => void,
-): Promise<Migration[]> {
+): Promise<Adoption> {
     const { client, settings } = session;
-    const applied = (await readApplied(client)).length;
+    const ledger = await readApplied(client);
+    const applied = ledger.length;
     const known = fitting(migrations, reference);
     if (reference.major !== (await serverMajor(client))) {
         throw new UserError(
@@ -75,29 +92,39 @@ export async function adopt(
     }
 
     const nearest = nearestState(known, applied, await readInstalledCatalog(client));
-    if (!nearest) return [];
+    if (!nearest) return { taken: [], unseen: [] };
     const { count, differences } = nearest;
     if (differences.length === 0) {
-        const taken = migrations.slice(applied, count);
-        if (taken.length > 0)
+        const matching = migrations.slice(applied, count).flatMap((migration, index) => {
+            const entry = known[applied + index];
+            return entry ? [{ migration, entry }] : [];
+        });
+        const unseen = matching
+            .filter(({ migration }) => saysFound(migration) && !sameFound.includes(migration.version))
+            .map(({ entry, migration }) => ({ migration, found: entry.found }));
+        const [first] = unseen;
+        const taken = matching.filter(({ entry }) => !first || entry.version < first.migration.version);
+        if (taken.length > 0) {
             await requireEnded(
                 session,
-                taken.map(({ version }) => version),
+                taken.map(({ entry }) => entry.version),
             );
-        await inRetriedTransaction(session, {}, say, async () => {
-            for (const migration of taken) {
-                const entry = known.find(({ version }) => version === migration.version);
-                await adoptIntoLedger(client, migration, {
-                    found: entry?.found,
-                    undo: entry?.undo,
-                    stack: settings.stack,
-                    say,
-                });
-            }
-            // One of these may have been interrupted: what it began is what the reference has as well.
-            if (taken.length > 0) await endProgress(session);
-        });
-        return taken;
+            const changed = await inRetriedTransaction(session, {}, say, async () => {
+                for (const { migration, entry } of taken) {
+                    const { found, undo } = entry;
+                    await adoptIntoLedger(client, migration, { found, undo, stack: settings.stack, say });
+                }
+                // One of these may have been interrupted: what it began is what the reference has as well.
+                await endProgress(session);
+                return await vouchFor(session, ledger);
+            });
+            const expected = expectedAfter(known.slice(0, count));
+            sayVouched(
+                changed.filter(key => !expected.has(key)),
+                say,
+            );
+        }
+        return { taken: taken.map(({ migration }) => migration), unseen };
     }
     const upTo = migrations[count - 1];
     throw new UserError(
@@ -148,14 +175,32 @@ export function fitting(migrations: readonly Migration[], reference: Reference):
     return same;
 }
 
-/** What differs from the sum of the migrations: of each aspect they touched, the last definition counts. */
-function compare(catalog: ReadonlyMap<string, string>, migrations: readonly ReferenceMigration[]): Difference[] {
+/** @throws UserError that says what a person has to find out of those that were not taken, and how to go on */
+export function refuseUnseen(unseen: readonly Unseen[]): void {
+    const [first] = unseen;
+    if (!first) return;
+    const shown = unseen.map(({ migration, found }) => `  ${label(migration)} found ${JSON.stringify(found)}`);
+    throw new UserError(
+        `${label(first.migration)} and what comes after it is not adopted: its down goes by what its up found, which nobody saw here. Where the reference is from,\n${shown.join("\n")}`,
+        [
+            `where it was the same here, before it was applied: the same command with --same-found ${unseen.map(({ migration }) => migration.version).join(" ")}`,
+            `where it was not: node runner/main.ts repair applied ${first.migration.version} --reason '…' --found '…', with what it was here; then the same command again`,
+        ],
+    );
+}
+
+/** The sum of the migrations: of each aspect they touched, the last definition counts; null: it is gone. */
+function expectedAfter(migrations: readonly ReferenceMigration[]): Map<string, string | null> {
     const expected = new Map<string, string | null>();
     for (const { undo } of migrations) {
         for (const key of Object.keys(undo.removed)) expected.set(key, null);
         for (const [key, definition] of Object.entries(undo.added)) expected.set(key, definition);
     }
-    return [...expected]
+    return expected;
+}
+
+function compare(catalog: ReadonlyMap<string, string>, migrations: readonly ReferenceMigration[]): Difference[] {
+    return [...expectedAfter(migrations)]
         .map(([key, definition]) => ({ key, expected: definition, actual: catalog.get(key) ?? null }))
         .filter(each => each.expected !== each.actual)
         .sort((one, other) => (one.key < other.key ? -1 : 1));

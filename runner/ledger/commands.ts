@@ -19,15 +19,21 @@ export async function printReference(): Promise<void> {
     });
 }
 
+export interface AdoptOptions {
+    /** Versions. */
+    readonly sameFound?: readonly string[];
+}
+
 /** `adopt`: stdin is the output of `reference`. Runs no statement of a migration. */
-export async function adoptFrom(): Promise<void> {
-    const { adopt, readReference } = await import("./adopt.ts");
+export async function adoptFrom({ sameFound = [] }: AdoptOptions): Promise<void> {
+    const { adopt, readReference, refuseUnseen } = await import("./adopt.ts");
     const reference = readReference(await text(process.stdin));
     const migrations = await readMigrations("sql");
     await withSession(environment, "adopt", async session => {
-        const taken = await adopt(session, migrations, reference, say);
+        const { taken, unseen } = await adopt(session, migrations, reference, sameFound, say);
         for (const migration of taken) print(stepLine(`${label(migration)} adopted`, session.identity));
         print(`${taken.length} adopted`);
+        refuseUnseen(unseen);
     });
 }
 

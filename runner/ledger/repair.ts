@@ -1,4 +1,5 @@
 import { dropScaffold } from "../archive/scaffold.ts";
+import { recordUndo, takeAsMeant } from "../catalog/undo.ts";
 import { compareChain } from "./chain.ts";
 import { addRepairToLedger, type LedgerRow, readApplied, removeRepairFromLedger } from "./ledger.ts";
 import { endProgress, requireEnded } from "./unfinished.ts";
@@ -31,7 +32,8 @@ export async function markApplied(
     requireReason(reason);
     const migration = migrations.find(candidate => candidate.version === version);
     if (!migration) throw unknown(version);
-    const { pending } = compareChain(migrations, await readApplied(session.client));
+    const applied = await readApplied(session.client);
+    const { pending } = compareChain(migrations, applied);
     const next = pending[0];
     if (next?.version !== version) {
         throw pending.includes(migration)
@@ -39,13 +41,14 @@ export async function markApplied(
             : new UserError(`${label(migration)} is applied already: there is nothing to repair.`);
     }
     await requireEnded(session, [migration.version]);
-    await inRetriedTransaction(session, {}, say, async () => {
-        await session.client.query("select set_config('simulation_db.found', $1, true)", [
-            requireFound(migration, found),
-        ]);
+    const json = requireFound(migration, found);
+    const changed = await inRetriedTransaction(session, {}, say, async () => {
+        await session.client.query("select set_config('simulation_db.found', $1, true)", [json]);
         await addRepairToLedger(session.client, migration, { stack: session.settings.stack, detail: reason, say });
         await endProgress(session);
+        return await vouchFor(session, applied);
     });
+    sayVouched(changed, say);
     return migration;
 }
 
@@ -76,12 +79,34 @@ export async function markReverted(
         ]);
     }
     await requireEnded(session, [row.version]);
-    await inRetriedTransaction(session, {}, say, async () => {
+    const changed = await inRetriedTransaction(session, {}, say, async () => {
         await removeRepairFromLedger(session.client, row, { stack: session.settings.stack, detail: reason, say });
         await endProgress(session);
         await dropScaffold(session.client);
+        return await takeAsMeant(session.client);
     });
+    sayVouched(changed, say);
     return row;
+}
+
+/**
+ * Takes the catalog as it is for meant, as the last of the caller's transaction.
+ *
+ * @param applied before that
+ * @returns what {@link takeAsMeant} does
+ */
+export async function vouchFor({ client }: Session, applied: readonly LedgerRow[]): Promise<string[]> {
+    const newest = applied.at(-1);
+    // A run was killed before it had written down what that one changed: with another snapshot nobody could.
+    if (newest && !newest.hasUndo) await recordUndo(client, newest.version);
+    return await takeAsMeant(client);
+}
+
+/** No more than the person is asked to see: what else somebody has changed is not swallowed unseen. */
+export function sayVouched(changed: readonly string[], say: (line: string) => void): void {
+    if (changed.length === 0) return;
+    say("from now on this is no drift; see that nothing is among it that was not meant:");
+    for (const key of changed) say(`  ${key}`);
 }
 
 function requireReason(reason: string): void {
@@ -97,10 +122,14 @@ function unknown(version: string): UserError {
     ]);
 }
 
-/** A down that reads what up found would drop too much, or fail, without it. */
+/** Whether up says what it finds: a down that reads that would drop too much, or fail, without it. */
+export function saysFound({ up }: Migration): boolean {
+    return up.includes("simulation_db.found");
+}
+
 function requireFound(migration: Migration, found: string | undefined): string {
     if (found === undefined) {
-        if (!migration.up.includes("simulation_db.found")) return "";
+        if (!saysFound(migration)) return "";
         throw new UserError(
             `${fileName(migration, "up")} writes down what it finds (simulation_db.found), and its down goes by that.`,
             [

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { byPersons, driftOf } from "../../preview/drift/drift.ts";
+import { readSnapshot } from "../../preview/drift/snapshot.ts";
+import { lookAt } from "../../preview/look/look.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
 
@@ -27,6 +30,14 @@ for (const major of [15, 17] as const) {
             await project.client.query(trio.up ?? "create table public.second (id bigint primary key)");
             await project.must(`repair applied 0002 ${options}`);
         }
+
+        async function drift(): Promise<string[]> {
+            const found = driftOf(await lookAt(project.environment), await readSnapshot(project.environment));
+            return byPersons(found).map(({ key }) => key);
+        }
+
+        /** What a repair names as no drift from then on. */
+        const vouched = (stderr: string) => stderr.match(/^ {2}\S.*$/gm)?.map(line => line.trim());
 
         async function refused(command: string, said: RegExp): Promise<void> {
             const before = [await project.applied(), await project.history()];
@@ -68,6 +79,34 @@ for (const major of [15, 17] as const) {
                     (await project.must("status")).stdout,
                     /^applied +0002_second +\S+Z by postgres marked by repair$/m,
                 );
+            });
+
+            it("settles the drift that the change by hand was, and names all that it takes along", async () => {
+                await project.write(both);
+                await project.client.query(
+                    "create table public.second (id bigint primary key); create schema theirs; drop table public.first",
+                );
+                const found = await drift();
+                assert.ok(found.includes("table public.second") && found.includes("table public.first"));
+                const { stderr } = await project.must("repair applied 0002 --reason=x");
+                assert.match(
+                    stderr,
+                    /^from now on this is no drift; see that nothing is among it that was not meant:$/m,
+                );
+                assert.deepEqual(vouched(stderr)?.sort(), found.sort());
+                assert.deepEqual(await drift(), []);
+            });
+
+            it("does not take from the one before what it has changed, where its run was killed before that was written down", async () => {
+                await project.client.query("update simulation_db.migration set undo = null");
+                await project.admin.query(
+                    "truncate simulation_db.snapshot, simulation_db.snapshot_entry, simulation_db.snapshot_version",
+                );
+                await secondByHand();
+                const { rows } = await project.client.query(
+                    "select undo -> 'added' ? 'table public.first' as known from simulation_db.migration where version = '0001'",
+                );
+                assert.deepEqual(rows, [{ known: true }]);
             });
 
             it("a stack adopts it, and the migrations after it are applied as always", async () => {
@@ -236,10 +275,13 @@ for (const major of [15, 17] as const) {
                 const { stdout, stderr } = await project.must("repair reverted 0002 --reason=dropped-by-hand");
                 assert.equal(stdout, "0002_second is marked as not applied; nothing was run\n");
                 assert.equal(
-                    stderr,
-                    "where a stack has it in its state: node runner/main.ts migrate up applies it again, and the stack finds it; " +
+                    stderr.replace(/^ {2}.*\n/gm, ""),
+                    "from now on this is no drift; see that nothing is among it that was not meant:\n" +
+                        "where a stack has it in its state: node runner/main.ts migrate up applies it again, and the stack finds it; " +
                         "or remove its folder, and npm run up makes the stack forget it\n",
                 );
+                assert.ok(vouched(stderr)?.includes("table public.second"));
+                assert.deepEqual(await drift(), []);
                 assert.deepEqual(await project.applied(), ["0001"]);
                 // What a stack runs for a folder that is gone, and for one that is there.
                 const { stdout: gone } = await project.must("migrate down --stdin", { stdin: project.stdin("0002") });

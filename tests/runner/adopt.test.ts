@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { byPersons, driftOf } from "../../preview/drift/drift.ts";
+import { readSnapshot } from "../../preview/drift/snapshot.ts";
+import { lookAt } from "../../preview/look/look.ts";
+import { sqlFolder } from "../sql/own.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
-import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
 
 const plan = {
     "0001_runs": {
@@ -56,6 +62,86 @@ describe("adopting a database that other means changed", () => {
         await byHand.must("migrate down --to 0001");
         const { rows } = await byHand.client.query("select * from public.runs");
         assert.deepEqual(rows, [{ id: 1 }], "what was adopted is rolled back like what was applied");
+    });
+
+    it("leaves no drift behind, and names what is none of the migrations'", async () => {
+        await byHand.must("migrate up --to 0001");
+        await byHand.client.query(`${plan["0002_name"].up} create table public.theirs ()`);
+        const { stderr } = await byHand.must("adopt", { stdin: reference });
+        const named = stderr.match(/^ {2}\S.*$/gm)?.map(line => line.trim()) ?? [];
+        assert.match(stderr, /^from now on this is no drift; /m);
+        assert.ok(named.includes("table public.theirs"));
+        assert.deepEqual(
+            named.filter(key => !key.includes("public.theirs")),
+            [],
+        );
+        assert.deepEqual(
+            byPersons(driftOf(await lookAt(byHand.environment), await readSnapshot(byHand.environment))),
+            [],
+        );
+    });
+
+    describe("a migration whose down goes by what its up found", () => {
+        const name = "0002_default_privileges";
+        const open = "alter default privileges for role postgres in schema public grant usage on sequences to anon";
+        let ours: Record<string, Trio>;
+        let elsewhere: string;
+        before(async () => {
+            const read = (part: string) => readFile(join(sqlFolder, name, `${part}.sql`), "utf8");
+            const [up, down, verify] = await Promise.all([read("up"), read("down"), read("verify")]);
+            const { "0001_runs": first, "0003_read": last } = plan;
+            ours = { "0001_runs": first, [name]: { up, down, verify }, "0003_read": last };
+            const other = await sqlProject(cluster, ours);
+            await other.client.query(open);
+            await other.must("migrate up");
+            elsewhere = (await other.must("reference")).stdout;
+            await other.remove();
+        });
+        beforeEach(async () => {
+            await byHand.write(ours);
+            const ups = Object.values(ours).map(({ up = "" }) => up);
+            await byHand.client.query(ups.join(";"));
+        });
+
+        const defaults = async () => {
+            const { rows } = await byHand.client.query(
+                "select defaclacl::text from pg_default_acl where defaclacl::text like '%anon%'",
+            );
+            return rows;
+        };
+
+        it("is not taken before a person has said what that was here, and gives nobody what was theirs elsewhere", async () => {
+            const { code, stdout, stderr } = await byHand.run("adopt", { stdin: elsewhere });
+            assert.equal(code, 1);
+            assert.match(stdout, /^1 adopted$/m);
+            assert.match(
+                stderr,
+                /^0002_default_privileges and what comes after it is not adopted: its down goes by what/m,
+            );
+            assert.match(stderr, /^ {2}0002_default_privileges found \[\{.*"role":"anon"/m);
+            assert.match(stderr, /^ {2}→ .* with --same-found 0002$/m);
+            assert.deepEqual(await byHand.applied(), ["0001"]);
+
+            const builtIn = {
+                schema: null,
+                objects: "functions",
+                role: "public",
+                privilege: "EXECUTE",
+                grantable: false,
+            };
+            await byHand.must(`repair applied 0002 --reason=x --found=${JSON.stringify([builtIn])}`);
+            await byHand.must("adopt", { stdin: elsewhere });
+            assert.deepEqual(await byHand.applied(), ["0001", "0002", "0003"]);
+            await byHand.must("migrate down --to 0000");
+            assert.deepEqual(await defaults(), []);
+        });
+
+        it("is taken where it found the same", async () => {
+            await byHand.must("adopt --same-found 0002", { stdin: elsewhere });
+            assert.deepEqual(await byHand.applied(), ["0001", "0002", "0003"]);
+            await byHand.must("migrate down --to 0000");
+            assert.equal((await defaults()).length, 1);
+        });
     });
 
     it("of one that was interrupted it is the end; another one that was has to end first", async () => {
