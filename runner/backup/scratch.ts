@@ -16,14 +16,16 @@ export interface Scratch {
 /** How the names of these databases begin. */
 const namePrefix = "simulation_db_verify_";
 
-const anotherServer = "name a server that may be played with, for example one on this machine";
+const anotherServer =
+    "name a server in VERIFY_PGHOST that may be played with, for example the embedded one of this machine";
 
 /** Hosts of real projects. */
 const projectHost = /(^|\.)supabase\.(co|com|in|net)\.?$/i;
 
 /**
  * Makes a database, does the work, and drops it: on the server that VERIFY_PGHOST and its siblings name, or else on the
- * one of PGHOST when that is this machine. Never on a real project. What killed verifications left is dropped as well.
+ * one of PGHOST when that is this machine. Never on a real project, also where a tunnel leads to it. What killed
+ * verifications left is dropped as well.
  *
  * @throws UserError when there is no server for it, or it is older than the one that the backup is of
  */
@@ -78,20 +80,21 @@ function scratchServer(environment: Environment): Environment {
     );
 }
 
-async function requireServer(admin: pg.Client, server: Environment, manifest: Manifest): Promise<void> {
-    if (!isLoopback(server.PGHOST ?? "")) {
-        const identity = await readIdentity(admin);
-        if (identity.split("/")[0] === manifest.database.split("/")[0]) {
-            throw new UserError("VERIFY_PGHOST is the server that the backup is of: it is never restored there.", [
-                anotherServer,
-            ]);
-        }
-    }
-    const { rows } = await admin.query<{ major: number; allowed: boolean }>(
-        `select current_setting('server_version_num')::int / 10000 as major, rolcreatedb or rolsuper as allowed
+async function requireServer(admin: pg.Client, { PGUSER }: Environment, manifest: Manifest): Promise<void> {
+    const { rows } = await admin.query<{ major: number; allowed: boolean; embedded: boolean }>(
+        `select current_setting('server_version_num')::int / 10000 as major, rolcreatedb or rolsuper as allowed,
+             current_setting('listen_addresses') = '127.0.0.1' as embedded
          from pg_catalog.pg_roles where rolname = current_user`,
     );
-    const { major = 0, allowed = false } = rows[0] ?? {};
+    const { major = 0, allowed = false, embedded = false } = rows[0] ?? {};
+    const identity = await readIdentity(admin);
+    // An address of this machine may be a tunnel's. Whoever listens there alone, as the embedded server does, is at its end.
+    if (!embedded && identity.split("/")[0] === manifest.database.split("/")[0]) {
+        throw new UserError(
+            "the server to restore into is the one that the backup is of: it is never restored there.",
+            [anotherServer],
+        );
+    }
     if (major < manifest.serverMajor) {
         throw new UserError(
             `the server to restore into is PostgreSQL ${major}, the backup is of ${manifest.serverMajor}.`,
@@ -99,7 +102,7 @@ async function requireServer(admin: pg.Client, server: Environment, manifest: Ma
         );
     }
     if (!allowed) {
-        const login = server.PGUSER ?? "postgres";
+        const login = PGUSER ?? "postgres";
         throw new UserError(`${login} may not create a database on that server.`, [
             `alter role ${login} createdb there, or name another login in VERIFY_PGUSER`,
         ]);

@@ -141,6 +141,57 @@ describe("backup verify", function () {
         assert.match(stderr, /^not restored there: 1 foreign keys into auth, whose rows are not in the backup$/m);
     });
 
+    it("a table that this server cannot have is told apart from what the backup does not hold", async () => {
+        await project.admin.query(`
+            create schema extensions;
+            grant usage on schema extensions to postgres;
+            create extension citext schema extensions`);
+        await project.client.query("create table public.mails (address extensions.citext)");
+        const manifest = await backup();
+        // As on a server without it: the definitions of the other schemas are not restored.
+        await writeFile(path("manifest.json"), JSON.stringify({ ...manifest, wholeSchema: { refused: "not here" } }));
+        const { code, stderr } = await project.run("backup verify");
+        assert.equal(code, 1);
+        assert.match(
+            stderr,
+            new RegExp(
+                `^the backup \\S+ is not verified: ${manifest.tables.length - 1} tables are equal, and these could not`,
+                "m",
+            ),
+        );
+        assert.match(
+            stderr,
+            /^ {2}CREATE TABLE public\.mails \( address extensions\.citext \): schema "extensions" does not exist$/m,
+        );
+        assert.match(stderr, /→ name a server in VERIFY_PGHOST that has what is missing/);
+        assert.doesNotMatch(stderr, /does not hold/);
+    });
+
+    it("never restores into the server that the backup is of, though it answers on this machine, as through a tunnel", async () => {
+        const real = await testCluster({ major: 15, settings: { listen_addresses: "localhost" } });
+        const there = await sqlProject(real, { "0001_first": {} });
+        try {
+            await there.must("migrate up");
+            await there.must("backup create", { env: { SIMULATION_DB_STACK: "simulation-db/prod" } });
+            const { PGHOST, PGPORT, PGUSER, PGPASSWORD } = there.environment;
+            const named = {
+                VERIFY_PGHOST: PGHOST,
+                VERIFY_PGPORT: PGPORT,
+                VERIFY_PGUSER: PGUSER,
+                VERIFY_PGPASSWORD: PGPASSWORD,
+            };
+            for (const env of [{}, named]) {
+                const { code, stderr } = await there.run("backup verify", { env });
+                assert.equal(code, 1);
+                assert.match(stderr, /^the server to restore into is the one that the backup is of/);
+            }
+            assert.doesNotMatch(await real.log(), /create database simulation_db_verify/i);
+        } finally {
+            await there.remove();
+            await real.stop();
+        }
+    });
+
     it("never restores into a real project, nor anywhere it was not told", async () => {
         await backup();
         const refused = async (env: Record<string, string | undefined>, said: RegExp) => {
