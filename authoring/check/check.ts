@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { driftOf } from "../../preview/drift/drift.ts";
 import { previewFolder } from "../../preview/folder.ts";
 import { present } from "../../preview/report/presentation.ts";
-import type { Report } from "../../preview/report/report.ts";
+import type { MigrationReport, Report } from "../../preview/report/report.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
 import type { Catalog, Rehearsal } from "../../preview/trial/observation.ts";
 import { roleNames } from "../../runner/applicationRoles.ts";
@@ -31,6 +31,8 @@ export interface Case {
 /** All that was found. */
 export interface Checked {
     readonly report: Report;
+    /** Of it what a person wants to know: the rollbacks, what is asked for, and what before that does not run. */
+    readonly told: readonly MigrationReport[];
     /** Paths of it, in its three forms. */
     readonly files: readonly string[];
     /** By the label of the migration. */
@@ -70,12 +72,15 @@ export async function check({
     });
     const breaches = await breachesIn(pending, rehearsal.look.catalog);
     const names = asked.map(label);
-    const isAsked = ({ name }: { name: string }) => names.includes(name);
-    const gates = [...report.pending.filter(isAsked), ...report.rollbacks]
-        .flatMap(({ findings }) => findings)
-        .filter(({ verdict }) => verdict.gate === "stopped");
+    const told = [
+        ...report.rollbacks,
+        ...report.pending.filter(
+            ({ name, findings }) => names.includes(name) || findings.some(({ code }) => code === "migration-fails"),
+        ),
+    ];
+    const gates = told.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict.gate === "stopped");
     const broken = names.flatMap(name => breaches.get(name) ?? []);
-    return { report, files, breaches, stops: gates.length + broken.length };
+    return { report, told, files, breaches, stops: gates.length + broken.length };
 }
 
 /** A ground has no rows of anybody's: how many there are where the migration will run, nobody knows. */

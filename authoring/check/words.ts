@@ -7,14 +7,12 @@ import type { Checked } from "./check.ts";
 const width = 80;
 
 /** What a person reads: for each migration what breaks a convention, then what a preview says of it. */
-export function checkedText({ report, breaches }: Checked, asked: readonly Migration[]): string[] {
-    const wanted = asked.map(label);
-    const reports = [...report.rollbacks, ...report.pending.filter(({ name }) => wanted.includes(name))];
+export function checkedText({ told, breaches }: Checked, asked: readonly Migration[]): string[] {
     return [
         ...asked.flatMap(migration =>
             (breaches.get(label(migration)) ?? []).flatMap(each => breachLines(migration, each)),
         ),
-        ...reports.flatMap(each => ["", ...migrationText(each)]),
+        ...told.flatMap(each => ["", ...migrationText(each)]),
     ];
 }
 
@@ -25,14 +23,16 @@ function breachLines(migration: Migration, { part, line, words, code }: Breach):
 
 /** How it ended, and where all of it is. */
 export function verdictLines(
-    { report, stops, files }: Checked,
+    { report, told, stops, files }: Checked,
     asked: readonly Migration[],
     where: string,
     seconds: number,
 ): string[] {
     const names = asked.length > 3 ? `${asked.length} migrations` : asked.map(label).join(", ");
     const ending = stops === 0 ? "nothing stops it" : `STOPPED by ${stops} finding${stops === 1 ? "" : "s"}`;
-    const tried = report.proof.verified ? where : report.proof.words;
+    const untried = told.filter(({ tried }) => !tried).map(({ name }) => name);
+    const but = untried.length === 0 ? "" : `, but not ${untried.join(", ")}`;
+    const tried = report.proof.verified ? `${where}${but}` : report.proof.words;
     const page = files.find(file => file.endsWith(".md"));
     return [
         "",

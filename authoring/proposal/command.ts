@@ -69,7 +69,9 @@ export async function proposeDown(name: string | undefined, { force }: ProposeOp
         // That gates are closed is for the author to weigh; that the way back is not proven is not what was asked for.
         const [tried] = checked.report.pending;
         const isProven = !tried?.findings.some(
-            ({ level, stops }) => stops && ["failing", "irreversible"].includes(level),
+            ({ level, stops, code }) =>
+                (stops && ["failing", "irreversible"].includes(level)) ||
+                ["not-verified", "shadow-cannot", "down-not-verified"].includes(code),
         );
         if (!isProven) process.exitCode = 1;
         const seconds = (performance.now() - started) / 1000;

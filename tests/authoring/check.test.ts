@@ -190,6 +190,25 @@ describe("npm run check:sql", function () {
         assert.match((await run()).output, /^checking 0003_most \(not as in origin\/HEAD\)/m);
     });
 
+    it("is stopped by what runs before, though nobody asked for it, when that fails: then nothing was tried", async () => {
+        await have("0001_notes", sound);
+        await have("0002_broken", { ...sound, up: "-- Keeps notes.\ncreate schema notes;\n" });
+        await have("0003_more", {
+            ...sound,
+            up: "-- Keeps more.\ncreate schema more;\n",
+            down: "-- Loses nothing.\ndrop schema more;\n",
+        });
+        const { code, output } = await run("0001", "0003");
+        assert.equal(code, 1, output);
+        assert.match(output, /^pending: 0002_broken: STOPPED by 1 finding/m);
+        assert.match(output, /\[migration-fails, sql\/0002_broken\/up\.sql:2\]/);
+        const verdict = output.slice(output.indexOf("0001_notes, 0003_more:")).replaceAll(/\s+/g, " ");
+        assert.match(
+            verdict,
+            /^0001_notes, 0003_more: STOPPED by 1 finding \(tried on PostgreSQL 15 without rows, but not 0003_more/,
+        );
+    });
+
     it("prints all of it as JSON for programs", async () => {
         await have("0001_drop", dropping);
         const { ended, printed } = start(["--json", "0001"]);
