@@ -146,11 +146,16 @@ export async function tryFiles(client: pg.Client): Promise<void> {
 
 type User = Person & { readonly sub: string };
 
-/** Users for the length of the transaction. */
+/** Users for the length of the transaction; a project's own triggers may want more of one than is known here. */
 async function twoUsers(client: pg.Client): Promise<readonly [User, User]> {
     const made = [randomUUID(), randomUUID()].map((sub): User => ({ role: "authenticated", sub }));
     await client.query("reset role");
-    for (const { sub } of made) await client.query("insert into auth.users (id) values ($1)", [sub]);
+    for (const { sub } of made) {
+        const values = [sub, `simulation-db-check-${sub}@example.com`];
+        await client.query("insert into auth.users (id, email) values ($1, $2)", values).catch((error: Error) => {
+            throw new Skipped(`no user could be made up: ${error.message}`);
+        });
+    }
     return made as unknown as readonly [User, User];
 }
 

@@ -89,6 +89,30 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await counts(), before);
         });
 
+        it("makes users up with an email, and skips what it would need them for where a project wants more of them", async () => {
+            const { admin } = project.target;
+            const wants = (what: string, condition: string) => `
+                create or replace function public.wants() returns trigger language plpgsql set search_path = '' as $$
+                begin
+                    if ${condition} then raise exception 'a user needs ${what}'; end if;
+                    return new;
+                end $$`;
+            await admin.query(`${wants("an email", "new.email is null")};
+                create trigger wants before insert on auth.users for each row execute function public.wants()`);
+            try {
+                const { code, stdout } = await project.run("check");
+                assert.equal(code, 0, stdout);
+                assert.match(stdout, /^ok {6}a user keeps a dataset/m);
+                await admin.query(wants("a telephone", "new.phone is null"));
+                assert.match(
+                    (await project.run("check")).stdout,
+                    /^skipped a user keeps a dataset .*: no user could be made up: a user needs a telephone$/m,
+                );
+            } finally {
+                await admin.query("drop function public.wants() cascade");
+            }
+        });
+
         it("says what it could not try without a secret to sign tokens with, and does not call it good", async () => {
             const { code, stdout } = await project.run("check", { env: { SUPABASE_JWT_SECRET: undefined } });
             assert.equal(code, 0, stdout);
