@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { parseDocument, stringify } from "yaml";
 import type { Environment } from "../../runner/database/connection.ts";
+import { isLoopback } from "../../runner/database/loopback.ts";
 import { UserError } from "../../runner/userError.ts";
 
 /** @throws UserError for a name that no stack can have */
@@ -62,7 +63,7 @@ function placeOf(environment: Environment, identity: string): Record<string, unk
         databasePort: PGPORT && PGPORT !== "5432" ? Number(PGPORT) : undefined,
         databaseName: PGDATABASE && PGDATABASE !== "postgres" ? PGDATABASE : undefined,
         databaseUser: PGUSER,
-        databaseSslMode: PGSSLMODE || "verify-full",
+        databaseSslMode: PGSSLMODE || (isLoopback(PGHOST ?? "") ? "disable" : "verify-full"),
         databaseCaFile: PGSSLROOTCERT || undefined,
         databaseIdentity: identity,
         storageUrl: SUPABASE_URL || (ref ? `https://${ref}.supabase.co` : "<https://PROJECT-REF.supabase.co>"),

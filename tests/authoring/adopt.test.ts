@@ -54,12 +54,12 @@ describe("npm run adopt", function () {
                 await rm(folder, { recursive: true, force: true });
             });
 
-            async function adopt(name: string): Promise<string> {
+            async function adopt(name: string, more: Readonly<Record<string, string>> = {}): Promise<string> {
                 const { PATH, HOME } = process.env;
                 const { stdout, stderr } = await promisify(execFile)(
                     process.execPath,
                     [join(root, "authoring/main.ts"), "adopt", name],
-                    { cwd: folder, env: { PATH, HOME, ...cluster.environment } },
+                    { cwd: folder, env: { PATH, HOME, ...cluster.environment, ...more } },
                 );
                 return stdout + stderr;
             }
@@ -124,6 +124,12 @@ describe("npm run adopt", function () {
                 // Said by a person: not weakened by what this shell happens to have.
                 assert.equal(config["simulation-db:databaseSslMode"], "verify-full");
                 assert.equal(config["simulation-db:drift"], "stop");
+            });
+
+            it("asks for no more of a server of this machine than the look at it did", async () => {
+                await adopt("plain", { PGSSLMODE: "" });
+                const { config } = parse(await readFile(join(folder, "Pulumi.plain.yaml"), "utf8"));
+                assert.equal(config["simulation-db:databaseSslMode"], "disable");
             });
 
             it("names what differs", async () => {
