@@ -21,12 +21,15 @@ export async function inverseOfRename({ text, kind }: Statement): Promise<string
         kind === "AlterObjectSchemaStmt" ? schemaPlaces(words) : namePlaces(words.map(word => word.toLowerCase()));
     if (!places) return undefined;
     const [before, after] = places;
-    const inverse = words.with(before, words[after] ?? "").with(after, words[before] ?? "");
-    return inverse
-        .join(" ")
-        .replaceAll(/ ?\. ?/g, ".")
-        .replaceAll(/ ?\( ?/g, "(")
-        .replaceAll(/ (?=[,)])/g, "");
+    return joined(words.with(before, words[after] ?? "").with(after, words[before] ?? ""));
+}
+
+/** Word by word, since a name or a value in quotes may hold any sign. */
+function joined(words: readonly string[]): string {
+    return words.reduce((text, word, index) => {
+        const isTight = [".", "("].includes(words[index - 1] ?? ".") || [".", ",", "(", ")"].includes(word);
+        return `${text}${isTight ? "" : " "}${word}`;
+    }, "");
 }
 
 /** `alter table b.a set schema c`: what stands before the first dot, and at the end. */

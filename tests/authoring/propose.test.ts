@@ -18,6 +18,7 @@ const root = dirname(dirname(import.meta.dirname));
 const scene = `
 create schema app;
 create type app.mood as enum ('sad', 'glad');
+create type app.size as enum ('Very large (old) , . x');
 create domain app.word as text;
 ${["reporting", "auditing", "checking", "reviewing"].map(name => `create role ${name} nologin;\n`).join("")}
 grant auditing, checking to service_role;
@@ -82,6 +83,7 @@ const cases: readonly (readonly [kind: string, up: string, verdict: Verdict, dow
     ["another default", "alter table app.defaulted alter column note set default 'some';", "restored", /alter column note set default 'none'/],
     ["a column's other name", "alter table app.renamed rename column size to length;", "restored", /^-- Here: Loses nothing\.\nalter table app\.renamed rename column length to size;\n$/],
     ["a table's other name", "alter table app.titled rename to named;", "restored", /^-- Here: Loses nothing\.\nalter table app\.named rename to titled;\n$/],
+    ["a value's other name, with signs in it", "alter type app.size rename value 'Very large (old) , . x' to 'large';", "restored", /^-- Here: Loses nothing\.\nalter type app\.size rename value 'large' to 'Very large \(old\) , \. x';\n$/],
     ["a policy that changes", "alter policy guarded_read on app.guarded using (size > 1);", "restored", /policy/],
     ["a dropped index, and another", "drop index app.indexed_note;\ncreate index indexed_size on app.indexed (size) where note is not null;", "restored", /create index indexed_note on app\.indexed \(note\)/],
     ["a constraint that is not valid yet", "alter table app.checked add constraint checked_note check (note <> '') not valid;", "restored", /drop constraint checked_note;\n$/],
@@ -233,6 +235,15 @@ describe("npm run propose-down", function () {
             assert.match(second.output, /are written already/);
             await run("notes", "--force");
             assert.equal(await readFile(file("down"), "utf8"), "-- Here: Loses nothing.\ndrop schema notes;\n");
+        });
+
+        it("fails where the way back could not be tried", async () => {
+            await writeFile(file("up"), "-- Keeps notes.\ncreate schema notes;\n");
+            const raise = "raise exception 'no room' using errcode = '53100'";
+            await writeFile(file("down"), `-- Loses nothing.\ndo $$\nbegin\n    ${raise};\nend\n$$;\n`);
+            const { code, output } = await run();
+            assert.match(output, /\[down-not-verified,/);
+            assert.equal(code, 1);
         });
 
         it("asks whether a column that goes and one that comes are one, and says what stays lost", async () => {
