@@ -31,7 +31,8 @@ for (const major of [15, 17] as const) {
             Array.from({ length: last }, (_, index) => project.stdin(`000${index + 1}`)).join("\n");
         const claim = (squashed?: string) =>
             project.must("ledger claim", {
-                stdin: squashed === undefined ? noPreconditions : `-- squashed through: ${squashed}\n${noPreconditions}`,
+                stdin:
+                    squashed === undefined ? noPreconditions : `-- squashed through: ${squashed}\n${noPreconditions}`,
             });
         const squashed = async () => {
             const { rows } = await project.admin.query("select squashed_through from simulation_db.claim");
