@@ -43,6 +43,17 @@ export async function raisedPatterns(): Promise<RegExp[]> {
     );
 }
 
+/** What sql/preconditions.sql says of an object, and in brackets what is to be done. */
+export async function obstaclePatterns(): Promise<RegExp[]> {
+    const text = await readFile(join(root, "sql/preconditions.sql"), "utf8");
+    return [...text.matchAll(/^ +(?:(?:when \w+ then|else) )?(?:format\()?'((?:[^']|'')+)'/gm)].flatMap(
+        ([, problem = ""]) => {
+            const words = problem.replaceAll("''", "'").replaceAll(/%(?:\d\$)?[sIL]/g, hole);
+            return toPatterns([`${hole}: ${words} (${hole})`]);
+        },
+    );
+}
+
 /** An error that is made for a person. */
 export interface ErrorText {
     readonly file: string;
