@@ -31,16 +31,16 @@ export function runnerStep(
     name: string,
     commands: StepCommands,
     { environment, stdin, again }: StepInputs,
-    opts: pulumi.CustomResourceOptions,
+    given: pulumi.CustomResourceOptions,
 ): local.Command {
     const verbs = Object.fromEntries(
         Object.entries(commands).map(([verb, text]) => [verb, `node runner/main.ts ${text}`]),
     );
-    const options = { ...opts, deleteBeforeReplace: true };
+    const opts = { ...given, deleteBeforeReplace: true };
     if (again === undefined) {
-        return new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, options);
+        return new local.Command(name, { ...verbs, environment: { ...environment }, stdin }, opts);
     }
     const asked = { ...environment, SIMULATION_DB_ASKED_AT: new Date().toISOString() };
     const ignoreChanges = again ? [] : ["environment.SIMULATION_DB_ASKED_AT"];
-    return new local.Command(name, { ...verbs, environment: asked, stdin }, { ...options, ignoreChanges });
+    return new local.Command(name, { ...verbs, environment: asked, stdin }, { ...opts, ignoreChanges });
 }

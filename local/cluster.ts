@@ -4,6 +4,7 @@ import { appendFile, chmod, chown, mkdir, open, readdir, readFile, rm, stat, wri
 import { dirname, join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
+import { embeddedCluster } from "../runner/database/loopback.ts";
 import { UserError } from "../runner/userError.ts";
 import { withFileLock } from "./fileLock.ts";
 import { freePort } from "./freePort.ts";
@@ -126,6 +127,7 @@ export async function startCluster(options: {
     const owner = await checkDataDir(dataDir, options.major);
     const postgres = options.postgres ?? (await postgresBinaries(options.major)).postgres;
     const settings = {
+        cluster_name: embeddedCluster,
         ...(options.durable === false ? { fsync: "off", full_page_writes: "off" } : {}),
         ...options.settings,
     };

@@ -23,7 +23,7 @@ type Former = { public: boolean; file_size_limit?: number | null; allowed_mime_t
  * @throws UserError when Storage refuses, or when that one holds files
  */
 export async function putBucket(session: Session, settings: BucketSettings, environment: Environment): Promise<void> {
-    const left = await requireNoneStranded(session.client, settings.name);
+    await requireNoneStranded(session.client, settings.name);
     const { storage } = await storageClient(environment);
     const options = { public: false, fileSizeLimit: settings.maxBytes, allowedMimeTypes: [...settings.mimeTypes] };
 
@@ -39,8 +39,8 @@ export async function putBucket(session: Session, settings: BucketSettings, envi
         : await storage.createBucket(settings.name, options);
     if (failed) throw storageRefused(`${existing ? "changing" : "creating"} the bucket ${settings.name}`, failed);
 
-    // While the database knows it: where Storage refuses, the next run has to find it.
-    if (left !== undefined) await removeBucket(session, left, environment);
+    // Before the database knows the new one: where Storage refuses, the next run has to find that files may still come in.
+    for (const left of await leftEmpty(session.client, settings.name)) await removeBucket(session, left, environment);
     // The one setting rules the table and the storage policies as well.
     const { rowCount } = await session.client.query(
         "update simulation_private.dataset_bucket set bucket_id = $1, max_bytes = $2",
@@ -87,14 +87,13 @@ function noSetting(): UserError {
  * The policies know one bucket: with another name in the config, files in the one before could not be reached any more.
  * What is in a bucket that the stack has never taken is none of its business, whatever the migration's default says.
  *
- * @returns the name of the one before
  * @throws UserError that says how many files there are
  */
-export async function requireNoneStranded(client: pg.Client, name: string): Promise<string | undefined> {
+export async function requireNoneStranded(client: pg.Client, name: string): Promise<void> {
     const known = (await findBucket(client))?.bucket ?? name;
-    if (known === name || !(await isTaken(client, known))) return undefined;
+    if (known === name || !(await isTaken(client, known))) return;
     const objects = await countObjects(client, known);
-    if (objects === 0) return known;
+    if (objects === 0) return;
     throw new UserError(
         `bucketName is ${name} now, and ${counted(objects)} in the bucket ${known} could not be reached any more.`,
         [`set bucketName back to ${known}`, "or move or delete the files first (Storage API or dashboard)"],
@@ -105,6 +104,17 @@ export async function requireNoneStranded(client: pg.Client, name: string): Prom
 export async function isTaken(client: pg.Client, name: string): Promise<boolean> {
     const { rows } = await client.query("select from simulation_db.bucket where name = $1", [name]);
     return rows.length > 0;
+}
+
+/** Those of the stack under other names: the one before, or one to which a change of the name did not come. */
+async function leftEmpty(client: pg.Client, name: string): Promise<string[]> {
+    const { rows } = await client.query<{ name: string }>(
+        `select name from simulation_db.bucket
+         where name <> $1 and not exists (select from storage.objects where bucket_id = bucket.name)
+         order by name`,
+        [name],
+    );
+    return rows.map(row => row.name);
 }
 
 async function countObjects(client: pg.Client, bucket: string): Promise<number> {

@@ -77,7 +77,9 @@ export function statusLines({
                   row(
                       "interrupted",
                       label(interrupted.migration),
-                      `on its way ${interrupted.direction}, ${interrupted.done.length} statements done; the next run goes on from there`,
+                      interrupted.isTurnedBack
+                          ? "an up that was being taken back; the next run does that to its end first"
+                          : `on its way ${interrupted.direction}, ${interrupted.done.length} statements done; the next run goes on from there`,
                   ),
               ]
             : []),

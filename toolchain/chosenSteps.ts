@@ -4,7 +4,7 @@ import { backupStep } from "./stepUrn.ts";
 
 /** Each with how it may be written; the short one also behind others that take no value, `-yt URN`. */
 const options = {
-    "--target": /^(--target(=.*)?|-[efjy]*t.*)$/,
+    "--target": /^(--target(=.*)?|-[defjry]*t.*)$/,
     "--replace": /^--replace(=.*)?$/,
     "--target-replace": /^--target-replace(=.*)?$/,
 } as const;

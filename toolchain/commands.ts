@@ -64,10 +64,8 @@ export async function destroy(name: string, args: readonly string[]): Promise<nu
     const all = await ready(name);
     if (rest.length === args.length) return await pulumi(all, "destroy", args);
     // What happens to the schema first: of that the engine knows nothing.
-    const settings = all.stack.values.archive ? {} : { SIMULATION_DB_ARCHIVE: "off" };
     return (
-        (await program("preview/destroy.ts", name, [], settings)) ||
-        (await pulumi(all, "destroy", ["--preview-only", ...rest]))
+        (await program("preview/destroy.ts", name, [])) || (await pulumi(all, "destroy", ["--preview-only", ...rest]))
     );
 }
 

@@ -108,6 +108,8 @@ export function variablesOf(
  */
 export function ambientFor(root: string, stack: Stack, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     const rest = { ...env };
+    // The stack's file says it, and says nothing where it is on; steps would take over what is in the shell.
+    delete rest.SIMULATION_DB_ARCHIVE;
     if (stack.embedded) {
         for (const name of foreignToLocal) delete rest[name];
         return rest;

@@ -1,5 +1,5 @@
 import { splitStatements } from "../../runner/migration/statements.ts";
-import { type Node, strings } from "./act.ts";
+import { type Node, nodesOf, strings } from "./act.ts";
 
 /**
  * Whether a condition lets every row through, whatever is in it: `true`, `1 = 1`, `a or true`. Knows these forms only.
@@ -7,9 +7,27 @@ import { type Node, strings } from "./act.ts";
  * @param isSignedIn whether whoever asks is `authenticated`: then `auth.uid() is not null` lets every row through, too
  */
 export async function isAlwaysTrue(expression: string, isSignedIn: boolean): Promise<boolean> {
+    return always(await parsed(expression), isSignedIn);
+}
+
+/**
+ * Whether a condition looks at the row and at nothing else, so that it is the same for whoever asks: no table, no setting, no
+ * function but PostgreSQL's and Storage's own. Not `false`, which holds for nobody.
+ */
+export async function isOfRowAlone(expression: string): Promise<boolean> {
+    const value = await parsed(expression);
+    if (value === undefined || inside(value).A_Const) return false;
+    return [...nodesOf({ kind: "", node: { value } })].every(({ kind, node }) => {
+        if (kind !== "FuncCall") return kind !== "SubLink" && kind !== "SQLValueFunction";
+        const [schema, name] = strings(node.funcname);
+        return name === undefined ? schema !== "current_setting" : ["storage", "pg_catalog"].includes(schema ?? "");
+    });
+}
+
+async function parsed(expression: string): Promise<unknown> {
     const [statement] = await splitStatements(`select ${expression}`, "").catch(() => []);
     const [target] = (statement?.tree.targetList as { ResTarget?: { val?: unknown } }[] | undefined) ?? [];
-    return always(target?.ResTarget?.val, isSignedIn);
+    return target?.ResTarget?.val;
 }
 
 function always(value: unknown, isSignedIn: boolean): boolean {

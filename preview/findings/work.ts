@@ -150,9 +150,11 @@ export function workOf(act: Act, { acts, look, names, trial, targetName }: Scene
     /** Those that the target has now: what belongs into a new partition may not be in there, so all of it is read. */
     function defaultPartitionsOf(parent: RangeVar | undefined): string[] {
         const table = names.onTarget(parent);
+        if (table === undefined) return [];
         return [...trial.before].flatMap(([key, text]) => {
+            if (!/^(?:partitioned |foreign )?table /.test(key)) return [];
             const inherits = /^partition DEFAULT$/m.test(text) ? /^inherits (.*)$/m.exec(text)?.[1] : undefined;
-            if (inherits === undefined || table === undefined || names.before(inherits) !== table) return [];
+            if (inherits === undefined || names.before(inherits) !== table) return [];
             const partition = names.before(readAspect(key).object);
             return look.tables.get(partition)?.heapBytes === 0 ? [] : partition;
         });

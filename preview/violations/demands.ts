@@ -65,10 +65,12 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
                       ? ofColumn(part, after, before, source, acts, names)
                       : undefined;
             if (wanted === undefined) continue;
+            // A column that is null in the old rows may be filled anywhere in the file, and is not looked at otherwise.
+            const end = at < 0 || wanted.isFillable ? acts.length : at + 1;
             const settled =
                 !trials.slice(0, trials.indexOf(trial) + 1).some(takesRowsOut) &&
                 // The statement itself as well: it may give a column other values before it looks at them.
-                ![...earlier, ...acts.slice(0, at < 0 ? acts.length : at + 1)].some(
+                ![...earlier, ...acts.slice(0, end)].some(
                     act =>
                         mayChangeRows(act, names, wanted) ||
                         makesFunctionOf(act, wanted.definition) ||

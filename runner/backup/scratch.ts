@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { connected, type Environment } from "../database/connection.ts";
-import { isLoopback } from "../database/loopback.ts";
+import { embeddedCluster, isLoopback } from "../database/loopback.ts";
 import { readIdentity } from "../database/identity.ts";
 import { UserError } from "../userError.ts";
 import type { Manifest } from "./manifest.ts";
@@ -24,8 +24,8 @@ const projectHost = /(^|\.)supabase\.(co|com|in|net)\.?$/i;
 
 /**
  * Makes a database, does the work, and drops it: on the server that VERIFY_PGHOST and its siblings name, or else on the
- * one of PGHOST when that is this machine. Never on a real project, also where a tunnel leads to it. What killed
- * verifications left is dropped as well.
+ * one of PGHOST when that is this machine. Never on the server that the backup is of, also where a tunnel leads to it, unless
+ * that is the embedded one. What killed verifications left is dropped as well.
  *
  * @throws UserError when there is no server for it, or it is older than the one that the backup is of
  */
@@ -83,12 +83,12 @@ function scratchServer(environment: Environment): Environment {
 async function requireServer(admin: pg.Client, { PGUSER }: Environment, manifest: Manifest): Promise<void> {
     const { rows } = await admin.query<{ major: number; allowed: boolean; embedded: boolean }>(
         `select current_setting('server_version_num')::int / 10000 as major, rolcreatedb or rolsuper as allowed,
-             current_setting('listen_addresses') = '127.0.0.1' as embedded
+             current_setting('cluster_name') = $1 as embedded
          from pg_catalog.pg_roles where rolname = current_user`,
+        [embeddedCluster],
     );
     const { major = 0, allowed = false, embedded = false } = rows[0] ?? {};
     const identity = await readIdentity(admin);
-    // An address of this machine may be a tunnel's. Whoever listens there alone, as the embedded server does, is at its end.
     if (!embedded && identity.split("/")[0] === manifest.database.split("/")[0]) {
         throw new UserError(
             "the server to restore into is the one that the backup is of: it is never restored there.",

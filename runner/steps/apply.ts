@@ -81,9 +81,9 @@ function outcome(did: Outcome["did"], started: number): Outcome {
  * @returns the ledger as it is then
  */
 export async function endInterrupted(session: Session, say: (line: string) => void): Promise<LedgerRow[]> {
-    const applied = await readApplied(session.client);
+    let applied = await readApplied(session.client);
     await takeLeftScaffoldAway(session, applied, say);
-    if (await endInterruptedRollBack(session, applied, say)) return await readApplied(session.client);
+    if (await endInterruptedRollBack(session, applied, say)) applied = await readApplied(session.client);
     await settle(session, applied, say);
     return applied;
 }

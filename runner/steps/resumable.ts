@@ -117,7 +117,7 @@ export async function finishDown(
  * whole or INVALID, and makes those again that it dropped, as down says. Validated constraints stay validated: the
  * migration that made them takes them away.
  *
- * @param down the text of today; what it does not say of an index, the text says that there was when up began
+ * @param down the text of today; what it does not say of an index, the text says that up ran with last
  * @throws UserError when neither says how an index comes back; nothing was taken back then
  */
 export async function undoUnfinished(
@@ -127,7 +127,7 @@ export async function undoUnfinished(
     down = migration.down,
 ): Promise<void> {
     const { client } = session;
-    // By the directives with which it was begun: where they are too short, the stack can say more.
+    // By the directives with which it ran last: where they are too short, the stack can say more.
     const longest = Math.max(readWayBack(migration).statementTimeoutMs ?? 0, session.settings.statementTimeoutMs);
     const left = await readLeft(session, migration, [down, migration.down]);
     await turnBack(session);

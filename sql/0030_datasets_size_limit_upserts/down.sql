@@ -7,5 +7,7 @@ create trigger datasets_file_size_within_limit
     when (new.file_size is not null)
     execute function simulation_private.refuse_large_dataset();
 
+comment on column public.datasets.file_size is
+    'In bytes. At most simulation_private.dataset_bucket.max_bytes when it is written.';
 comment on trigger datasets_file_size_within_limit on public.datasets is
     'file_size is at most simulation_private.dataset_bucket.max_bytes when it is written.';

@@ -11,5 +11,7 @@ create trigger datasets_file_size_within_limit
     when (new.file_size is not null and not pg_has_role('postgres', 'usage'))
     execute function simulation_private.refuse_large_dataset();
 
+comment on column public.datasets.file_size is
+    'In bytes. At most simulation_private.dataset_bucket.max_bytes when anybody but postgres writes it.';
 comment on trigger datasets_file_size_within_limit on public.datasets is
     'file_size is at most simulation_private.dataset_bucket.max_bytes when anybody but postgres writes it.';

@@ -168,7 +168,7 @@ describe("backup verify", function () {
     });
 
     it("never restores into the server that the backup is of, though it answers on this machine, as through a tunnel", async () => {
-        const real = await testCluster({ major: 15, settings: { listen_addresses: "localhost" } });
+        const real = await testCluster({ major: 15, settings: { cluster_name: "theirs" } });
         const there = await sqlProject(real, { "0001_first": {} });
         try {
             await there.must("migrate up");

@@ -62,6 +62,18 @@ describe("the bucket of datasets under another name", function () {
         assert.equal((await put("datasets-eu")).code, 0);
     });
 
+    it("leaves nothing of a name that Storage kept it from, when the one before comes back", async () => {
+        const { admin } = project.target;
+        await admin.query(`
+            create table public.refers (bucket text references storage.buckets (id));
+            insert into public.refers values ('datasets-eu')`);
+        assert.equal((await put("datasets-us")).code, 1);
+        const { code, output } = await put("datasets-eu");
+        assert.equal(code, 0, output);
+        assert.deepEqual(await buckets(), ["datasets-eu"]);
+        await admin.query("drop table public.refers");
+    });
+
     it("what is in somebody else's bucket does not count, even one that has the name of the migration's default", async () => {
         const { admin } = project.target;
         await admin.query(`

@@ -15,6 +15,7 @@ describe("an up that is told which steps to take", () => {
         ["--yes --target=**::schema-0030", "--target"],
         ["-t **::schema-0030", "--target"],
         ["-yt **::schema-0030", "--target"],
+        ["-drt **::schema-0030", "--target"],
         ["--replace **::schema-0030", "--replace"],
         ["--target-replace **::schema-0030", "--target-replace"],
     ] as const) {

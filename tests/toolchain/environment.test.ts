@@ -128,6 +128,11 @@ describe("the environment of a stack", () => {
         assert.deepEqual(ambientFor("/p", dev, env), { PGTZ: "UTC" });
     });
 
+    it("is rid of an archive that the shell switches off, as the stack's file says that", () => {
+        const env = { SIMULATION_DB_ARCHIVE: "off", PGTZ: "UTC" };
+        for (const stack of [dev, staging]) assert.deepEqual(ambientFor("/p", stack, env), { PGTZ: "UTC" });
+    });
+
     it("leaves PATH alone where the installed Pulumi is the first on it", () =>
         inScratch(async folder => {
             const command = putScript(join(folder, "pulumi"), "");

@@ -2,7 +2,7 @@ import type { ChangedAspect } from "../../changes/comparison.ts";
 import { clause, type Policy, readPolicy } from "../../changes/policy.ts";
 import { schemaOf } from "../../changes/aspect.ts";
 import { type Finding, insecure, note } from "../finding.ts";
-import { isAlwaysTrue } from "../condition.ts";
+import { isAlwaysTrue, isOfRowAlone } from "../condition.ts";
 import type { Scene } from "../scene.ts";
 
 /** Whom the API turns a caller into, and who includes them. */
@@ -64,7 +64,7 @@ async function newPolicy(name: string, object: string, policy: Policy, exposed: 
         return [insecure("policy-open", name, `lets ${everybody.join(", ")} ${reachOf(policy, open, does)}: ${why}`)];
     }
     const isOfFiles = object === "storage.objects";
-    if (policy.roles.includes("anon") || (policy.roles.includes("public") && isOfFiles && !asksWho(policy)))
+    if (policy.roles.includes("anon") || (policy.roles.includes("public") && isOfFiles && (await isForWhoever(policy))))
         return [insecure("policy-for-anon", name, `lets anon ${does} rows: whoever has the public key`)];
     const schema = schemaOf(object) ?? "";
     if (policy.roles.includes("public") && (exposed.has(schema) || schema === "storage")) {
@@ -75,13 +75,15 @@ async function newPolicy(name: string, object: string, policy: Policy, exposed: 
 
 /** What callers may do by an open policy. Where only new values are free, `using` still says of which rows. */
 function reachOf({ command, using }: Policy, open: readonly string[], does: string): string {
-    if (using === undefined || open.includes("using")) return `${does} every row`;
-    return `${command === "all" ? "insert any row and " : ""}write any values into the rows that it reaches`;
+    if (command === "insert" || open.includes("using")) return `${does} every row`;
+    const reached = using === undefined ? "rows that other policies reach" : "the rows that it reaches";
+    return `${command === "all" ? "insert any row and " : ""}write any values into ${reached}`;
 }
 
 /** The condition of a policy for files often names a bucket and nobody: that holds for whoever comes. */
-function asksWho({ using, check }: Policy): boolean {
-    return /\bauth\.\w+\(/.test(`${using} ${check}`);
+async function isForWhoever({ command, using, check }: Policy): Promise<boolean> {
+    const guarding = command === "insert" ? check : using;
+    return guarding !== undefined && (await isOfRowAlone(guarding));
 }
 
 /** What in words lets more through than before, as far as that can be known. */
@@ -91,7 +93,8 @@ async function widened(was: Policy, is: Policy): Promise<string[]> {
         const old = clauseName === "using" ? was.using : (was.check ?? was.using);
         return old !== undefined;
     });
-    const before = await openClauses(was);
+    // For those whom it is for now: `is signed in` was no less true of them.
+    const before = await openClauses({ ...was, roles: is.roles });
     return [
         ...(is.permissive && !was.permissive ? ["is permissive now: rows need to pass only one of those"] : []),
         ...(was.permissive && roles.length > 0 ? [`is for ${roles.join(", ")} too`] : []),
