@@ -88,7 +88,12 @@ const roles = new AppRoles(
     { provider, existing: target.ownRoles, after: [ledger.claim] },
     { protect: config.protect },
 );
-const held = ledger.releasedBefore([roles]);
+const grants = new TableGrants(
+    "grants",
+    { provider, database: config.databaseName, owner: config.databaseRole, after: [roles] },
+    { protect: config.protect },
+);
+const held = ledger.releasedBefore([roles, grants.laterTables]);
 const dump = new BackupBeforeChanges("backup", {
     settings: config.backup,
     changes: target.chain.pending.length > 0 || target.chain.removed.length > 0,
@@ -100,11 +105,7 @@ const chain = new MigrationChain(
     { migrations, squashThrough: config.squashThrough, environment, after: [held, dump.taken] },
     { protect: config.protect },
 );
-const grants = new TableGrants(
-    "grants",
-    { provider, database: config.databaseName, owner: config.databaseRole, after: chain.last },
-    { protect: config.protect },
-);
+const given = grants.give(chain.last);
 // After the grants, so that a destroy that is refused because of files in the bucket has taken no grant back.
 const bucket = new DatasetBucket(
     "datasets",
@@ -113,7 +114,7 @@ const bucket = new DatasetBucket(
         maxBytes: config.datasetMaxBytes,
         strayed: prediction.bucketStrayed,
         environment,
-        after: [grants.last],
+        after: [given],
     },
     { protect: config.protect },
 );

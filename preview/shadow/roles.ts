@@ -1,4 +1,5 @@
 import pg from "pg";
+import { laterTables } from "../../runner/applicationGrants.ts";
 import type { Look } from "../look/look.ts";
 import type { Room } from "./fill.ts";
 import type { TargetRole, TargetSetting } from "../trial/observation.ts";
@@ -141,10 +142,14 @@ export async function giveColumnPrivileges(admin: pg.Client, look: Look): Promis
     for (const grant of grants) await tryTo(admin, grant);
 }
 
-/** Roles that the stack makes itself before its first migration runs. */
+/** Roles that the stack makes itself before its first migration runs, and what it lets them do with tables from then on. */
 export async function makeComingRoles(client: pg.Client, look: Look, coming: readonly string[]): Promise<string[]> {
     const missing = coming.filter(name => !look.roles.some(role => role.name === name));
     for (const name of missing) await client.query(`create role ${escapeIdentifier(name)}`);
+    const { role, privilege } = laterTables;
+    if (missing.includes(role)) {
+        await client.query(`alter default privileges in schema public grant ${privilege} on tables to ${role}`);
+    }
     return missing.length === 0
         ? []
         : [`roles that this stack is about to make were made first: ${missing.join(", ")}`];

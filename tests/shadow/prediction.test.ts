@@ -42,6 +42,9 @@ for (const major of majors) {
             await client.connect();
             try {
                 await client.query(stackRoles.map(role => `create role ${role}`).join(";"));
+                await client.query(
+                    "alter default privileges in schema public grant select on tables to simulation_reader",
+                );
                 const inCopy = differences(await catalogOf(client), predicted.up[0]?.before);
                 assert.deepEqual(inCopy.map(({ key }) => key).filter(unexpected), []);
                 await withSession(environment, "test", async session => {
