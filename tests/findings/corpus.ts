@@ -95,7 +95,7 @@ export const telling: readonly Case[] = [
     ["alter table public.runs add column label text not null", ["rows-violate column public.runs.label"]],
     ["alter table public.runs add column label text; alter table public.runs alter column label set not null", ["rows-violate column public.runs.label", "scan-under-lock public.runs"]],
     ["alter table public.runs add column label text; update public.runs set label = title; alter table public.runs alter column label set not null", ["scan-under-lock public.runs"]],
-    ["alter table public.people add column new_id bigint; update public.people set new_id = id; alter table public.people drop constraint people_pkey cascade, add constraint people_pkey primary key (new_id)", []],
+    ["alter table public.people add column new_id bigint; update public.people set new_id = id; alter table public.people drop constraint people_pkey cascade, add constraint people_pkey primary key (new_id)", ["index-built-under-lock public.people"]],
     ["alter table public.runs add column grade integer default 3 constraint runs_grade check (grade < 3)", ["rows-violate constraint runs_grade on public.runs", "scan-under-lock public.runs"]],
     ["alter table public.runs add constraint runs_of_people foreign key (id) references public.people (id) not valid", ["rows-violate constraint runs_of_people on public.runs"]],
     ["alter table public.runs add constraint runs_note_once unique (note)", ["rows-violate constraint runs_note_once on public.runs", "index-built-under-lock public.runs"]],
