@@ -132,6 +132,11 @@ export function lastPart(qualified: string): string {
     return /(?:"(?:[^"]|"")+"|[^".]+)$/.exec(qualified)?.[0] ?? qualified;
 }
 
+/** The columns of a table in their order, with their quotes; none where the catalog does not have it. */
+export function columnsInOrder(catalog: ReadonlyMap<string, string>, table: string): string[] {
+    return (catalog.get(`column order of ${table}`) ?? "").match(/"(?:[^"]|"")+"|[^\s,]+/g) ?? [];
+}
+
 /** The table of a column's full name. */
 export function tableOfColumn(column: string): string {
     return column.slice(0, column.length - lastPart(column).length - 1);

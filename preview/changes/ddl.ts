@@ -1,6 +1,6 @@
 import type { Group, Sign } from "./change.ts";
 import type { ChangedAspect } from "./comparison.ts";
-import { lastPart } from "./aspect.ts";
+import { columnsInOrder, lastPart } from "./aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { clause, readPolicy } from "./policy.ts";
 import { isOrderNews, relationKind } from "./relationChange.ts";
@@ -71,8 +71,7 @@ function createRelation(object: string, kind: string, catalog: Catalog): string 
             .join("\n");
         return `create ${kind} ${object}${options ? ` with (${options})` : ""} as\n${query}`;
     }
-    const order = catalog.get(`column order of ${object}`) ?? "";
-    const columns = identifiers(order).map(name => `${name} ${columnDdl(catalog, object, name)}`);
+    const columns = columnsInOrder(catalog, object).map(name => `${name} ${columnDdl(catalog, object, name)}`);
     if (kind === "composite type") return `create type ${object} as (${columns.join(", ")});`;
     const parent = /^inherits (.*)$/m.exec(definition)?.[1];
     const bound = /^partition ((?:FOR VALUES|DEFAULT).*)$/m.exec(definition)?.[1];
@@ -238,8 +237,4 @@ function comment({ key, before, after }: ChangedAspect): string {
     if (before === null) return `-- new: ${key}: ${line(after)}`;
     if (after === null) return `-- gone: ${key}`;
     return `-- ${key}: ${line(before)} → ${line(after)}`;
-}
-
-function identifiers(list: string): string[] {
-    return list.match(/"(?:[^"]|"")+"|[^\s,]+/g) ?? [];
 }

@@ -1,4 +1,4 @@
-import { lastPart, readAspect, typeOfColumn } from "../changes/aspect.ts";
+import { columnsInOrder, lastPart, readAspect, typeOfColumn } from "../changes/aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
 
 export type Mark = "new" | "gone" | "changed" | "same";
@@ -36,7 +36,7 @@ export function diagramOf(before: Catalog, after: Catalog, touched: ReadonlySet<
 function tableOf(before: Catalog, after: Catalog, name: string): DiagramTable {
     const was = isTable(before, name);
     const is = isTable(after, name);
-    const names = [...new Set([...columnsOf(after, name), ...columnsOf(before, name)])];
+    const names = [...new Set([...columnsInOrder(after, name), ...columnsInOrder(before, name)])];
     const columns = names.map(column => {
         const [old, now] = [before.get(`column ${name}.${column}`), after.get(`column ${name}.${column}`)];
         return { name: column, type: typeOf(now ?? old ?? ""), mark: markOf(old, now) };
@@ -47,10 +47,6 @@ function tableOf(before: Catalog, after: Catalog, name: string): DiagramTable {
 
 function isTable(catalog: Catalog, name: string): boolean {
     return catalog.has(`table ${name}`) || catalog.has(`partitioned table ${name}`);
-}
-
-function columnsOf(catalog: Catalog, name: string): string[] {
-    return (catalog.get(`column order of ${name}`) ?? "").match(/"(?:[^"]|"")+"|[^\s,]+/g) ?? [];
 }
 
 function typeOf(definition: string): string {

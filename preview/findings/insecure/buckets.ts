@@ -1,3 +1,4 @@
+import { columnsInOrder } from "../../changes/aspect.ts";
 import { type Act, type Node, type RangeVar, stepsOf, strings, type Tree } from "../act.ts";
 import { type Finding, insecure, note, placed } from "../finding.ts";
 import type { Scene } from "../scene.ts";
@@ -13,7 +14,7 @@ export function bucketFindings({
     acts,
     look,
 }: Pick<Scene, "acts"> & { look: Pick<Scene["look"], "catalog"> }): Finding[] {
-    const columns = look.catalog.get("column order of storage.buckets")?.split(", ") ?? [];
+    const columns = columnsInOrder(look.catalog, "storage.buckets");
     const found = acts.flatMap(act => stepsOf(act).flatMap(each => of(each, act, columns)));
     const seen = new Set<string>();
     return found.filter(({ code, place }) => {
