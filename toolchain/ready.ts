@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { LocalServer } from "../local/server.ts";
+import { shortName } from "../runner/database/settings.ts";
 import { UserError } from "../runner/userError.ts";
 import { runCaptured } from "./child.ts";
 import {
@@ -14,6 +15,7 @@ import {
 import { ensurePlugins } from "./plugins.ts";
 import { ensurePulumi, type PulumiCli } from "./pulumiCli.ts";
 import { readStackFile, type StackFile } from "./stackFile.ts";
+import { project } from "./stepUrn.ts";
 
 /** The folder of this project. */
 export const root = dirname(import.meta.dirname);
@@ -82,7 +84,7 @@ async function createLocalStack({ stack, cli, env }: Ready): Promise<void> {
     mkdirSync(localPulumiHome(root), { recursive: true });
     mkdirSync(localStateFolder(root), { recursive: true });
     // The engine's own file: looking for it is 200 ms cheaper than asking the engine.
-    if (existsSync(join(localStateFolder(root), ".pulumi", "stacks", "simulation-db", `${stack.name}.json`))) return;
+    if (existsSync(join(localStateFolder(root), ".pulumi", "stacks", project, `${shortName(stack.name)}.json`))) return;
     const args = ["stack", "select", "--create", stack.name, "--non-interactive"];
     const { problem, stdout, stderr } = await runCaptured(cli.command, args, { cwd: root, env, seconds: 120 });
     if (problem === undefined) return;
