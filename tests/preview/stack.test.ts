@@ -90,7 +90,13 @@ for (const major of [15, 17] as const) {
 
         it("what takes longer than a second is said while it goes on, in lines that fit 80 columns", async () => {
             await project.useSql({ ...smallPlan, ...slow });
-            const lines = (await project.must("preview")).output.split("\n").filter(line => line.endsWith(" …"));
+            // The engine's own dots can stand before a row on one line, when both come at once.
+            const dots = /^@ previewing update\.*/;
+            const { output } = await project.must("preview");
+            const lines = output
+                .split("\n")
+                .map(line => line.replace(dots, ""))
+                .filter(line => line.endsWith(" …"));
             assert.ok(lines.some(line => line.endsWith(" trying migrations …")));
             for (const line of lines) assert.ok(line.length <= 80, line);
         });
