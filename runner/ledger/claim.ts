@@ -1,7 +1,7 @@
 import { readApplied, readClaim } from "./ledger.ts";
 import { readUnfinished } from "./unfinished.ts";
 import { requirePreconditions } from "../preconditions.ts";
-import { undoUnfinished } from "../steps/resumable.ts";
+import { undoUnfinished } from "../steps/interrupted.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
 

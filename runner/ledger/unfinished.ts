@@ -6,7 +6,7 @@ import { UserError } from "../userError.ts";
 export interface Unfinished {
     readonly migration: Migration;
     readonly direction: "up" | "down";
-    /** Key of the statement that was running, if any: a hash of its text, see steps/resumable.ts. */
+    /** Key of the statement that was running, if any: a hash of its text, see steps/resumableStatement.ts. */
     readonly running: string | null;
     /** Keys of the statements that are done. */
     readonly done: readonly string[];

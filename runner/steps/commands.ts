@@ -15,7 +15,7 @@ import { stepLine } from "../stackOutput.ts";
 import { UserError } from "../userError.ts";
 import { apply, applyNext, endInterrupted, type Outcome } from "./apply.ts";
 import { record } from "./record.ts";
-import { undoUnfinished } from "./resumable.ts";
+import { undoUnfinished } from "./interrupted.ts";
 import { rollBack } from "./rollback.ts";
 import { applySquash, rollBackSquash, rollBackUnlessSquashed } from "./squash.ts";
 
