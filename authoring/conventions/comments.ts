@@ -1,4 +1,4 @@
-import { strings, type Tree } from "../../preview/findings/act.ts";
+import { strings, type Tree } from "../../runner/migration/tree.ts";
 import type { BreachOfFile } from "./breach.ts";
 import { madeBy, type Scene } from "./scene.ts";
 

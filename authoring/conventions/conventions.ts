@@ -1,6 +1,7 @@
 import { readDirectives } from "../../runner/migration/directives.ts";
 import { fileName, type Migration, parts } from "../../runner/migration/migration.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
+import { treeOf } from "../../runner/migration/tree.ts";
 import type { Breach } from "./breach.ts";
 import { commentBreaches } from "./comments.ts";
 import { functionBreaches } from "./functions.ts";
@@ -41,5 +42,5 @@ export async function breachesOf(migration: Migration, isKnown: (object: string)
 /** The tables, views and functions that a migration makes, as `function public.f`. */
 export async function objectsMadeBy(migration: Migration): Promise<string[]> {
     const statements = await splitStatements(migration.up, fileName(migration, "up"));
-    return statements.flatMap(({ kind, tree }) => madeBy({ kind, node: tree }));
+    return statements.flatMap(statement => madeBy(treeOf(statement)));
 }

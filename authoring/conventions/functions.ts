@@ -1,4 +1,4 @@
-import { type Node, nodesOf, strings } from "../../preview/findings/act.ts";
+import { type Node, nodesOf, strings } from "../../runner/migration/tree.ts";
 import type { BreachOfFile } from "./breach.ts";
 import { madeBy, type Said, type Scene } from "./scene.ts";
 

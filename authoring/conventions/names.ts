@@ -1,4 +1,4 @@
-import { type Node, nodesOf, type RangeVar, strings, type Tree } from "../../preview/findings/act.ts";
+import { type Node, nodesOf, type RangeVar, strings, type Tree } from "../../runner/migration/tree.ts";
 import type { BreachOfFile } from "./breach.ts";
 import type { Scene } from "./scene.ts";
 

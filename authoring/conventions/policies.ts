@@ -1,4 +1,4 @@
-import { alterCommands, strings, type Tree } from "../../preview/findings/act.ts";
+import { alterCommands, strings, type Tree } from "../../runner/migration/tree.ts";
 import type { BreachOfFile } from "./breach.ts";
 import { nameOf, type Said, type Scene } from "./scene.ts";
 

@@ -1,4 +1,4 @@
-import { alterCommands, type Node, nodesOf } from "../../preview/findings/act.ts";
+import { alterCommands, type Node, nodesOf } from "../../runner/migration/tree.ts";
 import type { BreachOfFile } from "./breach.ts";
 import { constraintsOf, nameOf, type Said, type Scene } from "./scene.ts";
 

@@ -13,6 +13,7 @@ import { fileName, label, type Migration, type Part, parts, versionOf } from "..
 import type { Say } from "../../runner/output.ts";
 import { apply } from "../../runner/steps/apply.ts";
 import { UserError } from "../../runner/userError.ts";
+import { treeOf } from "../../runner/migration/tree.ts";
 import { check } from "../check/check.ts";
 import type { CheckSettings } from "../check/settings.ts";
 import { madeBy } from "../conventions/scene.ts";
@@ -118,7 +119,7 @@ function nameAll(files: readonly SupabaseFile[], migrations: readonly Migration[
 }
 
 function organizationTablesOf({ statements }: SupabaseFile): string[] {
-    const made = statements.flatMap(({ kind, tree }) => madeBy({ kind, node: tree }));
+    const made = statements.flatMap(statement => madeBy(treeOf(statement)));
     return organizationTables.filter(name => made.includes(`table public.${name}`) || made.includes(`table ${name}`));
 }
 

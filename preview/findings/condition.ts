@@ -1,5 +1,5 @@
 import { splitStatements } from "../../runner/migration/statements.ts";
-import { type Node, nodesOf, strings } from "./act.ts";
+import { type Node, nodesOf, strings } from "../../runner/migration/tree.ts";
 
 /**
  * Whether a condition lets every row through, whatever is in it: `true`, `1 = 1`, `a or true`. Knows these forms only.

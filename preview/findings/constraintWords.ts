@@ -1,4 +1,5 @@
-import { type Act, alterCommands, type RangeVar, stepsOf } from "./act.ts";
+import { type Act, stepsOf } from "./act.ts";
+import { alterCommands, type RangeVar } from "../../runner/migration/tree.ts";
 import type { Names } from "./names.ts";
 
 /** That a statement makes a constraint, or drops it. */

@@ -1,7 +1,7 @@
 import { lastPart, tableOfColumn } from "../changes/aspect.ts";
 import { formerName } from "../changes/rename.ts";
 import type { Catalog, Renamed, TargetLook, Trial } from "../trial/observation.ts";
-import type { RangeVar } from "./act.ts";
+import type { RangeVar } from "../../runner/migration/tree.ts";
 
 /** Finds what statements name on the target, where pending migrations may have given it other names. */
 export interface Names {

@@ -1,5 +1,6 @@
 import type { Catalog } from "../trial/observation.ts";
-import { type Act, alterCommands, type Node, type RangeVar, stepsOf, type Tree } from "./act.ts";
+import { type Act, stepsOf } from "./act.ts";
+import { alterCommands, type Node, type RangeVar, strings, type Tree } from "../../runner/migration/tree.ts";
 import { followersOf, type Reference, referencesOf } from "./cascade.ts";
 import { constraintWords } from "./constraintWords.ts";
 import { type Finding, placed } from "./finding.ts";
@@ -158,9 +159,7 @@ function isOfTarget(qualifier: string, { relation, fromClause }: Node): boolean 
 
 /** The dotted names of a column reference, the column last. */
 function columnNames(value: unknown): string[] {
-    const fields =
-        (value as { ColumnRef?: { fields?: { String?: { sval?: string } }[] } } | undefined)?.ColumnRef?.fields ?? [];
-    return fields.flatMap(({ String: text }) => text?.sval ?? []);
+    return strings((value as { ColumnRef?: { fields?: unknown } } | undefined)?.ColumnRef?.fields);
 }
 
 function isFalse(where: unknown): boolean {

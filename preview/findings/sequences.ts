@@ -1,4 +1,5 @@
-import { type Act, alterCommands, nodesOf, type RangeVar, stepsOf, strings, type Tree } from "./act.ts";
+import { type Act, stepsOf } from "./act.ts";
+import { alterCommands, nodesOf, type RangeVar, strings, type Tree } from "../../runner/migration/tree.ts";
 import { type Finding, note } from "./finding.ts";
 import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";

@@ -1,6 +1,7 @@
 import { typeOfColumn } from "../changes/aspect.ts";
 import type { Catalog } from "../trial/observation.ts";
-import { alterCommands, type RangeVar, stepsOf } from "./act.ts";
+import { stepsOf } from "./act.ts";
+import { alterCommands, type RangeVar } from "../../runner/migration/tree.ts";
 import type { Finding } from "./finding.ts";
 import { placed } from "./finding.ts";
 import { liveSize } from "./live.ts";

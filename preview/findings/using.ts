@@ -1,4 +1,4 @@
-import { type AlterTableCommand, type Node, nodesOf, strings } from "./act.ts";
+import { type AlterTableCommand, type Node, nodesOf, strings } from "../../runner/migration/tree.ts";
 
 /** An `alter column … type … using …`, taken apart. */
 interface Conversion {

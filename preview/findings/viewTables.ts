@@ -2,7 +2,8 @@ import { lastPart } from "../changes/aspect.ts";
 import { relationKind } from "../changes/relationChange.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
 import type { Catalog, Trial } from "../trial/observation.ts";
-import { type Act, nodesOf, type RangeVar, stepsOf } from "./act.ts";
+import { type Act, stepsOf } from "./act.ts";
+import { nodesOf, type RangeVar } from "../../runner/migration/tree.ts";
 import { namesOf, plain } from "./names.ts";
 
 /** Statements that change rows through a view as they do in a table. */

@@ -1,13 +1,12 @@
+import { type Act, stepsOf } from "./act.ts";
 import {
-    type Act,
     type AlterTableCommand,
     alterCommands,
     type Node,
     nodesOf,
     type RangeVar,
-    stepsOf,
     type Tree,
-} from "./act.ts";
+} from "../../runner/migration/tree.ts";
 import { columnWithoutValue } from "../../runner/archive/guard.ts";
 import { largeTable } from "../../runner/archive/table.ts";
 import { readAspect } from "../changes/aspect.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import pg from "pg";
-import { strings } from "../findings/act.ts";
+import { strings } from "../../runner/migration/tree.ts";
 import type { Look } from "../look/look.ts";
 
 /** What Supabase lets its `postgres` do with a superuser's rights (supautils: privileged_extensions, extension owner). */

@@ -3,7 +3,7 @@ import { byteSize } from "../../runner/byteSize.ts";
 import { connected, type Environment } from "../../runner/database/connection.ts";
 import { connectionLost, isDenied } from "../../runner/database/sqlError.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
-import { nodesOf, strings } from "../findings/act.ts";
+import { nodesOf, strings, treeOf } from "../../runner/migration/tree.ts";
 import type { TargetLook, Trial } from "../trial/observation.ts";
 import { type Demand, demandsOf } from "./demands.ts";
 
@@ -102,7 +102,7 @@ async function notImmutable(client: pg.Client, expressions: readonly string[]): 
     for (const expression of expressions) {
         const [statement] = await splitStatements(`select ${expression}`, "").catch(() => []);
         if (!statement) return expression;
-        for (const { kind, node } of nodesOf({ kind: statement.kind, node: statement.tree })) {
+        for (const { kind, node } of nodesOf(treeOf(statement))) {
             if (kind === "SubLink") return "a query";
             if (kind === "SQLValueFunction") return "the time or the user";
             if (kind === "FuncCall") called.push({ kind: "function", name: strings(node.funcname) });

@@ -1,14 +1,7 @@
 import { lastPart, tableOfColumn } from "../changes/aspect.ts";
 import { compare } from "../changes/comparison.ts";
-import {
-    type Act,
-    type AlterTableCommand,
-    alterCommands,
-    type RangeVar,
-    readActs,
-    stepsOf,
-    strings,
-} from "../findings/act.ts";
+import { type Act, readActs, stepsOf } from "../findings/act.ts";
+import { type AlterTableCommand, alterCommands, type RangeVar, strings } from "../../runner/migration/tree.ts";
 import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
 import { viewsWritten } from "../findings/viewTables.ts";
 import type { Catalog, Place, TargetLook, Trial } from "../trial/observation.ts";

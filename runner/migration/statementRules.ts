@@ -1,4 +1,5 @@
 import { type Statement, splitStatements } from "./statements.ts";
+import { alterCommands, strings } from "./tree.ts";
 import { UserError } from "../userError.ts";
 
 /**
@@ -100,10 +101,10 @@ export function resumption(statement: Statement): Resumption | undefined {
         return names.length === 2 && schema && index ? { kind: "drop index", schema, index } : undefined;
     }
     if (kind === "AlterTableStmt") {
-        const commands = (tree.cmds as { AlterTableCmd?: { subtype?: string; name?: string } }[] | undefined) ?? [];
-        const validates = commands.every(command => command.AlterTableCmd?.subtype === "AT_ValidateConstraint");
+        const commands = alterCommands({ kind, node: tree });
+        const validates = commands.every(({ subtype }) => subtype === "AT_ValidateConstraint");
         if (!validates || commands.length === 0) return undefined;
-        return { kind: "validate", constraints: commands.map(command => command.AlterTableCmd?.name ?? "") };
+        return { kind: "validate", constraints: commands.map(({ name }) => name ?? "") };
     }
     return undefined;
 }
@@ -114,7 +115,6 @@ function isConcurrent({ kind, tree }: Statement): boolean {
 
 /** The dotted name of the only object of a drop statement; empty when there are several. */
 function nameParts(objects: unknown): string[] {
-    const [only, ...more] = (objects as { List?: { items?: { String?: { sval?: string } }[] } }[] | undefined) ?? [];
-    if (!only || more.length > 0) return [];
-    return (only.List?.items ?? []).map(item => item.String?.sval ?? "");
+    const [only, ...more] = (objects as { List?: { items?: unknown } }[] | undefined) ?? [];
+    return only && more.length === 0 ? strings(only.List?.items) : [];
 }

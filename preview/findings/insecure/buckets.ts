@@ -1,5 +1,6 @@
 import { columnsInOrder } from "../../changes/aspect.ts";
-import { type Act, type Node, type RangeVar, stepsOf, strings, type Tree } from "../act.ts";
+import { type Act, stepsOf } from "../act.ts";
+import { type Node, type RangeVar, strings, type Tree } from "../../../runner/migration/tree.ts";
 import { type Finding, insecure, note, placed } from "../finding.ts";
 import type { Scene } from "../scene.ts";
 

@@ -1,5 +1,5 @@
 import { schemaOf } from "../../changes/aspect.ts";
-import { alterCommands, type Node, type RangeVar, strings, type Tree } from "../act.ts";
+import { alterCommands, type Node, type RangeVar, strings, type Tree } from "../../../runner/migration/tree.ts";
 import { type Finding, insecure, note, placed } from "../finding.ts";
 import type { Scene } from "../scene.ts";
 import { isInReach } from "./reach.ts";
