@@ -1,3 +1,4 @@
+import { tableOfColumn } from "../../preview/changes/aspect.ts";
 import type { Catalog } from "../../preview/trial/observation.ts";
 import { wrap } from "../../preview/report/wrap.ts";
 import { draftMark } from "../../runner/migration/draft.ts";
@@ -46,7 +47,8 @@ function lossOf({ before, after, observations }: Inverse): string {
     const renamed = observations.flatMap(each => each.renamed.map(({ to }) => to));
     const made = (kind: string) => madeOf(kind, before, after).filter(name => !renamed.includes(name));
     const tables = made("(?:partitioned )?table");
-    const isAlone = (column: string) => ![...tables, ...renamed].includes(tableOf(column)) && !isOfView(column, after);
+    const isAlone = (column: string) =>
+        ![...tables, ...renamed].includes(tableOfColumn(column)) && !isOfView(column, after);
     const columns = made("column").filter(isAlone);
     const parts = [
         ...(tables.length > 0 ? [`the rows of ${tables.join(", ")}`] : []),
@@ -62,13 +64,8 @@ function madeOf(kind: string, before: Catalog, after: Catalog): string[] {
     return [...after.keys()].filter(key => !before.has(key)).flatMap(key => form.exec(key)?.[1] ?? []);
 }
 
-/** `a.b` of `a.b.c` */
-function tableOf(column: string): string {
-    return column.replace(/\.(?:"(?:[^"]|"")+"|[^".]+)$/, "");
-}
-
 function isOfView(column: string, catalog: Catalog): boolean {
-    const relation = tableOf(column);
+    const relation = tableOfColumn(column);
     return catalog.has(`view ${relation}`) || catalog.has(`materialized view ${relation}`);
 }
 

@@ -1,3 +1,4 @@
+import { lastPart, tableOfColumn } from "../../preview/changes/aspect.ts";
 import { isGrantable, privilegesOf, withoutOption } from "../../preview/changes/privileges.ts";
 import type { Difference } from "./inverse.ts";
 
@@ -45,8 +46,7 @@ function placeOf(object: string): Place | undefined {
             object,
         ) ?? [];
     if (kind === "column") {
-        const [, table, column] = /^(.*)\.((?:"(?:[^"]|"")+"|[^".]+))$/s.exec(name) ?? [];
-        return table === undefined || column === undefined ? undefined : { on: `table ${table}`, column };
+        return { on: `table ${tableOfColumn(name)}`, column: lastPart(name) };
     }
     if (kind === "function") return { on: `routine ${name}` };
     if (/table|view/.test(kind)) return { on: `table ${name}` };

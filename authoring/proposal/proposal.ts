@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { readAspect } from "../../preview/changes/aspect.ts";
 import type { Catalog } from "../../preview/trial/observation.ts";
 import { readState } from "../../preview/trial/state.ts";
 import { type Stage, TrialFailed } from "../../preview/trial/run.ts";
@@ -89,8 +90,8 @@ async function complete(
 function maybeRenamed({ before, after }: Inverse): string[] {
     const columns = (from: typeof before, to: typeof before) =>
         [...from].flatMap(([key, definition]) => {
-            const [, table, name] = /^column (.*)\.([^.]+)$/s.exec(key) ?? [];
-            return table !== undefined && name !== undefined && !to.has(key) ? [{ table, name, definition }] : [];
+            const { kind, object: table, part: name } = readAspect(key);
+            return kind === "column" && name !== undefined && !to.has(key) ? [{ table, name, definition }] : [];
         });
     const came = columns(after, before);
     return columns(before, after).flatMap(gone => {

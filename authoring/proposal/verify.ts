@@ -1,5 +1,5 @@
 import pg from "pg";
-import { unquoted } from "../../preview/changes/aspect.ts";
+import { lastPart, readAspect, tableOfColumn, unquoted } from "../../preview/changes/aspect.ts";
 import { gained, withoutOption } from "../../preview/changes/privileges.ts";
 import type { Catalog } from "../../preview/trial/observation.ts";
 import { draftMark } from "../../runner/migration/draft.ts";
@@ -68,8 +68,8 @@ function claimsOf(before: Catalog, after: Catalog): Claim[] {
 
 /** What goes and comes with its table or type needs no words of its own, but for policies and triggers. */
 function partOf(key: string, keys: readonly string[]): boolean {
-    const [, whole] = /^(?:column|index) (.*)\.[^.]+$/s.exec(key) ?? /^constraint .* on (.*)$/s.exec(key) ?? [];
-    return whole !== undefined && (keys.includes(`table ${whole}`) || keys.includes(whole));
+    const { kind, object } = readAspect(key);
+    return ["column", "constraint"].includes(kind) && (keys.includes(`table ${object}`) || keys.includes(object));
 }
 
 function thereIs(key: string): string | undefined {
@@ -91,8 +91,7 @@ function thereIs(key: string): string | undefined {
         case "extension":
             return `exists (select from pg_extension where extname = ${literal(unquoted(name))})`;
         case "column": {
-            const [, of = "", column = ""] = /^(.*)\.((?:"(?:[^"]|"")+"|[^".]+))$/s.exec(name) ?? [];
-            return `exists (select from pg_attribute${fold}where attrelid = to_regclass(${literal(of)})${fold}and attname = ${literal(unquoted(column))} and not attisdropped)`;
+            return `exists (select from pg_attribute${fold}where attrelid = to_regclass(${literal(tableOfColumn(name))})${fold}and attname = ${literal(unquoted(lastPart(name)))} and not attisdropped)`;
         }
         case "constraint": {
             const [, type] = /^type (.*)$/s.exec(table) ?? [];

@@ -212,7 +212,7 @@ function grantDdl(aspect: ChangedAspect, catalog: Catalog): string[] {
     if (before === null && catalog.get(on)?.startsWith(`owner ${part}`)) return [];
     const list = (privileges: string[]) => privileges.map(one => (column ? `${one} (${column})` : one)).join(", ");
     const target = column
-        ? on.replace(/^column (.*)\.[^.]+$/, "table $1")
+        ? `table ${aspect.object}`
         : on
               .replace(/^(partitioned table|view|materialized view|foreign table) /, "table ")
               // It may be a procedure.

@@ -77,7 +77,7 @@ for (const major of [15, 17] as const) {
                 create type app.color as enum ('red', 'it''s blue');
                 create table app.notes (
                     id bigint generated always as identity primary key, body text not null default 'none', color app.color,
-                    twice bigint generated always as (length(body) * 2) stored,
+                    "twi.ce" bigint generated always as (length(body) * 2) stored,
                     constraint notes_body check (body <> ''), constraint notes_once unique (body, color)
                 );
                 create index notes_color on app.notes (color) where color is not null;
@@ -86,7 +86,7 @@ for (const major of [15, 17] as const) {
                 create trigger notes_touch before update on app.notes for each row execute function app.touch();
                 create view app.bodies with (security_invoker = true) as select body from app.notes;
                 create function app.both(a integer, b text) returns text language sql immutable return b;
-                grant select (body) on app.notes to anon;
+                grant select (body, "twi.ce") on app.notes to anon;
                 comment on column app.notes.body is 'It''s the text.'`;
             const { changes, after } = await changed(sql);
             const { after: again } = await changed(changes.flatMap(({ ddl }) => ddl).join("\n"));
