@@ -10,7 +10,7 @@ import { UserError } from "../../runner/userError.ts";
 import type { Look } from "../../preview/look/look.ts";
 import { readCheckSettings } from "../check/settings.ts";
 import { openGround } from "../ground/ground.ts";
-import type { Import } from "./import.ts";
+import { type Import, importedBefore } from "./import.ts";
 import { importFolder } from "./importCommand.ts";
 import { projectLines, readProject } from "./project.ts";
 import { requireStackName, type Written, writeStackFile } from "./stackFile.ts";
@@ -86,7 +86,10 @@ async function importInto({ ledger, major, catalog }: Look, folder: string): Pro
     // What somebody applied by hand has run as well. Where an embedded PostgreSQL refuses it, it needs what is imported.
     const reference = isComparable ? await referenceOf(settings.major, migrations).catch(noReference) : undefined;
     const nearest = reference && nearestState(fitting(migrations, reference), ledger.length, catalog);
-    const ran = nearest?.differences.length === 0 ? nearest.count : ledger.length;
+    const found = nearest?.differences.length === 0 ? nearest.count : ledger.length;
+    // What was imported before has run as well, also while nothing fits for what ran since.
+    const there = importedBefore(migrations);
+    const ran = Math.max(found, migrations.findLastIndex(migration => [...there.values()].includes(migration)) + 1);
     return await importFolder({ folder, migrations, ran, environment: process.env, settings, print, say });
 }
 

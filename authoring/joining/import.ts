@@ -16,6 +16,7 @@ import { UserError } from "../../runner/userError.ts";
 import { treeOf } from "../../runner/migration/tree.ts";
 import { check } from "../check/check.ts";
 import type { CheckSettings } from "../check/settings.ts";
+import { objectsMadeBy } from "../conventions/conventions.ts";
 import { madeBy } from "../conventions/scene.ts";
 import type { Named } from "../folder/folder.ts";
 import { type Ground, openGround } from "../ground/ground.ts";
@@ -71,10 +72,11 @@ export function importedBefore(migrations: readonly Migration[]): Map<string, Mi
  */
 export async function workOut({ files, migrations, ran, settings, say }: ImportOptions): Promise<Import> {
     const earlier = migrations.slice(0, ran);
-    const makesOrganization = files.some(file => organizationTablesOf(file).length > 0);
+    const first = ran === 0 ? files.map(objectsOf) : await Promise.all(earlier.map(objectsMadeBy));
     // Those tables stand in for what these files make.
-    const shape =
-        ran === 0 && makesOrganization ? { ...settings.shape, simulationRuns: "absent" as const } : settings.shape;
+    const shape = first.some(makesOrganization)
+        ? { ...settings.shape, simulationRuns: "absent" as const }
+        : settings.shape;
     const ground = await openGround({ ...settings, shape, earlier, say });
     const imported: Imported[] = [];
     try {
@@ -118,9 +120,12 @@ function nameAll(files: readonly SupabaseFile[], migrations: readonly Migration[
     });
 }
 
-function organizationTablesOf({ statements }: SupabaseFile): string[] {
-    const made = statements.flatMap(statement => madeBy(treeOf(statement)));
-    return organizationTables.filter(name => made.includes(`table public.${name}`) || made.includes(`table ${name}`));
+function objectsOf({ statements }: SupabaseFile): string[] {
+    return statements.flatMap(statement => madeBy(treeOf(statement)));
+}
+
+function makesOrganization(made: readonly string[]): boolean {
+    return organizationTables.some(name => made.includes(`table public.${name}`) || made.includes(`table ${name}`));
 }
 
 /** Proposes down and verify, tries all three as a preview does, and opens the gates for what is there already. */

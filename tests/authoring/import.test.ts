@@ -221,6 +221,32 @@ describe("npm run adopt -- NAME --import FOLDER", function () {
         }
     });
 
+    it("puts what ran since behind what was imported before, also while nothing of that is taken over", async () => {
+        const cluster = await testCluster({ major: 17 });
+        const folder = await mkdtemp(join(tmpdir(), "simulation-db-import-"));
+        const client = new pg.Client(cluster.connection);
+        try {
+            await client.connect();
+            await mkdir(join(folder, "sql"));
+            const run = async (name: string, text: string) => {
+                await writeFile(join(folder, name), text);
+                await runAsSupabaseCli(client, { [name]: text });
+                const { code, output } = await authorIn(folder, cluster, "adopt", "staging", "--import", ".");
+                assert.equal(code, 0, output);
+                return output;
+            };
+            await run("1_notes.sql", "create table notes (id bigint primary key);\n");
+            const output = await run("2_texts.sql", "alter table notes add column text text;\n");
+            assert.match(output, /^sql\/0002_texts from .*; down proposed/m);
+            assert.match(output, /^matches: 0001_notes to 0002_texts would be taken over/m);
+            assert.deepEqual((await readdir(join(folder, "sql"))).sort(), ["0001_notes", "0002_texts"]);
+        } finally {
+            await client.end();
+            await cluster.stop();
+            await rm(folder, { recursive: true, force: true });
+        }
+    });
+
     it("leaves a verify out that fails, and opens the gates and proves down as without it", async () => {
         const cluster = await testCluster({ major: 17 });
         const folder = await mkdtemp(join(tmpdir(), "simulation-db-import-"));
