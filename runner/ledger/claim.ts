@@ -1,7 +1,5 @@
 import { readApplied, readClaim } from "./ledger.ts";
-import { readUnfinished } from "./unfinished.ts";
 import { requirePreconditions } from "../preconditions.ts";
-import { undoUnfinished } from "../steps/interrupted.ts";
 import type { Session } from "../database/session.ts";
 import { UserError } from "../userError.ts";
 
@@ -32,15 +30,13 @@ export async function claim({ client, settings }: Session, preconditions: string
 }
 
 /**
- * Gives the database free, if this stack manages it. The ledger's history stays.
+ * Gives the database free, if this stack manages it. The ledger's history stays. An up that was interrupted has been
+ * taken back before.
  *
  * @returns false when it was another stack's, whose claim stays
  * @throws UserError while migrations are still applied
  */
-export async function release(session: Session, say: (line: string) => void): Promise<boolean> {
-    const { client, settings } = session;
-    const unfinished = await readUnfinished(session);
-    if (unfinished?.direction === "up") await undoUnfinished(session, unfinished.migration, say);
+export async function release({ client, settings }: Session, say: (line: string) => void): Promise<boolean> {
     const applied = await readApplied(client);
     if (applied.length > 0) {
         const versions = applied.map(({ version }) => version).join(", ");

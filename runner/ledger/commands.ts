@@ -6,6 +6,7 @@ import { readMigrations } from "../migration/migrationFolder.ts";
 import { print, say } from "../output.ts";
 import { printedStep } from "../printedStep.ts";
 import { stepLine } from "../stackOutput.ts";
+import { undoInterruptedUp } from "../steps/interrupted.ts";
 import { claim, release } from "./claim.ts";
 import type { RepairOptions } from "./repair.ts";
 
@@ -71,6 +72,7 @@ export async function ledgerClaim(): Promise<void> {
 /** `ledger release` */
 export async function ledgerRelease(): Promise<void> {
     await printedStep(environment, "ledger release", async session => {
+        await undoInterruptedUp(session, say);
         const free = await release(session, say);
         return free ? `given free by ${session.settings.stack}` : "nothing given free";
     });

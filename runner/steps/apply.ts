@@ -5,18 +5,13 @@ import { isStored, requireNext } from "../ledger/chain.ts";
 import { type Directives, readDirectives } from "../migration/directives.ts";
 import { addToLedger, type LedgerRow, readApplied, recordInLedger } from "../ledger/ledger.ts";
 import { fileName, type Migration } from "../migration/migration.ts";
+import { type Outcome, outcome } from "./outcome.ts";
 import { endInterruptedRollBack } from "./rollback.ts";
 import { forgetUnfinished } from "./interrupted.ts";
 import { finishUp, runStatements } from "./resumable.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
-
-/** What became of one step, for its one line of output. */
-export interface Outcome {
-    readonly did: "applied" | "adopted" | "recorded" | "rolled back" | "nothing to undo" | "left to the squash";
-    readonly durationMs: number;
-}
 
 /**
  * Applies one migration: up, verify and the ledger row are one transaction. A version that is applied with the same
@@ -69,10 +64,6 @@ export async function applyNext(session: Session, migration: Migration, say: (li
     }
     await settle(session, [{ ...migration, hasUndo: false, hasArchived: false }], say);
     return outcome("applied", started);
-}
-
-function outcome(did: Outcome["did"], started: number): Outcome {
-    return { did, durationMs: Math.round(performance.now() - started) };
 }
 
 /**

@@ -45,6 +45,12 @@ export async function undoUnfinished(
     await endProgress(session);
 }
 
+/** Takes back whatever up was interrupted, if one was: see {@link undoUnfinished}. */
+export async function undoInterruptedUp(session: Session, say: (line: string) => void): Promise<void> {
+    const unfinished = await readUnfinished(session);
+    if (unfinished?.direction === "up") await undoUnfinished(session, unfinished.migration, say);
+}
+
 /**
  * Before a migration begins: what an interrupted up of it left is taken back, as its text or its way is another one now.
  *

@@ -1,4 +1,4 @@
-import type { Outcome } from "./apply.ts";
+import type { Outcome } from "./outcome.ts";
 import { isStored, requireSameUp } from "../ledger/chain.ts";
 import { type LedgerRow, recordInLedger } from "../ledger/ledger.ts";
 import { label, type Migration } from "../migration/migration.ts";

@@ -1,4 +1,4 @@
-import type { Outcome } from "./apply.ts";
+import { type Outcome, outcome } from "./outcome.ts";
 import { CaptureFailed } from "../archive/capture.ts";
 import { completeCopies } from "../archive/catchUp.ts";
 import { keepRows } from "../archive/keep.ts";
@@ -18,7 +18,7 @@ import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { readUnfinished } from "../ledger/unfinished.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
 import { learnUndo } from "./learnUndo.ts";
-import { undoUnfinished } from "./interrupted.ts";
+import { undoInterruptedUp } from "./interrupted.ts";
 import { finishDown, runStatements } from "./resumable.ts";
 import { fresh } from "../database/fresh.ts";
 import { withRetries } from "../database/retry.ts";
@@ -42,13 +42,11 @@ export async function rollBack(
     say: (line: string) => void,
 ): Promise<Outcome> {
     const started = performance.now();
-    const outcome = (did: Outcome["did"]): Outcome => ({ did, durationMs: Math.round(performance.now() - started) });
 
     await takeLeftScaffoldAway(session, applied, say);
-    const unfinished = await readUnfinished(session);
-    if (unfinished?.direction === "up") await undoUnfinished(session, unfinished.migration, say);
+    await undoInterruptedUp(session, say);
     const row = applied.find(({ version }) => version === migration.version);
-    if (!row) return outcome("nothing to undo");
+    if (!row) return outcome("nothing to undo", started);
     requireSameUp(migration, row);
     requireNewest(migration, applied);
 
@@ -82,7 +80,7 @@ export async function rollBack(
         await runStatements(session, migration, "down", directives, say);
         await finishDown(session, migration, row, Math.round(performance.now() - started), say);
     }
-    return outcome("rolled back");
+    return outcome("rolled back", started);
 }
 
 /** Whether a rollback archives all that it takes away: where not, what the archive has is safe there and nowhere else. */

@@ -1,4 +1,5 @@
-import { applyNext, endInterrupted, type Outcome } from "./apply.ts";
+import { applyNext, endInterrupted } from "./apply.ts";
+import type { Outcome } from "./outcome.ts";
 import { compareChain } from "../ledger/chain.ts";
 import { type LedgerRow, readApplied, readTexts } from "../ledger/ledger.ts";
 import { label, type Migration } from "../migration/migration.ts";
