@@ -85,6 +85,22 @@ export async function inRetriedTransaction<T>(
     return await withRetries(session, say, () => inTransaction(session.client, directives, session.settings, work));
 }
 
+/**
+ * One attempt of several, before each of which but the first something is looked at again: others have gone on while the
+ * last one waited.
+ */
+export function lookingAgain<Given extends unknown[], T>(
+    look: () => Promise<unknown>,
+    attempt: (...given: Given) => Promise<T>,
+): (...given: Given) => Promise<T> {
+    let isFirst = true;
+    return async (...given) => {
+        if (!isFirst) await look();
+        isFirst = false;
+        return await attempt(...given);
+    };
+}
+
 function names(blockers: readonly Blocker[]): string {
     const more = blockers.length - namedBlockers;
     const first = blockers.slice(0, namedBlockers).map(({ who }) => who);

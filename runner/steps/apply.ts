@@ -9,9 +9,10 @@ import { type Outcome, outcome } from "./outcome.ts";
 import { endInterruptedRollBack } from "./rollback.ts";
 import { forgetUnfinished } from "./interrupted.ts";
 import { finishUp, runStatements } from "./resumable.ts";
-import { inRetriedTransaction, withRetries } from "../database/retry.ts";
+import { lookingAgain, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
+import { inTransaction } from "../database/transaction.ts";
 
 /**
  * Applies one migration: up, verify and the ledger row are one transaction. A version that is applied with the same
@@ -103,11 +104,17 @@ async function applyInTransaction(
     say: (line: string) => void,
 ): Promise<void> {
     const { client, settings } = session;
-    await inRetriedTransaction(session, directives, say, async () => {
+    const work = async () => {
         const started = performance.now();
         await runFile(client, migration.up, fileName(migration, "up"));
         await runFile(client, migration.verify, fileName(migration, "verify"));
         const durationMs = Math.round(performance.now() - started);
         await addToLedger(client, migration, { durationMs, stack: settings.stack, say }, true);
-    });
+    };
+    // What somebody else has changed while the last one waited is not up's.
+    const attempt = lookingAgain(
+        () => takeSnapshot(client),
+        () => inTransaction(client, directives, settings, work),
+    );
+    await withRetries(session, say, attempt);
 }

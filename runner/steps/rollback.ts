@@ -21,7 +21,7 @@ import { learnUndo } from "./learnUndo.ts";
 import { undoInterruptedUp } from "./interrupted.ts";
 import { finishDown, runStatements } from "./resumable.ts";
 import { fresh } from "../database/fresh.ts";
-import { withRetries } from "../database/retry.ts";
+import { lookingAgain, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
 import { splitStatements } from "../migration/statements.ts";
@@ -66,13 +66,11 @@ export async function rollBack(
         const scaffold = row.repaired
             ? noScaffold
             : await putScaffoldUp(session, migration, { found: row.found, ...prepared }, say);
-        let isFirst = true;
-        const attempt = async (on: Scaffold) => {
-            // What somebody else has changed while the last one waited is not down's.
-            if (!isFirst) await prepareComparison(session.client, migration.version);
-            isFirst = false;
-            await rollBackInTransaction(session, migration, row, directives, on, say);
-        };
+        // What somebody else has changed while the last one waited is not down's.
+        const attempt = lookingAgain(
+            () => prepareComparison(session.client, migration.version),
+            (on: Scaffold) => rollBackInTransaction(session, migration, row, directives, on, say),
+        );
         if (isEmpty(scaffold) || !(await passesOn(scaffold, session, migration, attempt, say))) {
             await again(() => attempt(noScaffold));
         }

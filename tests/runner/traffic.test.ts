@@ -60,6 +60,35 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await project.applied(), []);
         });
 
+        it("what others make while a migration gives way is not taken for its own, though it drops something", async () => {
+            await project.client.query(
+                `create table public.indexed (id bigint, kind text); create index indexed_kind on public.indexed (kind);
+                 create table public.theirs (id bigint)`,
+            );
+            await project.write({
+                "0001_index": {
+                    up: "drop index public.indexed_kind;",
+                    down: "create index indexed_kind on public.indexed (kind);",
+                    verify: "select 1;",
+                },
+            });
+            const reader = await openReader(project, "select from public.indexed");
+            const run = project.start("migrate up");
+            await until("it has given way", async () => /attempt 1 gave way to traffic/.test(run.printed()));
+            await project.client.query(
+                `create table public.meanwhile (id bigint);
+                 create policy meanwhile on public.theirs using (true);
+                 create index theirs_id on public.theirs (id)`,
+            );
+            await reader.query("commit");
+            assert.equal((await run.outcome).code, 0, run.printed());
+            await project.must("migrate down");
+            const { rows } = await project.client.query(
+                "select to_regclass('public.meanwhile') is not null as stays, to_regclass('public.indexed_kind') is not null as back",
+            );
+            assert.deepEqual(rows, [{ stays: true, back: true }]);
+        });
+
         // A setting that older servers have not.
         if (major === 17) {
             it("a bound of the database on whole transactions ends no migration, with or without one of its own", async () => {
