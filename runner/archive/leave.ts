@@ -76,8 +76,14 @@ async function takeOut(
     isGuarded: boolean,
 ): Promise<number> {
     const { rows: dependants } = await client.query<{ name: string }>(
-        `select conrelid::regclass::text as name from pg_catalog.pg_constraint
-         where contype = 'f' and confrelid = $1::regclass and confdeltype <> 'a' and confdeltype <> 'r'`,
+        // A foreign key may point at a partition alone. Those that PostgreSQL makes of one for each partition are no others.
+        `with cascading as (
+             select oid, conrelid, conparentid from pg_catalog.pg_constraint
+             where contype = 'f' and confdeltype <> 'a' and confdeltype <> 'r'
+                 and confrelid in (select $1::regclass union select relid from pg_partition_tree($1::regclass))
+         )
+         select distinct conrelid::regclass::text as name from cascading
+         where conparentid not in (select oid from cascading) order by name`,
         [table],
     );
     if (dependants.length > 0) {

@@ -421,6 +421,48 @@ onStage("values of columns that a rollback removes", stage => {
             },
         ));
 
+    for (const [what, table, names] of [
+        ["of a partitioned table, whose partition they point at", "public.items", "notes, tags"],
+        ["of a partition, whose table they point at", "public.items_1", "notes, tags"],
+        ["of another partition than they point at", "public.items_2", "tags"],
+    ] as const) {
+        it(`nor are those ${what}, and each of the others is named once`, () =>
+            stage.play(
+                {
+                    before: `create table public.items (id integer primary key, owner integer) partition by range (id);
+                        create table public.items_1 partition of public.items (owner not null) for values from (1) to (10);
+                        create table public.items_2 partition of public.items (owner not null) for values from (10) to (20);
+                        insert into public.items values (1, 1), (11, 1);
+                        create table public.notes (item integer references public.items_1 on delete cascade);
+                        create table public.tags (item integer references public.items on delete set null) partition by list (item);
+                        create table public.tags_1 partition of public.tags default;
+                        create table public.others (item integer references public.items)`,
+                    acts: [
+                        {
+                            up: `alter table ${table === "public.items" ? "public.items_1" : table} alter owner drop not null;`,
+                            down: `-- archive-rows: ${table} where owner is null\nalter table ${table === "public.items" ? "public.items_1" : table} alter owner set not null;`,
+                        },
+                    ],
+                },
+                async play => {
+                    const at = table === "public.items_2" ? 12 : 2;
+                    await play.client.query(
+                        `insert into public.items values (${at}, null); insert into public.tags values (${at})`,
+                    );
+                    if (at === 2) await play.client.query("insert into public.notes values (2)");
+                    await assert.rejects(play.down(), (error: Error) => {
+                        assert.equal(
+                            error.message.split("\n")[0],
+                            `rows of ${table} (owner is null) have to leave it, and ${names} would change with them.`,
+                        );
+                        return true;
+                    });
+                    assert.deepEqual(await play.rows("public.notes"), at === 2 ? ["(2)"] : []);
+                    assert.deepEqual(await play.archive(), []);
+                },
+            ));
+    }
+
     for (const [what, refuse, said] of [
         [
             "a foreign key holds",
