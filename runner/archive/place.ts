@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { Mismatch } from "./refusal.ts";
 import { archivedIn, type ListedPart } from "./registry.ts";
 import { rowsOf } from "./table.ts";
 
@@ -13,6 +14,8 @@ export interface Place {
     readonly sumOf: (alias: string) => string;
     /** Condition on `a`: what its foreign keys point at is there. */
     readonly fitting: string;
+    /** A foreign key of the table points at the table itself. */
+    readonly pointsAtItself: boolean;
 }
 
 /**
@@ -25,12 +28,9 @@ export async function readPlace(client: pg.Client, part: ListedPart): Promise<Pl
         archive,
         from: await rowsOf(client, part.table),
         ...(await readColumns(client, part, archive)),
-        fitting: await ownersThere(client, part, archive),
+        ...(await ownersThere(client, part, archive)),
     };
 }
-
-/** What came back is not what was kept. */
-export class Mismatch extends Error {}
 
 /** Number and checksum of rows. */
 export interface Sum {
@@ -108,8 +108,12 @@ interface Reference {
     readonly kept: string;
 }
 
-/** Condition on `a`: what its foreign keys point at is there, or was when this looked. */
-async function ownersThere(client: pg.Client, { table, columns, kind }: ListedPart, archive: string): Promise<string> {
+/** What its foreign keys point at is there, or was when this looked. */
+async function ownersThere(
+    client: pg.Client,
+    { table, columns, kind }: ListedPart,
+    archive: string,
+): Promise<Pick<Place, "fitting" | "pointsAtItself">> {
     const { rows } = await client.query<Reference>(
         `select c.confrelid = c.conrelid and $3 as itself,
                 string_agg(format('%%.%I is null', own.attname), ' or ') as unset,
@@ -133,8 +137,9 @@ async function ownersThere(client: pg.Client, { table, columns, kind }: ListedPa
     const others = rows.filter(({ itself }) => !itself);
     const fitting = others.map(({ unset, there }) => of("a", `(${unset} or ${there})`)).join(" and ") || "true";
     const itself = rows.filter(row => row.itself);
+    const pointsAtItself = itself.length > 0;
     // Few at a time, in one statement.
-    if (kind === "columns" || rows.length === 0) return fitting;
+    if (kind === "columns" || rows.length === 0) return { fitting, pointsAtItself };
 
     // Whole rows take several statements, between which others may bring an owner: which rows do not fit is seen once.
     const lacks = itself.map(({ unset, there, kept }) =>
@@ -149,11 +154,14 @@ async function ownersThere(client: pg.Client, { table, columns, kind }: ListedPa
     const { rowCount } = await client.query(
         `create temporary table simulation_db_orphan on commit drop as
          with recursive orphan (place) as (
-             select a.ctid from ${archive} as a where ${[`not (${fitting})`, ...lacks].join(" or ")} ${itself.length > 0 ? followers : ""}
+             select a.ctid from ${archive} as a where ${[`not (${fitting})`, ...lacks].join(" or ")} ${pointsAtItself ? followers : ""}
          )
          select place from orphan`,
     );
-    return rowCount === 0 ? "true" : "a.ctid not in (select place from simulation_db_orphan)";
+    return {
+        fitting: rowCount === 0 ? "true" : "a.ctid not in (select place from simulation_db_orphan)",
+        pointsAtItself,
+    };
 }
 
 /** All of them in one text, the same for a value and for its text, which is kept of types that may be dropped. */

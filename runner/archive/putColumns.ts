@@ -1,4 +1,5 @@
 import type pg from "pg";
+import { type Batch, placesOfPage, rowsOfBatch } from "./batches.ts";
 import { resultsOf } from "../database/results.ts";
 import type { LedgerAction } from "../ledger/history.ts";
 import { line, pair, type Place, requireSame, type Sum } from "./place.ts";
@@ -12,23 +13,11 @@ import { writeExactly } from "./writing.ts";
  */
 const batchPages = 40;
 
-/** More than there are rows on a page. */
-const placesOfPage = 2048;
-
-/** What is put back of a part in one transaction. */
-export interface Batch {
-    /** Condition on `t`, a row of the table, and `a`, what was kept of it. */
-    readonly where: string;
-    /** The places of the archive that it has, from the first up to the second one, where its rows are found by the key's index. */
-    readonly places?: readonly [number, number];
-}
-
 /**
- * Parts columns of a table; whole rows come back in one, undefined here. Rows of a table that is in use come back a few at a time, found by the key's index; where
+ * Parts columns of a table. Rows of a table that is in use come back a few at a time, found by the key's index; where
  * there is none, or equal rows are told apart by their number, the table is read once for all of them.
  */
-export async function batchesOf(client: pg.Client, part: ListedPart): Promise<(Batch | undefined)[]> {
-    if (part.kind !== "columns") return [undefined];
+export async function batchesOf(client: pg.Client, part: ListedPart): Promise<Batch[]> {
     const isNotNewer = `not (${await newerCondition(client, part)})`;
     const whole = { where: isNotNewer };
     if (!part.keyIsUnique) return [whole];
@@ -42,22 +31,6 @@ export async function batchesOf(client: pg.Client, part: ListedPart): Promise<(B
         where: isNotNewer,
         places: [from * placesOfPage, (from + batchPages) * placesOfPage],
     }));
-}
-
-/** Parts one of which a row does not fit, so that it keeps the others back no more; none where there is one place only. */
-export function halvesOf({ where, places: [from, to] = [0, 0] }: Batch): Batch[] {
-    const middle = Math.floor((from + to) / 2);
-    if (middle === from) return [];
-    return [
-        { where, places: [from, middle] },
-        { where, places: [middle, to] },
-    ];
-}
-
-function rowsOfBatch({ where, places }: Batch): string {
-    if (!places) return where;
-    const ctid = (place: number) => `'(${Math.floor(place / placesOfPage)},${place % placesOfPage})'`;
-    return `a.ctid >= ${ctid(places[0])} and a.ctid < ${ctid(places[1])} and ${where}`;
 }
 
 /**

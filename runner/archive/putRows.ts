@@ -1,7 +1,18 @@
 import type pg from "pg";
+import { halvesOf, mostHalvings, rowsOfBatch, wholeOf } from "./batches.ts";
 import { line, pair, type Place, requireSame, type Sum, sum } from "./place.ts";
+import { fitsNot, isOfAnotherTable } from "./refusal.ts";
 import type { ListedPart } from "./registry.ts";
 import { uniqueKey } from "./table.ts";
+
+/** What became of rows that were put back. */
+export interface Put {
+    readonly back: number;
+    /** Why others are not, where PostgreSQL had something to say. */
+    readonly reason?: string;
+    /** So many do not fit that the looking has ended: others are left that would. */
+    readonly isOver?: boolean;
+}
 
 /**
  * Puts whole rows back; those that up has written itself are not written again.
@@ -10,13 +21,62 @@ import { uniqueKey } from "./table.ts";
  * @returns how many are back
  */
 export async function putRows(client: pg.Client, part: ListedPart, place: Place, mayMeet: boolean): Promise<number> {
+    const { rows: any } = await client.query(`select from ${place.from} limit 1`);
+    const isEmpty = any.length === 0;
+    const there = isEmpty ? 0 : await forgetPresent(client, part, place);
+    return there + (await insertRows(client, { ...part, rows: part.rows - there }, place, { mayMeet, isEmpty }));
+}
+
+/**
+ * The same where some of them do not fit: all but those. They are parted until these are alone, each part behind a
+ * savepoint; all in the transaction under way, as rows that were back already would be taken for those of up by a run that
+ * goes on after a killed one.
+ *
+ * Not for a table that points at itself: its rows fit together with others only.
+ */
+export async function putFittingRows(client: pg.Client, part: ListedPart, place: Place): Promise<Put> {
+    // What is looked at in the end only could not be told from the rest. And an insert does not look out for such a key.
+    await client.query("set constraints all immediate");
+    const { rowCount: deferrable } = await client.query(
+        `select from pg_catalog.pg_index where not indimmediate
+         and indrelid in (select $1::regclass union select relid from pg_partition_tree($1::regclass))`,
+        [part.table],
+    );
+    const mayMeet = deferrable === 0;
+    let back = await forgetPresent(client, part, place);
+    let reason: string | undefined;
+    let isOver = false;
+    const batches = [await wholeOf(client, part, place.fitting)];
+    for (let [batch, halvings] = [batches.pop(), 0]; batch; batch = batches.pop()) {
+        await client.query("savepoint before_batch");
+        try {
+            back += await insertRows(client, part, { ...place, fitting: rowsOfBatch(batch) }, { mayMeet });
+        } catch (error) {
+            if (!fitsNot(error) || isOfAnotherTable(error)) throw error;
+            await client.query("rollback to savepoint before_batch");
+            reason = (error as Error).message;
+            halvings += 1;
+            const halves = halvesOf(batch).toReversed();
+            if (halvings <= mostHalvings) batches.push(...halves);
+            else isOver ||= halves.length > 0;
+        }
+        await client.query("release savepoint before_batch");
+    }
+    return { back, isOver, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** @param how `isEmpty`: the table, and no savepoint is set; `mayMeet` as {@link putRows} @returns how many are back */
+async function insertRows(
+    client: pg.Client,
+    part: ListedPart,
+    place: Place,
+    { mayMeet, isEmpty = false }: { readonly mayMeet: boolean; readonly isEmpty?: boolean },
+): Promise<number> {
     const { archive, from, values, fitting } = place;
     const names = part.columns.join(", ");
     const selected = part.columns.map(name => values.get(name)).join(", ");
-    const { rows: any } = await client.query(`select from ${from} limit 1`);
-    const isEmpty = any.length === 0;
-    const there = isEmpty ? 0 : await forgetPresent(client, part, place);
     const expected = await sum(client, `select ${place.sumOf("a")} from ${archive} as a where ${fitting}`);
+    if (expected.rows === 0) return 0;
     const insert = `insert into ${part.table} (${names}) overriding system value
                     select ${selected} from ${archive} as a where ${fitting} ${mayMeet ? "on conflict do nothing" : ""}`;
     const put = isEmpty
@@ -25,14 +85,14 @@ export async function putRows(client: pg.Client, part: ListedPart, place: Place,
     if (put.rows === expected.rows) {
         requireSame(part, put, expected);
         // Where all are back, the archive's table goes as a whole: row by row would cost as much as the way back.
-        if (there + put.rows < part.rows) await client.query(`delete from ${archive} as a where ${fitting}`);
+        if (put.rows < part.rows) await client.query(`delete from ${archive} as a where ${fitting}`);
     } else {
         // Some met another row with their key: those that did not are found by all that is in them.
         const sameRow = `${line(part.columns, "a")} = ${line(part.columns, "t")}`;
         const found = `delete from ${archive} as a using ${from} as t where ${fitting} and ${sameRow} returning ${pair(part.columns, "a")}`;
         requireSame(part, put, await sum(client, `with back as (${found}) select ${place.sumOf("back")} from back`));
     }
-    return there + put.rows;
+    return put.rows;
 }
 
 /**

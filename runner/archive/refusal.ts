@@ -14,3 +14,16 @@ export function isRefused(error: unknown): boolean {
 export function codeOf(error: unknown): string {
     return (error as Partial<pg.DatabaseError>).code ?? "";
 }
+
+/** What came back is not what was kept. */
+export class Mismatch extends Error {}
+
+/** Whether rows do not fit into the table of today. */
+export function fitsNot(error: unknown): boolean {
+    return error instanceof Mismatch || isRefused(error);
+}
+
+/** Whether that is because names and types are others (class 42): then none of them fits. */
+export function isOfAnotherTable(error: unknown): boolean {
+    return codeOf(error).startsWith("42");
+}

@@ -1,18 +1,15 @@
-import type pg from "pg";
 import { label, type Migration } from "../migration/migration.ts";
 import { inRetriedTransaction, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
-import { Mismatch, readPlace } from "./place.ts";
-import { type Batch, batchesOf, halvesOf, putColumns } from "./putColumns.ts";
-import { putRows } from "./putRows.ts";
-import { codeOf, isRefused } from "./refusal.ts";
+import { halvesOf, mostHalvings } from "./batches.ts";
+import { type Place, readPlace } from "./place.ts";
+import { batchesOf, putColumns } from "./putColumns.ts";
+import { type Put, putFittingRows, putRows } from "./putRows.ts";
+import { codeOf, fitsNot, isOfAnotherTable } from "./refusal.ts";
 import { archivedIn, dropPart, type ListedPart, listArchive, makeDeletable } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
 import { withoutTriggers } from "./triggers.ts";
 import { writeExactly } from "./writing.ts";
-
-/** So often a batch with rows that do not fit is parted: a few such rows are found alone, and many do not take for ever. */
-const mostHalvings = 256;
 
 /** So often what cannot be parted is tried again after a row's owner has gone meanwhile: then that row is left out. */
 const mostOwnersLost = 5;
@@ -32,6 +29,7 @@ export async function restoreRows(
     const parts = await withRetries(session, say, () => listArchive(session.client, migration.version));
     const left = new Map(parts.map(part => [part.id, part.rows]));
     const reasons = new Map<string, string>();
+    const over = new Set<string>();
     // Columns after the rows that may have come with them; of two rollbacks the newer one first, as it stays.
     const columns = parts.filter(({ kind }) => kind === "columns").toReversed();
     const inOrder = [...parts.filter(({ kind }) => kind !== "columns"), ...columns];
@@ -40,13 +38,14 @@ export async function restoreRows(
         moved = false;
         for (const part of waiting) {
             const rows = left.get(part.id) ?? 0;
-            const { remaining, reason } = await tryPart(session, { ...part, rows }, say);
+            const { remaining, reason, isOver } = await tryPart(session, { ...part, rows }, say);
             left.set(part.id, remaining);
+            if (isOver) over.add(part.id);
             if (reason) reasons.set(part.id, reason);
             else reasons.delete(part.id);
             moved ||= remaining < rows;
         }
-        waiting = waiting.filter(({ id }) => (left.get(id) ?? 0) > 0);
+        waiting = waiting.filter(({ id }) => (left.get(id) ?? 0) > 0 && !over.has(id));
     }
 
     for (const part of parts) {
@@ -65,55 +64,78 @@ export async function restoreRows(
     }
 }
 
-/** @returns how many rows stay, and why, where PostgreSQL had something to say */
-async function tryPart(
-    session: Session,
-    part: ListedPart,
-    say: (line: string) => void,
-): Promise<{ remaining: number; reason?: string }> {
+/** What became of a part. */
+interface Tried {
+    /** So many rows stay in the archive. */
+    readonly remaining: number;
+    /** Why, where PostgreSQL had something to say. */
+    readonly reason?: string;
+    /** It is not to be tried again. */
+    readonly isOver?: boolean;
+}
+
+/** Puts what fits of a part back. */
+async function tryPart(session: Session, part: ListedPart, say: (line: string) => void): Promise<Tried> {
     const { client } = session;
-    let remaining = part.rows;
-    let reason: string | undefined;
-    const attempt = (batch: Batch | undefined, mayMeet: boolean) =>
-        inRetriedTransaction(session, {}, say, () =>
-            restoreBatch(client, { ...part, rows: remaining }, batch, mayMeet),
-        );
     try {
         await withRetries(session, say, () => setSequences(client, part));
         await withRetries(session, say, () => makeDeletable(client, part));
-        const batches = (await withRetries(session, say, () => batchesOf(client, part))).toReversed();
-        for (let [halvings, ownersLost] = [0, 0]; batches.length > 0;) {
-            const batch = batches.pop();
-            try {
-                // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
-                remaining = await attempt(batch, false).catch((error: unknown) => {
-                    if (batch || !meetsAnother(error)) throw error;
-                    return attempt(batch, true);
-                });
-            } catch (error) {
-                // Other rows may fit all the same, but not where names and types are others.
-                if (!fitsNot(error) || codeOf(error).startsWith("42")) throw error;
-                if (lacksOwner(error) && !batch?.places && ownersLost < mostOwnersLost) {
-                    ownersLost += 1;
-                    batches.push(batch);
-                } else {
-                    reason = (error as Error).message;
-                    halvings += 1;
-                    if (batch && halvings <= mostHalvings) batches.push(...halvesOf(batch).toReversed());
-                }
-            }
-            // Its table is gone then.
-            if (remaining === 0) break;
-        }
+        return await (part.kind === "columns" ? tryColumns : tryRows)(session, part, say);
     } catch (error) {
         if (!fitsNot(error)) throw error;
-        reason = (error as Error).message;
+        return { remaining: part.rows, reason: (error as Error).message };
     }
-    return { remaining, ...(reason === undefined ? {} : { reason }) };
 }
 
-function fitsNot(error: unknown): boolean {
-    return error instanceof Mismatch || isRefused(error);
+/** Columns, some thousands of rows in a transaction. */
+async function tryColumns(session: Session, part: ListedPart, say: (line: string) => void): Promise<Tried> {
+    const { client } = session;
+    let tried: Tried = { remaining: part.rows };
+    const batches = (await withRetries(session, say, () => batchesOf(client, part))).toReversed();
+    let [halvings, ownersLost] = [0, 0];
+    for (let batch = batches.pop(); batch; batch = batches.pop()) {
+        const put = async (place: Place) => ({ back: await putColumns(client, part, place, batch) });
+        try {
+            const { remaining } = await restore(session, { ...part, rows: tried.remaining }, say, put);
+            tried = { ...tried, remaining };
+        } catch (error) {
+            if (!fitsNot(error)) throw error;
+            if (lacksOwner(error) && !batch.places && ownersLost < mostOwnersLost) {
+                ownersLost += 1;
+                batches.push(batch);
+            } else {
+                tried = { ...tried, reason: (error as Error).message };
+                // Other rows may fit all the same.
+                if (isOfAnotherTable(error)) break;
+                halvings += 1;
+                if (halvings <= mostHalvings) batches.push(...halvesOf(batch).toReversed());
+            }
+        }
+        // Its table is gone then.
+        if (tried.remaining === 0) break;
+    }
+    return tried;
+}
+
+/** Whole rows, all in a transaction. */
+async function tryRows(session: Session, part: ListedPart, say: (line: string) => void): Promise<Tried> {
+    const { client } = session;
+    let [mayMeet, mayStay, ownersLost] = [false, false, 0];
+    for (;;) {
+        const put = async (place: Place): Promise<Put> =>
+            mayStay && !place.pointsAtItself
+                ? await putFittingRows(client, part, place)
+                : { back: await putRows(client, part, place, mayMeet) };
+        try {
+            return await restore(session, part, say, put);
+        } catch (error) {
+            if (!fitsNot(error) || isOfAnotherTable(error) || mayStay) throw error;
+            if (lacksOwner(error) && ownersLost < mostOwnersLost) ownersLost += 1;
+            // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
+            else if (meetsAnother(error) && !mayMeet) mayMeet = true;
+            else mayStay = true;
+        }
+    }
 }
 
 /** A foreign key (23503) has nothing to point at, though it had when the statement began, or is not among those looked at. */
@@ -127,28 +149,34 @@ function meetsAnother(error: unknown): boolean {
 }
 
 /**
- * @param batch what of it, see {@link batchesOf}
- * @param mayMeet rows whose key another one has stay in the archive; otherwise they are an error
- * @returns how many rows stay in the archive
+ * Puts rows of a part back, in a transaction.
+ *
+ * @param put how
  */
-async function restoreBatch(
-    client: pg.Client,
+async function restore(
+    session: Session,
     part: ListedPart,
-    batch: Batch | undefined,
-    mayMeet: boolean,
-): Promise<number> {
-    // So many rows are joined and sorted as for a new index.
-    await client.query(
-        `set local row_security = off; ${writeExactly}; select set_config('work_mem', current_setting('maintenance_work_mem'), true)`,
-    );
-    // The server takes a table that it has not looked at yet for one of thousands of rows, and few leave a table that stays.
-    if (part.kind === "rows") await client.query(`analyze ${archivedIn(part)}`);
-    const place = await readPlace(client, part);
-    const back = await withoutTriggers(client, part, () =>
-        batch ? putColumns(client, part, place, batch) : putRows(client, part, place, mayMeet),
-    );
-    const remaining = part.rows - back;
-    if (remaining === 0) await dropPart(client, part);
-    else await client.query("update simulation_db.archive set rows = $2 where id = $1", [part.id, remaining]);
-    return remaining;
+    say: (line: string) => void,
+    put: (place: Place) => Promise<Put>,
+): Promise<Tried> {
+    const { client } = session;
+    return await inRetriedTransaction(session, {}, say, async () => {
+        // So many rows are joined and sorted as for a new index.
+        await client.query(
+            `set local row_security = off; ${writeExactly}; select set_config('work_mem', current_setting('maintenance_work_mem'), true)`,
+        );
+        // The server takes a table that it has not looked at yet for one of thousands of rows, and few leave a table that stays.
+        if (part.kind === "rows") await client.query(`analyze ${archivedIn(part)}`);
+        const place = await readPlace(client, part);
+        const { back, reason, isOver = false } = await withoutTriggers(client, part, () => put(place));
+        const remaining = part.rows - back;
+        if (remaining === 0) {
+            await dropPart(client, part);
+        } else {
+            // A run that goes on after a killed one would take rows that are back for those of up, and what is left for them.
+            const over = isOver ? ", restored_at = now()" : "";
+            await client.query(`update simulation_db.archive set rows = $2${over} where id = $1`, [part.id, remaining]);
+        }
+        return { remaining, isOver, ...(reason === undefined ? {} : { reason }) };
+    });
 }

@@ -396,7 +396,7 @@ onStage("rows of tables that a rollback removes", stage => {
             }));
     }
 
-    it("a row whose key another one has stays in the archive where the key is deferrable, and up goes well", () =>
+    it("a row whose key another one has stays in the archive where the key is deferrable, and keeps no others there", () =>
         stage.play(
             {
                 acts: [
@@ -407,10 +407,12 @@ onStage("rows of tables that a rollback removes", stage => {
                 ],
             },
             async play => {
-                await play.client.query("update public.items set name = 'changed'");
+                await play.client.query(
+                    "update public.items set name = 'changed'; insert into public.items values (2, 'second')",
+                );
                 await play.again();
-                assert.deepEqual(await play.rows("public.items"), ["(1,first)"]);
-                assert.match(play.said.at(-1) ?? "", /0 of 1 archived rows are back .* deferrable/);
+                assert.deepEqual(await play.rows("public.items"), ["(1,first)", "(2,second)"]);
+                assert.match(play.said.at(-1) ?? "", /1 of 2 archived rows are back .*\(duplicate key value/);
                 play.said.length = 0;
                 await play.up();
                 assert.deepEqual(play.said, []);
@@ -582,6 +584,147 @@ onStage("rows of tables that a rollback removes", stage => {
                 },
             ));
     }
+
+    for (const [what, up, staying, said] of [
+        [
+            "a check refuses",
+            "create table public.items (id integer, name text check (name <> 'odd'));",
+            ["(7,odd)"],
+            /violates check constraint/,
+        ],
+        [
+            "no partition takes",
+            `create table public.items (id integer, name text) partition by range (id);
+             create table public.items_1 partition of public.items for values from (0) to (1999);`,
+            ["(1999,x)", "(2000,x)", "(70000,big)"],
+            /no partition of relation "items" found for row/,
+        ],
+        [
+            "are empty where a value is needed",
+            "create table public.items (id integer, name text not null);",
+            ["(8,)"],
+            /null value in column "name"/,
+        ],
+        [
+            "are too large",
+            "create table public.items (id smallint, name text);",
+            ["(70000,big)"],
+            /smallint out of range/,
+        ],
+        [
+            "would come back as others",
+            "create table public.items (id integer, name varchar(4));",
+            ["(9,toolong)"],
+            /is not what was archived/,
+        ],
+        [
+            "have a key that may be looked at later",
+            "create table public.items (id integer, name text, unique (id) deferrable initially deferred);",
+            ["(1,same)"],
+            /duplicate key/,
+        ],
+    ] as const) {
+        it(`of many rows only those stay in the archive that ${what}, equal ones included`, () =>
+            stage.play(
+                {
+                    acts: [
+                        {
+                            up: "create table public.items (id integer, name text);",
+                            down: "drop table public.items;",
+                        },
+                    ],
+                },
+                async play => {
+                    const { client } = play;
+                    await client.query(
+                        `insert into public.items select n, case n when 7 then 'odd' when 9 then 'toolong' when 8 then null else 'x' end
+                         from generate_series(1, 2000) as n`,
+                    );
+                    // Of rows that are twice there, none is taken for the other one when that is back.
+                    const twice = up.includes("unique")
+                        ? "(1, 'same'), (70000, 'big')"
+                        : "(500, 'x'), (1999, 'x'), (70000, 'big')";
+                    await client.query(`insert into public.items values ${twice}`);
+                    const before = await play.rows("public.items");
+                    await play.down();
+                    play.rewrite([{ up, down: "drop table public.items;" }]);
+                    await play.up();
+                    const [part] = await play.archive();
+                    const left = await play.rows(`simulation_db_archive.${part?.archive}`);
+                    const back = await play.rows("public.items");
+                    assert.deepEqual([...new Set(left)], staying);
+                    assert.equal(part?.rows, left.length);
+                    assert.deepEqual([...back, ...left].toSorted(), before.toSorted());
+                    assert.match(play.said.at(-1) ?? "", said);
+                    assert.match(
+                        play.said.at(-1) ?? "",
+                        new RegExp(
+                            `${back.length} of ${before.length} archived rows are back in public\\.items; ${left.length} could not`,
+                        ),
+                    );
+                },
+            ));
+    }
+
+    it("rows that up has written itself are known once, however often the others are parted", () =>
+        stage.play(
+            {
+                acts: [
+                    {
+                        up: "create table public.items (name text);\ninsert into public.items values ('first');",
+                        down: "drop table public.items;",
+                    },
+                ],
+            },
+            async play => {
+                await play.client.query(
+                    `insert into public.items select 'first' from generate_series(1, 3000);
+                     insert into public.items values ('odd')`,
+                );
+                await play.down();
+                play.rewrite([
+                    {
+                        up: "create table public.items (name text check (name <> 'odd'));\ninsert into public.items values ('first');",
+                        down: "drop table public.items;",
+                    },
+                ]);
+                await play.up();
+                assert.equal((await play.rows("public.items")).length, 3001);
+                assert.match(
+                    play.said.at(-1) ?? "",
+                    /3001 of 3002 archived rows are back in public\.items; 1 could not/,
+                );
+            },
+        ));
+
+    it("where very many do not fit, the looking ends; the others are counted, and none is lost", () =>
+        stage.play(
+            {
+                acts: [{ up: "create table public.items (id integer);", down: "drop table public.items;" }],
+            },
+            async play => {
+                await play.client.query(
+                    "insert into public.items select n % 5000 from generate_series(0, 9999) as n; insert into public.items values (1), (4999)",
+                );
+                const before = await play.rows("public.items");
+                await play.down();
+                play.rewrite([
+                    {
+                        up: "create table public.items (id integer check (id % 3 > 0));\ninsert into public.items values (1), (4999);",
+                        down: "drop table public.items;",
+                    },
+                ]);
+                await play.up();
+                const [part] = await play.archive();
+                const left = await play.rows(`simulation_db_archive.${part?.archive}`);
+                assert.deepEqual([...(await play.rows("public.items")), ...left].toSorted(), before.toSorted());
+                assert.equal(part?.rows, left.length);
+                assert.ok(left.length < before.length - 100);
+                play.said.length = 0;
+                await play.up();
+                assert.deepEqual(play.said, []);
+            },
+        ));
 
     for (const [was, is, value] of [
         ["numeric", "numeric(4, 1)", "1.25"],
