@@ -67,6 +67,37 @@ for (const major of [15, 17] as const) {
             for (const line of [head, first, second]) assert.ok(line.length <= 80, `${line.length}: ${line}`);
         });
 
+        it("what a migration left that got another number is tried with the other's, stays, and is found by list", async () => {
+            const { client } = project;
+            await project.write({
+                "0001_people": { up: "create table public.people (id int primary key);" },
+                "0002_theirs": { up: "create table public.theirs (id int);" },
+                "0003_names": {
+                    up: "alter table public.people add column name text;",
+                    down: "alter table public.people drop column name;",
+                    verify: "select name from public.people;",
+                },
+            });
+            const { output } = await project.must("migrate up");
+            assert.match(
+                output,
+                /0002_theirs: 0 of 1234 archived rows are back in public\.people; 1234 could not \(column t\.name does not exist\)/,
+            );
+            assert.doesNotMatch((await project.must("migrate up")).output, /archived rows/);
+            const parts = JSON.parse((await project.must("archive list --json")).stdout) as {
+                version: string;
+                archive: string;
+            }[];
+            const kept = parts.find(({ version }) => version === "0002")?.archive;
+            await client.query(
+                `update public.people as t set name = a.name from simulation_db_archive.${kept} as a where a.id = t.id`,
+            );
+            const { rows } = await client.query(
+                "select count(*)::int as count from public.people where name = 'name ' || id",
+            );
+            assert.deepEqual(rows, [{ count: 1234 }]);
+        });
+
         it("list has JSON for programs", async () => {
             await age("0003", 7);
             const [first, second] = JSON.parse((await project.must("archive list --json")).stdout);
