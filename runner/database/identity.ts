@@ -10,19 +10,27 @@ export type DatabaseIdentity = string;
 
 /**
  * Asks the server who it is. The system identifier is made by initdb, so a copy made by dump and restore differs
- * (PostgreSQL documentation, 9.28.11 "Control Data Functions").
+ * (PostgreSQL documentation, 9.28.11 "Control Data Functions"). A replica has that of its primary.
  *
- * @throws UserError when the server is older than PostgreSQL 15
+ * @param how `toWrite`: the session is to change something there
+ * @throws UserError when the server is older than PostgreSQL 15, or is a replica and to be written to
  */
-export async function readIdentity(client: pg.Client): Promise<DatabaseIdentity> {
-    const { rows } = await client.query<{ identity: string; major: number }>(`
+export async function readIdentity(client: pg.Client, { toWrite = false } = {}): Promise<DatabaseIdentity> {
+    const { rows } = await client.query<{ identity: string; major: number; isReplica: boolean }>(`
         select system_identifier || '/' || current_database() as identity,
-               current_setting('server_version_num')::int / 10000 as major
+               current_setting('server_version_num')::int / 10000 as major,
+               pg_is_in_recovery() as "isReplica"
         from pg_control_system()`);
     const row = rows[0];
     if (!row) throw new Error("pg_control_system() returned no row");
     if (row.major < oldestMajor) {
         throw new UserError(`the server is PostgreSQL ${row.major}: version ${oldestMajor} or newer is needed.`);
+    }
+    if (toWrite && row.isReplica) {
+        throw new UserError("this is a read replica: nothing can be written here.", [
+            "connect to the primary: databaseHost (PGHOST), databasePort (PGPORT), at the pooler also databaseUser (PGUSER)",
+            recordedByUp,
+        ]);
     }
     return row.identity;
 }

@@ -29,7 +29,7 @@ const silentMs = { first: 2000, then: 15_000 };
 /**
  * Connects, takes the advisory lock, makes the ledger if there is none, does the work, and lets go of everything.
  *
- * @throws UserError when the database is another one than the environment expects, when another run keeps the lock too
+ * @throws UserError when the database is another one than the environment expects or a replica, when another run keeps the lock too
  *     long, or when a newer version of this tool has written the ledger
  */
 export async function withSession<T>(
@@ -40,7 +40,7 @@ export async function withSession<T>(
     const settings = readSettings(environment);
     // Ending the connection frees the lock; a connection that is already gone has freed it.
     return await connected(environment, purpose, async client => {
-        const identity = await readIdentity(client);
+        const identity = await readIdentity(client, { toWrite: true });
         requireSameDatabase(expectedIdentity(environment), identity);
         await takeLock(client, settings);
         await ensureLedger(client);

@@ -193,7 +193,11 @@ export function advice(
         return more;
     }
     if (error.code === "25006") {
-        return ["the database takes no writes: Supabase does that when its disk is full (dashboard, Database)"];
+        return [
+            "the database takes no writes: Supabase does that when its disk is full (dashboard, Database)",
+            "or it is a read replica: databaseHost (PGHOST) must name the primary",
+            "or the login only reads (default_transaction_read_only), as that of previews does: log in as postgres (PGUSER)",
+        ];
     }
     return [];
 }
