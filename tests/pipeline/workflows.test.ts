@@ -121,12 +121,26 @@ describe("the workflows", () => {
         assert.deepEqual(Object.keys(deploy), ["staging", "prod"]);
         assert.equal(deploy["prod"]?.needs, "staging");
         assert.equal(deploy["prod"]?.environment, "prod", "whose reviewers are asked");
-        const source = deploy["staging"]?.steps.find(({ uses }) => uses?.startsWith("actions/checkout@"));
-        assert.equal(source?.with?.["ref"], "main", "an old run that is started again rolls nothing back");
         const artifact = (job: string, action: string) =>
             deploy[job]?.steps.find(({ uses }) => uses?.startsWith(`actions/${action}@`))?.with?.["name"];
         assert.ok(artifact("staging", "upload-artifact"));
         assert.equal(artifact("prod", "download-artifact"), artifact("staging", "upload-artifact"));
+    });
+
+    it("take nothing back when an old run of theirs is started again: then they apply what main is by now", () => {
+        const refs = jobs
+            .filter(({ job }) => job.steps.some(({ run }) => /-- up /.test(run ?? "")))
+            .map(({ where, job }) => {
+                const source = job.steps.find(({ uses }) => uses?.startsWith("actions/checkout@"));
+                return [where, source?.with?.["ref"]];
+            });
+        // A first run of prod applies the commit that its reviewer approves.
+        const approved = "${{ github.run_attempt == 1 && github.sha || 'main' }}";
+        assert.deepEqual(refs, [
+            ["deploy.yml: staging", "main"],
+            ["deploy.yml: prod", approved],
+            ["hotfix.yml: prod", approved],
+        ]);
     });
 
     it("reach prod without staging only when a person starts them and says why", () => {
