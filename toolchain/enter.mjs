@@ -179,6 +179,8 @@ if (!packagesAreFresh()) {
     const install = async () => packagesAreFresh() || (await installPackages());
     const ready = await withLock(join(runtime, "install.lock"), waiting, install).catch(error => {
         say(`the packages could not be installed: ${error.message}`);
+        // As after a start with sudo.
+        if (error.code === "EACCES") say("  → Give the folder .local to yourself: sudo chown -R $(id -u) .local");
         return false;
     });
     if (!ready) process.exit(1);

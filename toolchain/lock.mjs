@@ -72,7 +72,9 @@ function breakLock(path) {
     const claim = `${path}.breaking`;
     try {
         mkdirSync(claim);
-    } catch {
+    } catch (error) {
+        // Somebody else's folder, or one that is only read: waiting for the dead would not end.
+        if (codeOf(error) !== "EEXIST") throw error;
         if (ageOf(claim) > breaking) removeFolder(claim);
         return false;
     }

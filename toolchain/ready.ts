@@ -74,7 +74,7 @@ export function useLocalFolder(): void {
         } catch {
             const owner = statSync(existsSync(folder) ? folder : root).uid;
             throw new UserError(`You may not write in ${folder}: it belongs to user number ${owner}.`, [
-                "Run this as that user, or give it to yourself: chown -R $(id -u) .local",
+                "Run this as that user, or give it to yourself: sudo chown -R $(id -u) .local",
             ]);
         }
     }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { shellQuoted } from "../../toolchain/shellQuoted.ts";
@@ -41,11 +42,14 @@ mkdir -p ${shellQuoted(bin)}
 printf '#!/bin/sh\\nBY=pinned exec "%s" "$@"\\n' ${shellQuoted(process.execPath)} > ${shellQuoted(join(bin, "node"))}
 chmod +x ${shellQuoted(join(bin, "node"))}`,
     );
-    const enter = async (...args: string[]) => {
+    const enter = (...args: string[]) => enterAs({}, ...args);
+    const enterAs = async (user: { uid?: number }, ...args: string[]) => {
         const child = spawn(process.execPath, [join(root, "toolchain", "enter.mjs"), "hello.ts", ...args], {
             cwd: folder,
             env: { HOME: folder, PATH: `${join(folder, "tools")}:${systemPath}` },
             stdio: ["ignore", "pipe", "pipe"],
+            timeout: 20_000,
+            ...user,
         });
         const ended = new Promise<[number | null, NodeJS.Signals | null]>(resolve =>
             child.on("exit", (...how) => resolve(how)),
@@ -54,7 +58,7 @@ chmod +x ${shellQuoted(join(bin, "node"))}`,
         return { stdout, stderr, code, signal };
     };
     const installs = () => (existsSync(calls) ? readFileSync(calls, "utf8").trim().split("\n").length : 0);
-    return { root, npm, bin, enter, installs, marker: join(root, "node_modules", ".simulation-db-lock") };
+    return { root, npm, bin, enter, enterAs, installs, marker: join(root, "node_modules", ".simulation-db-lock") };
 }
 
 describe("enter.mjs", () => {
@@ -110,6 +114,25 @@ describe("enter.mjs", () => {
             assert.match(a.stderr + b.stderr, /waiting for process (\d+|\?), which is installing packages/);
             assert.equal(installs(), 1);
         }));
+
+    it("says how to get a .local that somebody else was killed in, and does not wait for the dead", function () {
+        // Root may write everywhere, so it is somebody else here.
+        const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
+        if (spawnSync(process.execPath, ["--version"], user).status !== 0) this.skip();
+        return inScratch(async folder => {
+            const { root, enterAs, installs } = project(folder);
+            put(join(root, ".local", "install.lock"), `${spawnSync("true").pid} ${hostname()} x\n`);
+            chmodSync(folder, 0o755);
+            chmodSync(join(root, ".local"), 0o555);
+            const { code, stderr } = await enterAs(user, "0");
+            chmodSync(join(root, ".local"), 0o755);
+            assert.match(
+                stderr,
+                /^toolchain: the packages could not be installed: EACCES: .*\ntoolchain: {3}→ .*: sudo chown -R \$\(id -u\) \.local\n$/,
+            );
+            assert.deepEqual([code, installs()], [1, 0]);
+        });
+    });
 
     it("a failed installation ends with what to do, and is tried again next time", () =>
         inScratch(async folder => {

@@ -57,6 +57,14 @@ describe("the toolchain's lock", () => {
             assert.equal(await withLock(path, assert.fail, async () => "done"), "done");
         }));
 
+    it("of a dead holder that cannot be taken away is an error, and nothing to wait for", () =>
+        inScratch(async folder => {
+            // The name of what is made to take it away is longer than the system allows: that also stops root.
+            const path = put(join(folder, "a".repeat(250)), `${deadPid()} ${hostname()} x\n`);
+            const taken = withLock(path, assert.fail, async () => "done");
+            await assert.rejects(taken, { code: "ENAMETOOLONG" });
+        }));
+
     it("is given back when the work fails", () =>
         inScratch(async folder => {
             const path = join(folder, "deeper", "a.lock");
