@@ -120,12 +120,15 @@ function failureFile(root: string): string {
 async function installOfficial(names: readonly PluginName[], options: PluginOptions): Promise<void> {
     const { root, cli, pulumiHome, env, say } = options;
     say(`looking for the official plugins ${names.join(" and ")} ...`);
-    const reachable = await isReachable(downloadSite(env));
+    // The engine may know a way that we do not, such as a proxy; only where a stand-in serves is that not worth a try.
+    const reachable = !options.standIns || (await isReachable(downloadSite(env)));
+    // Without it the engine asks GitHub first.
+    const server = env.SIMULATION_DB_PULUMI_SITE ? ["--server", `${downloadSite(env)}/releases/plugins`] : [];
     for (const name of reachable ? names : []) {
         const version = pluginVersions[name];
         say(`installing the plugin ${name} ${version} ...`);
         // A stand-in of that version would count as installed.
-        const args = ["plugin", "install", "resource", name, version, "--reinstall"];
+        const args = ["plugin", "install", "resource", name, version, "--reinstall", ...server];
         const { problem, stderr } = await runCaptured(cli.command, args, {
             env: { ...env, PULUMI_HOME: pulumiHome, PULUMI_SKIP_UPDATE_CHECK: "1" },
             seconds: limit,

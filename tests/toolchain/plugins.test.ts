@@ -23,7 +23,8 @@ function project(folder: string, changes: Partial<PluginOptions> = {}) {
         put(join(root, "toolchain", "standin", `${name}.ts`), "console.log(JSON.stringify(process.argv.slice(2)));");
     const command = putScript(
         join(folder, "pulumi"),
-        `[ "$4" = command ] || { echo "error: no such plugin" >&2; exit 1; }
+        `echo "$@" >> "$0.calls"
+[ "$4" = command ] || { echo "error: no such plugin" >&2; exit 1; }
 folder="$PULUMI_HOME/plugins/resource-$4-v$5"
 rm -rf "$folder"
 mkdir -p "$folder"
@@ -40,7 +41,8 @@ chmod +x "$folder/pulumi-resource-$4"`,
         say: line => lines.push(line),
         ...changes,
     };
-    return { root, pulumiHome, lines, options, run: () => ensurePlugins(options) };
+    const calls = () => readFileSync(`${command}.calls`, "utf8").trimEnd().split("\n");
+    return { root, pulumiHome, lines, calls, options, run: () => ensurePlugins(options) };
 }
 
 describe("the provider plugins", () => {
@@ -110,13 +112,30 @@ describe("the provider plugins", () => {
             const { run, pulumiHome } = project(folder, { standIns: false });
             await assert.rejects(run, (error: unknown) => {
                 assert.ok(error instanceof UserError);
-                assert.match(
-                    error.next.join(),
-                    /pulumi plugin install resource command 1\.2\.1; pulumi plugin install/,
-                );
+                assert.match(error.message, /plugins postgresql 3\.18\.0 are not installed/);
+                assert.match(error.next[0] ?? "", /: pulumi plugin install resource postgresql 3\.18\.0$/);
                 return true;
             });
-            assert.ok(!existsSync(executable(pulumiHome, "command")));
+            // The site does not answer us; the engine may know a way round, such as a proxy or a mirror.
+            assert.equal(execFileSync(executable(pulumiHome, "command"), { encoding: "utf8" }), "official\n");
+            assert.ok(!existsSync(executable(pulumiHome, "postgresql")));
+        }));
+
+    it("come from the site that is named instead of the engine's own", () =>
+        inScratch(async folder => {
+            const named = project(join(folder, "named"), { standIns: false });
+            await assert.rejects(named.run, /postgresql/);
+            const server = ` --server ${closed}/releases/plugins`;
+            assert.deepEqual(named.calls(), [
+                `plugin install resource command 1.2.1 --reinstall${server}`,
+                `plugin install resource postgresql 3.18.0 --reinstall${server}`,
+            ]);
+            const own = project(join(folder, "own"), { standIns: false, env: { PATH: systemPath } });
+            await assert.rejects(own.run, /postgresql/);
+            assert.deepEqual(
+                own.calls(),
+                named.calls().map(call => call.replace(server, "")),
+            );
         }));
 
     it("stand-ins follow the project when it is moved", () =>
