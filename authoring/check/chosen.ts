@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Environment } from "../../runner/database/connection.ts";
 import { fileName, label, type Migration } from "../../runner/migration/migration.ts";
+import { UserError } from "../../runner/userError.ts";
 import { findNamed } from "../folder/folder.ts";
 
 /** The migrations that are checked, and in which words they were chosen. */
@@ -18,8 +19,8 @@ export interface Chosen {
  * form than the branch that changes are merged into; else the newest.
  *
  * @param folder the project's
- * @param env says in GitHub Actions which branch that is
- * @throws UserError for a name that none has
+ * @param env says in GitHub Actions which branch that is, and whether this is a pipeline
+ * @throws UserError for a name that none has; in a pipeline where there is no such branch
  */
 export async function chooseWithoutTarget(
     migrations: readonly Migration[],
@@ -36,6 +37,16 @@ export async function chooseWithoutTarget(
         };
     }
     const { base, paths } = await changedInGit(folder, env);
+    // In a pipeline the last commit is the one to check: without a branch all of it would pass unseen but the newest.
+    if (!base.startsWith("origin/") && env.CI && env.CI !== "false") {
+        throw new UserError(
+            "nothing says which branch this is merged into, so nobody knows which migrations are new.",
+            [
+                "check out the whole history, and: git fetch origin main:refs/remotes/origin/main",
+                "where it is another branch, fetch that, and name it: GITHUB_BASE_REF=BRANCH",
+            ],
+        );
+    }
     const changed = migrations.filter(each => paths.some(path => path.startsWith(`sql/${label(each)}/`)));
     const isNew = (each: Migration) => paths.includes(fileName(each, "up"));
     if (changed.length > 0) return { migrations: changed, because: `not as in ${base}`, isNew };

@@ -39,8 +39,8 @@ describe("npm run check:sql", function () {
             stdio: ["ignore", "pipe", "pipe"],
         });
         let printed = "";
-        child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
-        child.stderr.setEncoding("utf8").on("data", (text: string) => (printed += text));
+        child.stdout.setEncoding("utf8").on("data", (part: string) => (printed += part));
+        child.stderr.setEncoding("utf8").on("data", (part: string) => (printed += part));
         const ended = new Promise<number | null>(resolve => void child.once("close", resolve));
         return { child, ended, printed: () => printed };
     }
@@ -188,6 +188,30 @@ describe("npm run check:sql", function () {
         assert.match(inRelease.printed(), /^checking 0003_most \(not as in origin\/release\)/m);
         git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/release");
         assert.match((await run()).output, /^checking 0003_most \(not as in origin\/HEAD\)/m);
+    });
+
+    it("ends in a pipeline whose checkout lacks the branch that it is merged into, unless a migration is named", async () => {
+        await have("0001_notes", sound);
+        const git = (...args: string[]) =>
+            execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b.c", ...args], { cwd: folder });
+        const pipeline = async (...args: string[]) => {
+            const { ended, printed } = start(args, { CI: "true" });
+            return { code: await ended, output: printed() };
+        };
+        git("init", "--quiet");
+        git("add", ".");
+        git("commit", "--quiet", "--message", "notes");
+        const { code, output } = await pipeline();
+        assert.equal(code, 1);
+        assert.equal(
+            output,
+            "nothing says which branch this is merged into, so nobody knows which migrations are new.\n" +
+                "  → check out the whole history, and: git fetch origin main:refs/remotes/origin/main\n" +
+                "  → where it is another branch, fetch that, and name it: GITHUB_BASE_REF=BRANCH\n",
+        );
+        assert.match((await pipeline("0001")).output, /^checking 0001_notes \(named\)/m);
+        git("update-ref", "refs/remotes/origin/main", "HEAD");
+        assert.match((await pipeline()).output, /^checking 0001_notes \(the newest: none is changed\)/m);
     });
 
     it("is stopped by what runs before, though nobody asked for it, when that fails: then nothing was tried", async () => {
