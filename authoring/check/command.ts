@@ -42,10 +42,10 @@ async function once(names: readonly string[], { target, json }: CheckOptions, gr
     const started = performance.now();
     const migrations = await readMigrations("sql");
     const found = target ? await ofTarget(migrations, names) : await ofGround(migrations, names, grounds);
-    if (found.asked.length === 0 && found.toRollBack.length === 0) {
-        print("no migration is pending: there is nothing to check");
-        return 0;
-    }
+    const nothing = found.asked.length === 0 && found.toRollBack.length === 0;
+    if (nothing) say("no migration is pending: there is nothing to check");
+    // A program wants its report all the same.
+    if (nothing && !json) return 0;
     const checked = await check(found);
     if (json) {
         const breaches = Object.fromEntries(checked.breaches);
@@ -94,7 +94,7 @@ async function ofGround(migrations: readonly Migration[], names: readonly string
         say(`checking ${asked.length > 3 ? `${asked.length} migrations` : asked.map(label).join(", ")} (${because})`);
     return {
         stack: "sql",
-        environment: first ? (await grounds.open({ ...settings, earlier, say })).environment : {},
+        environment: (await grounds.open({ ...settings, earlier, say })).environment,
         isTarget: false,
         pending: upTo(migrations, asked).slice(earlier.length),
         toRollBack: [],

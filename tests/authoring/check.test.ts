@@ -3,6 +3,8 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { assertFitsSchema } from "../report/schema.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type Texts, writeMigration } from "../support/sqlFolder.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
@@ -43,6 +45,12 @@ describe("npm run check:sql", function () {
         child.stderr.setEncoding("utf8").on("data", (part: string) => (printed += part));
         const ended = new Promise<number | null>(resolve => void child.once("close", resolve));
         return { child, ended, printed: () => printed };
+    }
+
+    /** What went where. */
+    async function outputs({ child, ended }: ReturnType<typeof start>) {
+        const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+        return { code, stdout, stderr };
     }
 
     async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
@@ -243,6 +251,14 @@ describe("npm run check:sql", function () {
         assert.ok(stops >= 2);
     });
 
+    it("prints it also when there is no migration at all", async () => {
+        const { code, stdout, stderr } = await outputs(start(["--json"]));
+        assert.equal(code, 0, stderr);
+        const { stops, breaches, report } = JSON.parse(stdout);
+        assert.deepEqual([stops, breaches, report.pending, report.rollbacks], [0, {}, [], []]);
+        assertFitsSchema(JSON.stringify(report));
+    });
+
     it("checks again at each save with --watch, and goes on after a mistake", async () => {
         await have("0001_notes", sound);
         const { child, ended, printed } = start(["--watch"]);
@@ -292,6 +308,17 @@ describe("npm run check:sql", function () {
             assert.match(printed(), /public\.runs\.note: goes with its values \(about 1000\s+rows/);
             const { rows } = await project.client.query("select to_regnamespace('simulation_db') as ledger");
             assert.equal(rows[0].ledger, null);
+        });
+
+        it("prints for programs, too, that nothing is pending there", async () => {
+            const nothing = "no migration is pending: there is nothing to check\n";
+            const plain = await outputs(start(["--target"], project.environment));
+            assert.deepEqual(plain, { code: 0, stdout: "", stderr: nothing });
+            const { code, stdout, stderr } = await outputs(start(["--target", "--json"], project.environment));
+            assert.deepEqual([code, stderr], [0, nothing]);
+            const { stops, breaches, report } = JSON.parse(stdout);
+            assert.deepEqual([stops, breaches, report.pending, report.rollbacks], [0, {}, [], []]);
+            assertFitsSchema(JSON.stringify(report));
         });
     });
 });
