@@ -200,6 +200,9 @@ function isEngine(pid: number): boolean {
     return processArguments(pid).some(argument => basename(argument) === "pulumi");
 }
 
+/** What the engine says of a stack that another run is at work on: where its state is in files, and Pulumi Cloud. */
+const atWork = /stack is currently locked|Another update is currently in progress/;
+
 /** @returns "locked": somebody else's update is under way, whose notes these are */
 async function compare(of: StackOfEngine, pending: readonly PendingOperation[]): Promise<"locked" | undefined> {
     const names = pending.map(({ type, resource }) => `${type} ${nameOf(resource)}`).join(", ");
@@ -207,7 +210,7 @@ async function compare(of: StackOfEngine, pending: readonly PendingOperation[]):
         `The last update did not come to its end${names && ` (it was ${names})`}. Comparing its state with the database.`,
     );
     const said = await refresh(of);
-    return said !== undefined && /stack is currently locked/.test(said) ? "locked" : undefined;
+    return said !== undefined && atWork.test(said) ? "locked" : undefined;
 }
 
 /**

@@ -23,8 +23,8 @@ interface Interrupted {
 /** No process has such a number. */
 const deadPid = 4_194_305;
 
-/** @param rollback what the engine does to finish, in sh */
-function interrupted(folder: string, rollback: string, stack = "dev"): Interrupted {
+/** @param rollback what the engine does to finish, in sh @param refresh and to compare */
+function interrupted(folder: string, rollback: string, stack = "dev", refresh = "exit 0"): Interrupted {
     const log = put(join(folder, "log"), "");
     const locks = join(folder, "state/.pulumi/locks/organization/simulation-db/dev");
     put(join(locks, "4c0b1f4e.json"), JSON.stringify({ pid: deadPid, hostname: hostname() }));
@@ -35,7 +35,7 @@ function interrupted(folder: string, rollback: string, stack = "dev"): Interrupt
     put(join(folder, "state/.pulumi/stacks/simulation-db/dev.json"), JSON.stringify(state));
     const command = putScript(
         join(folder, "engine"),
-        `trap 'echo told >> "$FAKE_LOG"; exit 3' INT TERM\necho "$1" >> "$FAKE_LOG"\n[ "$1" = refresh ] && exit 0\n${rollback}`,
+        `trap 'echo told >> "$FAKE_LOG"; exit 3' INT TERM\necho "$1" >> "$FAKE_LOG"\nif [ "$1" = refresh ]; then ${refresh}; fi\n${rollback}`,
     );
     const backend = pathToFileURL(join(folder, "state")).href;
     // No database is named.
@@ -100,6 +100,18 @@ describe("what an interrupted update left", function () {
             assert.equal(await afterInterrupted(of, ["up"], async () => 0), 0);
             assert.equal(said.at(-1), "That did not work (ended with exit code 5). Going on without it.");
         }));
+
+    for (const [where, words] of [
+        ["in files", "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end"],
+        ["with Pulumi Cloud", "error: [409] Conflict: Another update is currently in progress."],
+    ] as const) {
+        it(`is left to the run that is at work on the stack, whose notes these are: ${where}`, () =>
+            inScratch(async folder => {
+                const { of, log } = interrupted(folder, "exit 0", "dev", `echo '${words}' >&2; exit 255`);
+                assert.equal(await afterInterrupted(of, ["up"], async () => 0), 0);
+                assert.deepEqual(log(), ["refresh"]);
+            }));
+    }
 
     for (const [signal, whole] of [
         ["SIGTERM", false],
