@@ -114,7 +114,7 @@ export function engineSweep(major: PostgresMajor, faults: readonly EngineFault[]
             }
             // Who is not killed goes on with what it has begun: the plugin, and the runner that it has started.
             else if (victim !== "postgresql plugin") wire.arm(moment, "passing", act);
-            else wire.arm(moment, "passing", () => wire.arm(1, "answer", act));
+            else wire.arm(moment, "passing", () => wire.arm(/^commit/, "answer", act));
             const { output } = await project[verb]();
             const { caught } = wire.disarm();
             assert.ok(caught && killed.length > 0, `no ${victim} was killed:\n${output}`);

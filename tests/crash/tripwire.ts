@@ -82,7 +82,11 @@ export async function tripwire(target: { readonly host: string; readonly port: n
                     waiting = true;
                     marked = count(textOf(type, bytes));
                     if (marked && armed?.side === "question") return spring();
-                    if (marked && armed?.side === "passing") spring();
+                    if (marked && armed?.side === "passing") {
+                        // What it arms next is another trip's.
+                        marked = false;
+                        spring();
+                    }
                 }
                 upstream.write(bytes);
                 // What ends a trip on the client's side: a simple query, the Sync of an extended one, or the start-up.
