@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { PostgresMajor } from "../../local/cluster.ts";
 import { datasetMimeTypes } from "../../runner/datasetFileTypes.ts";
 import { isOwn, sqlFolder } from "../sql/own.ts";
-import { type RunOptions, type RunOutcome, startRun } from "../support/sqlProject.ts";
+import { type Run, type RunOptions, type RunOutcome, startRun } from "../support/sqlProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { stackGrants } from "./stage.ts";
 
@@ -13,6 +13,8 @@ export interface Project {
     readonly target: StackTarget;
     /** `node runner/main.ts …` in a folder with the project's own migrations. */
     run(command: string, options?: RunOptions): Promise<RunOutcome>;
+    /** The same, to be looked at from its start. */
+    start(command: string, options?: RunOptions): Run;
     stop(): Promise<void>;
 }
 
@@ -34,11 +36,12 @@ export async function makeProject(major: PostgresMajor, older = ""): Promise<Pro
         await target.stop();
         await rm(folder, { recursive: true, force: true });
     };
-    const run = (command: string, options: RunOptions = {}) =>
+    const start = (command: string, options: RunOptions = {}) =>
         startRun(folder, command, {
             ...options,
             env: { ...target.environment, SUPABASE_JWT_SECRET: jwtSecret, ...options.env },
-        }).outcome;
+        });
+    const run = (command: string, options?: RunOptions) => start(command, options).outcome;
     const must = async (command: string, stdin?: string) => {
         const { code, output } = await run(command, stdin === undefined ? {} : { stdin });
         if (code !== 0) throw new Error(`${command} ended with ${code}:\n${output}`);
@@ -50,7 +53,7 @@ export async function makeProject(major: PostgresMajor, older = ""): Promise<Pro
         await must("migrate up");
         await target.admin.query(`set role postgres; ${stackGrants}; reset role`);
         await must("bucket put", JSON.stringify(bucketSettings));
-        return { target, run, stop };
+        return { target, run, start, stop };
     } catch (error) {
         await stop();
         throw error;

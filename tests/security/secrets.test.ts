@@ -140,7 +140,9 @@ describe("passwords and keys, in the runner (PostgreSQL 15)", function () {
 
     it("are looked for where they would be: a command line that holds one is seen", async () => {
         const watch = watchArguments();
-        await project.run(`status --${wrongPassword}`);
+        const run = project.start(`status --${wrongPassword}`);
+        watch.look(run.child.pid);
+        await run.outcome;
         assert.ok((await watch.stop()).some(line => line.includes(wrongPassword)));
     });
 
@@ -155,10 +157,12 @@ describe("passwords and keys, in the runner (PostgreSQL 15)", function () {
         it(`are in no argument, output or file of: ${what}`, async () => {
             const typed = words.replace("SCRATCH", scratch);
             const watch = watchArguments();
-            const outcome = await project.run(typed, {
+            const run = project.start(typed, {
                 ...(stdin === undefined ? {} : { stdin }),
                 env: { TMPDIR: scratch, HOME: scratch, ...env },
             });
+            watch.look(run.child.pid);
+            const outcome = await run.outcome;
             const lines = await watch.stop();
             assert.equal(outcome.code, code, outcome.output);
             assert.ok(lines.some(line => line.includes(`main.ts ${typed}`)));
