@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { outcomeOf, ownEnvironment } from "../support/engine.ts";
+import { withoutDots } from "../support/engineDots.ts";
 import type { StackProject } from "../support/stackProject.ts";
 import type { StackTarget } from "../support/stackTarget.ts";
 import { assertRefused } from "../stack/refused.ts";
@@ -90,12 +91,9 @@ for (const major of [15, 17] as const) {
 
         it("what takes longer than a second is said while it goes on, in lines that fit 80 columns", async () => {
             await project.useSql({ ...smallPlan, ...slow });
-            // The engine's own dots can stand before a row on one line, when both come at once.
-            const dots = /^@ previewing update\.*/;
             const { output } = await project.must("preview");
-            const lines = output
+            const lines = withoutDots(output)
                 .split("\n")
-                .map(line => line.replace(dots, ""))
                 .filter(line => line.endsWith(" …"));
             assert.ok(lines.some(line => line.endsWith(" trying migrations …")));
             for (const line of lines) assert.ok(line.length <= 80, line);

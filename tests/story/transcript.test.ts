@@ -79,6 +79,22 @@ describe("a transcript", () => {
         assert.equal(firstDifference(said("…", "x", "…", "y"), "x y\n", "/tmp/x"), "x");
     });
 
+    it("does not see the engine's dots, also where a row stands behind them", () => {
+        const page = said("Previewing update (dev):", " +  a", "    b saying …", "…", "@ me", "Resources:");
+        for (const [before, glued] of [
+            ["", ""],
+            ["@ previewing update\n", "@ previewing update......."],
+            ["@ updating....\n", "@ updating."],
+            ["@ previewing destroy.\n@ destroying..\n", "@ refreshing"],
+        ] as const) {
+            const output = `Previewing update (dev):\n${before} +  a\n${glued}    b saying …\n@ me\n${before}Resources:`;
+            assert.equal(firstDifference(page, output, "/tmp/x"), undefined, output);
+            const other = output.replace("b saying", "c saying");
+            assert.notEqual(firstDifference(page, other, "/tmp/x"), undefined, other);
+        }
+        assert.equal(firstDifference(said("Resources:"), "@ updating...Resources:", "/tmp/x"), undefined);
+    });
+
     it("does not compare times, ids, sizes, ports and the folder, and does compare other numbers", () => {
         const line = "0024 applied in 20 ms on 7712367543005624095/postgres, 40.0 kB, localhost:123, /tmp/x/a";
         const other = "0024 applied in 3.5 s on 7712367543005624096/postgres, 128 kB, localhost:5432, ~/a";

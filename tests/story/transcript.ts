@@ -1,3 +1,4 @@
+import { withoutDots } from "../support/engineDots.ts";
 import type { Printed } from "./shell.ts";
 
 /** A file that the reader writes: a block of SQL or YAML whose first line is its name. */
@@ -109,13 +110,13 @@ function masked(line: string): string {
 }
 
 /**
- * Compares what was printed with what the page says.
+ * Compares what was printed with what the page says, which leaves out the engine's dots.
  *
  * @param folder the page calls it `~`
  * @returns undefined when it is as the page says; else the first of its lines that were not printed there
  */
 export function firstDifference(said: readonly string[], output: string, folder: string): string | undefined {
-    const printed = linesOf(output.replaceAll(folder, "~")).map(masked);
+    const printed = linesOf(withoutDots(output).replaceAll(folder, "~")).map(masked);
     const runs = runsOf(said);
     let at = 0;
     for (const [index, run] of runs.entries()) {
