@@ -4,9 +4,11 @@ import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject, type Trio } from "../support/sqlProject.ts";
 import { until } from "../support/until.ts";
 
-/** The lock timeout of these tests, and how much longer a busy machine may take. In milliseconds. */
-const lockTimeout = 300;
-const slack = 1500;
+/**
+ * Waits in which the runner, who looks ten times a second, has seen who holds the lock, however busy the machine; and time
+ * for some of them.
+ */
+const observed = { SIMULATION_DB_LOCK_TIMEOUT_MS: "1500", SIMULATION_DB_RETRY_FOR_MS: "6000" };
 
 const addColumn: Trio = {
     up: "alter table public.busy add column note text;",
@@ -38,15 +40,18 @@ for (const major of [15, 17] as const) {
             const reader = await openReader(project);
             const traffic = startTraffic(project);
             const run = project.start("migrate up");
-            await until("it has given way three times", async () =>
-                /attempt 3 gave way to traffic/.test(run.printed()),
-            );
-            assert.match(run.printed(), /attempt 1 gave way to traffic: .*canceling statement due to lock timeout/);
+            for (const attempt of [1, 2, 3]) {
+                const gaveWay = new RegExp(
+                    `attempt ${attempt} gave way to traffic: .*canceling statement due to lock timeout`,
+                );
+                await until(`attempt ${attempt} has given way`, () => gaveWay.test(run.printed()));
+                // The reader still has its lock: who stood behind the migration got through because that gave way.
+                const before = traffic.queries();
+                await until("the others get through", () => traffic.queries() > before + 1);
+            }
             await reader.query("commit");
             assert.equal((await run.outcome).code, 0, run.printed());
-            const { longestMs, queries } = await traffic.stop();
-            assert.ok(longestMs < lockTimeout + slack, `somebody waited ${longestMs} ms`);
-            assert.ok(queries > 20, `only ${queries} queries`);
+            await traffic.stop();
             assert.deepEqual(await project.applied(), ["0001"]);
         });
 
@@ -120,24 +125,22 @@ for (const major of [15, 17] as const) {
         it("after the bound it gives up, with nothing changed, and says who holds the lock and how to end that", async () => {
             const reader = await openReader(project, "select 'a secret' as note from public.busy");
             const { rows } = await reader.query<{ pid: number }>("select pg_backend_pid() as pid");
-            const env = { SIMULATION_DB_RETRY_FOR_MS: "2500" };
-            const run = project.start("migrate up", { env });
+            const run = project.start("migrate up", { env: observed });
             await until("it has given way", async () => /attempt 1/.test(run.printed()));
             // Who only stands in the queue holds nothing.
             const queued = await project.connect();
             await queued.query("set lock_timeout = 0");
             const waiting = queued.query("alter table public.busy add column other text").catch(() => {});
-            const { code, stderr, tookMs } = await run.outcome;
+            const { code, stderr } = await run.outcome;
             assert.equal(code, 1);
             assert.match(stderr, /sql\/0001_column\/up\.sql:1: canceling statement due to lock timeout/);
-            assert.match(stderr, /tried \d+ times in 3 s/);
+            assert.match(stderr, /tried \d+ times in 6 s/);
             const holder = `the lock is held by server process ${rows[0]?.pid}: postgres, "reading", idle in transaction for \\d+ s\n`;
             assert.match(stderr, new RegExp(`^${holder}`, "m"));
             assert.match(stderr, new RegExp(`^ {2}${holder}`, "m"));
             assert.match(stderr, new RegExp(`if it may be ended: select pg_terminate_backend\\(${rows[0]?.pid}\\)`));
             assert.match(stderr, /run the same command again/);
             assert.doesNotMatch(stderr, /secret/);
-            assert.ok(tookMs < 15_000, `it took ${tookMs} ms`);
             assert.deepEqual(await project.applied(), []);
             await project.admin.query("select pg_terminate_backend($1)", [rows[0]?.pid]);
             await waiting;
@@ -157,7 +160,7 @@ for (const major of [15, 17] as const) {
             const other = await project.connect();
             await other.query("begin; select from public.busy; prepare transaction 'kept'");
             try {
-                const { stderr } = await project.run("migrate up", { env: { SIMULATION_DB_RETRY_FOR_MS: "1500" } });
+                const { stderr } = await project.run("migrate up", { env: observed });
                 assert.match(stderr, /the lock is held by a prepared transaction: select \* from pg_prepared_xacts/);
                 assert.doesNotMatch(stderr, /pg_terminate_backend/);
             } finally {
@@ -180,7 +183,9 @@ for (const major of [15, 17] as const) {
                 );
                 return rows.length > 0;
             });
-            const { code, stderr } = await project.run("migrate up", { env: { SIMULATION_DB_RETRY_FOR_MS: "1500" } });
+            // Longer than the waits of this run, or the first of them ends it.
+            await project.admin.query(`alter database ${project.database} set deadlock_timeout = '3s'`);
+            const { code, stderr } = await project.run("migrate up", { env: observed });
             assert.equal(code, 1, stderr);
             assert.match(
                 stderr,
@@ -324,10 +329,9 @@ for (const major of [15, 17] as const) {
             const other = await project.connect();
             await other.query("begin; lock table public.busy in access exclusive mode");
             const run = project.run("migrate up", { env: { SIMULATION_DB_RETRY_FOR_MS: "1000" } });
-            const { code, stderr, tookMs } = await run;
+            const { code, stderr } = await run;
             assert.equal(code, 1);
             assert.match(stderr, /lock timeout/);
-            assert.ok(tookMs < 15_000, `it took ${tookMs} ms`);
         });
     });
 }
@@ -340,23 +344,21 @@ async function openReader(project: SqlProject, query = "select from public.busy"
 }
 
 /** Somebody who reads and writes public.busy all the time. */
-function startTraffic(project: SqlProject): { stop(): Promise<{ longestMs: number; queries: number }> } {
-    let [going, longestMs, queries] = [true, 0, 0];
+function startTraffic(project: SqlProject): { queries(): number; stop(): Promise<void> } {
+    let [going, queries] = [true, 0];
     const loop = (async () => {
         const client = await project.connect();
         while (going) {
-            const started = performance.now();
             await client.query("select count(id) from public.busy; update public.busy set id = id where id = 5");
-            longestMs = Math.max(longestMs, performance.now() - started);
             queries += 1;
             await new Promise(resolve => setTimeout(resolve, 10));
         }
     })();
     return {
+        queries: () => queries,
         async stop() {
             going = false;
             await loop;
-            return { longestMs, queries };
         },
     };
 }
