@@ -59,7 +59,7 @@ for (const major of [15, 17] as const) {
         it("a run that waits too long names who holds the database, and has changed nothing", async () => {
             await project.write(waiting);
             const { holder, open } = await heldRun(project);
-            const { code, stderr, tookMs } = await project.run("migrate up", {
+            const { code, stderr } = await project.run("migrate up", {
                 env: { SIMULATION_DB_WAIT_FOR_RUN_MS: "500" },
             });
             assert.equal(code, 1);
@@ -67,7 +67,6 @@ for (const major of [15, 17] as const) {
             assert.match(stderr, /Waited 0\.5 s; nothing was changed/);
             const [, pid] = /select pg_terminate_backend\((\d+)\)/.exec(stderr) ?? [];
             assert.equal(Number(pid), await holderOf(project));
-            assert.ok(tookMs < 10_000, `it took ${tookMs} ms`);
             await open();
             assert.equal((await holder.outcome).code, 0);
         });
