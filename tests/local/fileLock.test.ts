@@ -8,8 +8,7 @@ import { promisify } from "node:util";
 import { withFileLock } from "../../local/fileLock.ts";
 import { processIdentity } from "../../local/processIdentity.ts";
 
-describe("a file lock", function () {
-    this.timeout(20_000);
+describe("a file lock", () => {
     let folder: string;
     let path: string;
     const locks = async () => (await readdir(folder)).filter(name => name.includes(".lock"));
