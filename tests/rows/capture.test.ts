@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
 import { until } from "../support/until.ts";
 import { type Act, type Play, onStage } from "./play.ts";
@@ -191,7 +190,7 @@ onStage("columns that leave a large table", stage => {
                 }
             };
             const writers = [0, 1, 2, 3].map(write);
-            await sleep(300);
+            await until("they write", () => written.size > 150);
             await play.down();
             over = true;
             await Promise.all(writers);
