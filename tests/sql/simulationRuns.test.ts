@@ -602,8 +602,8 @@ for (const kind of opposites) {
 
                         await upsert(actor, { ...running, completed_at: null });
                         await upsert(actor, { ...running, status: "failed", completed_at: null });
-                        const today = new Date().toISOString().slice(0, 10);
-                        assert.deepEqual(await stateOf(running), [{ status: "failed", day: today }]);
+                        const { rows: today } = await say(postgres, "select now()::date::text as day");
+                        assert.deepEqual(await stateOf(running), [{ status: "failed", ...today[0] }]);
                         await say(serviceRole, "delete from public.simulation_runs where id = $1", [running.id]);
                     }
                 }));
