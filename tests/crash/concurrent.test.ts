@@ -1,49 +1,46 @@
 import assert from "node:assert/strict";
+import { atGate, closeGate, gatedMigration, openGate } from "../stack/gate.ts";
 import { smallPlan } from "../stack/smallPlan.ts";
 import { takeSnapshot } from "../stack/snapshot.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
-import { type Tripwire, tripwire } from "./tripwire.ts";
+import { until } from "../support/until.ts";
 
 const config = { databaseHost: "embedded", storageUrl: "embedded", backup: "off" };
 
 describe("updates side by side, with the real engine", function () {
     this.timeout(400_000);
     let target: StackTarget;
-    let wire: Tripwire;
     const projects: StackProject[] = [];
 
     beforeEach(async () => {
         target = await stackTarget({ major: 17 });
-        wire = await tripwire(target.cluster);
     });
     afterEach(async () => {
         for (const project of projects.splice(0)) await project.remove();
-        await wire?.close();
         await target?.stop();
     });
 
-    async function newProject(): Promise<StackProject> {
-        const environment = { ...target.environment, PGPORT: String(wire.port) };
-        const project = await stackProject({ environment, sql: smallPlan });
+    async function newProject(sql = smallPlan): Promise<StackProject> {
+        const project = await stackProject({ environment: target.environment, sql });
         projects.push(project);
         return project;
     }
 
     it("two of one stack: the second is refused while the first is under way, and nothing is done twice", async () => {
-        const project = await newProject();
+        const project = await newProject({ ...smallPlan, ...gatedMigration("0004", "gated") });
         await project.newStack("dev", config);
-        const { promise: underWay, resolve } = Promise.withResolvers<void>();
-        wire.arm(/^insert into public\.|simulation_private/, "passing", () => resolve());
+        await closeGate(target.admin);
         const first = project.up();
-        await underWay;
+        await until("the first is under way", async () => (await target.admin.query(atGate)).rowCount === 1, 120_000);
         assert.deepEqual(await project.clearInterrupted("up"), [], "the lock of a living engine was taken away");
         const second = await project.up();
         assert.notEqual(second.code, 0, second.output);
         assert.match(second.output, /the stack is currently locked by 1 lock/);
+        await openGate(target.admin);
         const { code, output } = await first;
         assert.equal(code, 0, output);
-        assert.deepEqual(await history(), ["up 0001", "up 0002", "up 0003"]);
+        assert.deepEqual(await history(), ["up 0001", "up 0002", "up 0003", "up 0004"]);
         await project.must("preview", "--expect-no-changes");
     });
 

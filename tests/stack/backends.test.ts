@@ -10,8 +10,9 @@ import { goTool } from "../support/goTool.ts";
 import { type StackProject, stackProject } from "../support/stackProject.ts";
 import { type StackTarget, stackTarget } from "../support/stackTarget.ts";
 import { until } from "../support/until.ts";
+import { atGate, closeGate, gatedMigration, openGate } from "./gate.ts";
 import { assertRefused } from "./refused.ts";
-import { migrationFiles, smallPlan } from "./smallPlan.ts";
+import { smallPlan } from "./smallPlan.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** A place for the engine's state, and how the engine is told of it. */
@@ -61,18 +62,15 @@ for (const [name, start] of Object.entries(backends)) {
             await backend?.stop();
         });
 
-        /** Adds a migration that takes its time. */
-        async function addSlow(version: string): Promise<void> {
-            const table = `public.slow_${version}`;
-            const files = migrationFiles(`${version}_slow`, {
-                up: `-- Takes its time.\ncreate table ${table} ();\nalter table ${table} enable row level security;\nselect pg_sleep(2);\n`,
-                down: `drop table ${table};\n`,
-                verify: `select from ${table} limit 0;\n`,
-            });
+        /** Adds a migration that waits at a closed gate. */
+        async function addGated(version: string): Promise<void> {
+            const files = gatedMigration(version, `gated_${version}`);
             await project.write(Object.fromEntries(Object.entries(files).map(([file, text]) => [`sql/${file}`, text])));
+            await closeGate(target.admin);
         }
-        const atWork =
-            "select from pg_stat_activity where state = 'active' and query like '%pg_sleep(2)%' and pid <> pg_backend_pid()";
+        afterEach(async () => {
+            if (target) await openGate(target.admin);
+        });
 
         it("remembers what it applied, and nothing secret", async () => {
             await project.must("preview", "--expect-no-changes");
@@ -92,12 +90,13 @@ for (const [name, start] of Object.entries(backends)) {
         });
 
         it("goes on after its engine was killed in the middle, without losing or repeating a step", async () => {
-            await addSlow("0004");
+            await addGated("0004");
             const cut = project.up();
-            await seen(target, atWork);
+            await seen(target, atGate);
             const engines = descendants(process.pid).filter(({ command }) => /^\S*pulumi up /.test(command));
             assert.ok(engines.length > 0);
             for (const { pid } of engines) kill(pid);
+            await openGate(target.admin);
             await cut;
             // The step goes on without its engine: a preview that looks before its commit and after it sees a table too many.
             await seen(
@@ -122,10 +121,11 @@ for (const [name, start] of Object.entries(backends)) {
         });
 
         it("does not touch an update that is under way, whosever it is", async () => {
-            await addSlow("0005");
+            await addGated("0005");
             const underWay = project.up();
-            await seen(target, atWork);
+            await seen(target, atGate);
             const said = await project.clearInterrupted("up");
+            await openGate(target.admin);
             // Where a lock cannot be looked at, the engine is asked, and refuses.
             const isFolder = (project.environment.PULUMI_BACKEND_URL ?? "").startsWith("file:");
             if (isFolder) assert.deepEqual(said, []);
@@ -167,13 +167,7 @@ async function folderBackend(): Promise<Backend> {
 async function s3Backend(): Promise<Backend | string> {
     const tool = await goTool("gofakes3");
     if ("missing" in tool) return tool.missing;
-    const host = `127.0.0.1:${await freePort()}`;
-    const server = spawn(tool.path, ["-backend", "memory", "-initialbucket", "state", "-host", host, "-quiet"], {
-        stdio: "ignore",
-    });
-    const gone = () => void server.kill("SIGKILL");
-    process.once("exit", gone);
-    await answers(server, `http://${host}`);
+    const { server, host } = await startFake(tool.path);
     return {
         environment: {
             PULUMI_BACKEND_URL: `s3://state?endpoint=http://${host}&s3ForcePathStyle=true&region=us-east-1`,
@@ -182,7 +176,6 @@ async function s3Backend(): Promise<Backend | string> {
             AWS_EC2_METADATA_DISABLED: "true",
         },
         async stop() {
-            process.off("exit", gone);
             const ended = new Promise(resolve => server.once("exit", resolve));
             server.kill();
             await ended;
@@ -190,15 +183,29 @@ async function s3Backend(): Promise<Backend | string> {
     };
 }
 
-async function answers(server: ChildProcess, url: string): Promise<void> {
-    const isThere = () => {
-        assert.equal(server.exitCode, null, `nothing will answer on ${url}`);
-        return fetch(url).then(
+/** Starts it; on another port where somebody took the one that was free, at most so many times. */
+async function startFake(path: string, tries = 5): Promise<{ server: ChildProcess; host: string }> {
+    const host = `127.0.0.1:${await freePort()}`;
+    const server = spawn(path, ["-backend", "memory", "-initialbucket", "state", "-host", host, "-quiet"], {
+        stdio: "ignore",
+    });
+    const gone = () => void server.kill("SIGKILL");
+    process.once("exit", gone);
+    server.once("exit", () => process.off("exit", gone));
+    if (await answers(server, `http://${host}`)) return { server, host };
+    assert.ok(tries > 1, `${path} ends whatever its port, ${host} at last`);
+    return await startFake(path, tries - 1);
+}
+
+/** @returns false where the server has ended */
+async function answers(server: ChildProcess, url: string): Promise<boolean> {
+    const isThere = () =>
+        fetch(url).then(
             () => true,
             () => false,
         );
-    };
-    await until(`an answer on ${url}`, isThere, 30_000);
+    await until(`an answer on ${url}`, async () => server.exitCode !== null || (await isThere()), 30_000);
+    return server.exitCode === null;
 }
 
 async function freePort(): Promise<number> {
