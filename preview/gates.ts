@@ -71,9 +71,14 @@ export function judge(
         if (!stops || (reason !== undefined && gates === "default")) {
             return stops && reason !== undefined ? { gate: "allowed", reason } : { gate: "open" };
         }
-        return { gate: "stopped", remedy: remedyFor(level, file, reason !== undefined) };
+        const remedy = trial.part === "down" ? wayOut : remedyFor(level, file, reason !== undefined);
+        return { gate: "stopped", remedy };
     }
 }
+
+/** Of a rollback that would be refused: its up has run and cannot be changed any more. */
+const wayOut =
+    "mend its down.sql (where its folder is gone, bring that back), or write a new migration that goes forward";
 
 function isAllowable(level: Level): level is AllowedKind {
     return (allowedKinds as readonly Level[]).includes(level);

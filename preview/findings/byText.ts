@@ -5,19 +5,22 @@ import { alterCommands, type RangeVar, strings, type Tree } from "../../runner/m
 import { type Names, namesOf, renamesIn } from "./names.ts";
 
 /**
- * What the text of an up.sql lets expect, in the form of a trial, for when no shadow could try it. It is less than was
+ * What the text of one file lets expect, in the form of a trial, for when no shadow could try it. It is less than was
  * observed would be: what a DO block or a function does is not in the text, and whether down restores is not known.
  */
 export async function trialByText(
     migration: Migration,
+    part: Trial["part"],
     look: TargetLook,
     earlier: readonly Trial[] = [],
 ): Promise<Trial> {
-    const { version, slug, up } = migration;
-    const file = fileName(migration, "up");
+    const { version, slug } = migration;
+    const file = fileName(migration, part);
     const names = namesOf(look, renamesIn(earlier));
-    const statements = (await splitStatements(up, file)).map(statement => expected(statement, file, names, look));
-    return { version, slug, part: "up", statements, before: look.catalog, after: look.catalog, archives: [] };
+    const statements = (await splitStatements(migration[part], file)).map(statement =>
+        expected(statement, file, names, look),
+    );
+    return { version, slug, part, statements, before: look.catalog, after: look.catalog, archives: [] };
 }
 
 function expected(

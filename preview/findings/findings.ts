@@ -14,7 +14,7 @@ import { policyFindings } from "./insecure/policies.ts";
 import { roleFindings } from "./insecure/roles.ts";
 import { rowSecurityFindings } from "./insecure/rowSecurity.ts";
 import { viewFindings } from "./insecure/views.ts";
-import { irreversibleFindings } from "./irreversible.ts";
+import { irreversibleFindings, noWayBackFindings } from "./irreversible.ts";
 import { heldLocks, type HeldLock } from "./locks.ts";
 import { noteFindings } from "./notes.ts";
 import { rowFindings } from "./rows.ts";
@@ -65,7 +65,7 @@ export async function findingsOf(
         ...roleFindings(scene),
         ...bucketFindings(scene),
         ...sequenceFindings(scene),
-        ...(trial.part === "up" ? irreversibleFindings(scene) : []),
+        ...(trial.part === "up" ? irreversibleFindings(scene) : await noWayBackFindings(migration)),
         ...unreadFindings(scene),
         ...noteFindings(scene),
         ...advisorFindings(scene, views),
@@ -73,26 +73,26 @@ export async function findingsOf(
     return { findings: byImportance(findings), locks, scene };
 }
 
-/** What the text alone tells of a migration that no shadow could try. @param why in words that go on after "NOT VERIFIED" */
+/** What the text alone tells of a file that no shadow could try. @param why in words that go on after "NOT VERIFIED" */
 export async function findingsByText(
     migration: Migration,
     look: TargetLook,
     settings: FindingSettings,
     why: string,
-    earlier: readonly Trial[] = [],
+    { part = "up", earlier = [] }: { readonly part?: Trial["part"]; readonly earlier?: readonly Trial[] } = {},
 ): Promise<Told> {
-    const trial = await trialByText(migration, look, earlier);
+    const trial = await trialByText(migration, part, look, earlier);
     const scene = await sceneOf(migration, trial, look, settings, earlier);
     const locks = heldLocks(scene);
     const findings = [
-        unverified(fileName(migration, "up"), why),
+        unverified(fileName(migration, part), why),
         ...destructiveFindings(scene),
         ...rowFindings(scene),
         ...blockingFindings(locks, scene),
         ...insecureByText(scene),
         ...bucketFindings(scene),
         ...sequenceFindings(scene),
-        ...irreversibleFindings(scene),
+        ...(part === "up" ? irreversibleFindings(scene) : await noWayBackFindings(migration)),
         ...unreadFindings(scene),
     ];
     return { findings: byImportance(findings), locks, scene };

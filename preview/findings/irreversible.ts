@@ -1,6 +1,7 @@
 import type { Failure, Reversal } from "../trial/observation.ts";
 import { type Finding, placed } from "./finding.ts";
-import { fileName } from "../../runner/migration/migration.ts";
+import { readNoWayBack } from "../../runner/migration/directives.ts";
+import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import type { Scene } from "./scene.ts";
 
 /** What down does not bring back, by name, as the trial of down has shown. */
@@ -56,6 +57,14 @@ export function irreversibleFindings({ trial, directives, comparison, migration 
         });
     }
     return findings;
+}
+
+/** What is to be rolled back and cannot be: the runner refuses it, so this is known without a trial. */
+export async function noWayBackFindings(migration: Migration): Promise<Finding[]> {
+    const reason = await readNoWayBack(migration);
+    if (reason === undefined) return [];
+    const words = `cannot be rolled back: ${reason}`;
+    return [{ code: "down-fails", level: "failing", object: fileName(migration, "down"), words, stops: true }];
 }
 
 function irreversible(code: string, object: string, words: string, declared: string | undefined): Finding {

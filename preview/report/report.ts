@@ -184,10 +184,12 @@ async function untold(
     earlier: readonly Trial[],
 ): Promise<Told> {
     const { look, proof } = rehearsal;
-    const failed = rehearsal[direction].find(({ failure }) => failure !== undefined);
+    const failed = [...rehearsal.down, ...rehearsal.up].find(
+        ({ failure, part, reversal }) =>
+            failure !== undefined || (part === "down" && reversal?.verdict === "declared irreversible"),
+    );
     const why = failed ? `${label(failed)} comes before it and did not run to its end` : proof.words;
-    const text = direction === "up" ? migration : { ...migration, up: migration.down };
-    return await findingsByText(text, look, settings, why, earlier);
+    return await findingsByText(migration, look, settings, why, { part: direction, earlier });
 }
 
 function reversalInWords(trial: Trial | undefined, irreversible: string | undefined): string {

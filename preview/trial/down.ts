@@ -3,9 +3,8 @@ import { readFaults, takeSnapshot } from "../../runner/catalog/undo.ts";
 import { freshSession } from "../../runner/database/session.ts";
 import { inTransaction } from "../../runner/database/transaction.ts";
 import { removeFromLedger } from "../../runner/ledger/ledger.ts";
-import { readDownDirectives, readWayBack } from "../../runner/migration/directives.ts";
+import { readDownDirectives, readNoWayBack, readWayBack } from "../../runner/migration/directives.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
-import { splitStatements } from "../../runner/migration/statements.ts";
 import { learnUndo } from "../../runner/steps/learnUndo.ts";
 import { archivesOf } from "./archives.ts";
 import { takeCatalog } from "./catalog.ts";
@@ -25,7 +24,7 @@ export async function tryDown(stage: Stage, migration: Migration, before: Catalo
     const { version, slug } = migration;
     const trial = { version, slug, part: "down" as const, before };
     const statements: StatementObservation[] = [];
-    if (await hasNoWayBack(migration)) {
+    if ((await readNoWayBack(migration)) !== undefined) {
         return { ...trial, statements, after: before, reversal: noWayBack, archives: [] };
     }
     let archives: Archived[] = [];
@@ -49,7 +48,7 @@ export async function tryDown(stage: Stage, migration: Migration, before: Catalo
  * @param after the catalog that must be there again at the end
  */
 export async function tryReversal(stage: Stage, migration: Migration, after: Catalog): Promise<Reversal> {
-    if (await hasNoWayBack(migration)) return noWayBack;
+    if ((await readNoWayBack(migration)) !== undefined) return noWayBack;
     const { transactional } = readWayBack(migration);
     const statements: StatementObservation[] = [];
     const start = stage.now;
@@ -144,9 +143,4 @@ function verdictOf(faults: readonly Fault[], migration: Migration, statements: S
                 ? "restored except column order"
                 : "restored except what is declared";
     return { verdict, differs, declared, statements };
-}
-
-async function hasNoWayBack(migration: Migration): Promise<boolean> {
-    if (readWayBack(migration).irreversible === undefined) return false;
-    return (await splitStatements(migration.down, fileName(migration, "down"))).length === 0;
 }

@@ -1,5 +1,6 @@
 import { UserError } from "../userError.ts";
 import { fileName, type Migration } from "./migration.ts";
+import { splitStatements } from "./statements.ts";
 
 /** How long one statement may take; undefined: as long as the stack says. */
 export interface Timeouts {
@@ -95,6 +96,14 @@ export function readWayBack(migration: Migration): Directives {
         ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }),
         ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
     };
+}
+
+/** The author's reason why a migration cannot be rolled back, where its down has nothing to run; undefined: down is run. */
+export async function readNoWayBack(migration: Migration): Promise<string | undefined> {
+    const { irreversible } = readWayBack(migration);
+    if (irreversible === undefined) return undefined;
+    const statements = await splitStatements(migration.down, fileName(migration, "down"));
+    return statements.length === 0 ? irreversible : undefined;
 }
 
 /** One directive, and where it stands. */

@@ -13,7 +13,7 @@ import {
 } from "../archive/scaffold.ts";
 import { prepareComparison, recordUndo, requireUndone, takeSnapshot } from "../catalog/undo.ts";
 import { requireSameUp } from "../ledger/chain.ts";
-import { type Directives, readDownDirectives, readWayBack } from "../migration/directives.ts";
+import { type Directives, readDownDirectives, readNoWayBack, readWayBack } from "../migration/directives.ts";
 import { type LedgerRow, removeFromLedger } from "../ledger/ledger.ts";
 import { readUnfinished } from "../ledger/unfinished.ts";
 import { fileName, label, type Migration } from "../migration/migration.ts";
@@ -24,7 +24,6 @@ import { fresh } from "../database/fresh.ts";
 import { lookingAgain, withRetries } from "../database/retry.ts";
 import type { Session } from "../database/session.ts";
 import { runFile } from "../database/sqlError.ts";
-import { splitStatements } from "../migration/statements.ts";
 import { inTransaction } from "../database/transaction.ts";
 import { UserError } from "../userError.ts";
 
@@ -51,7 +50,7 @@ export async function rollBack(
     requireNewest(migration, applied);
 
     const directives = readWayBack(migration);
-    await requireWayBack(migration, directives);
+    await requireWayBack(migration);
     const again = <T>(work: () => Promise<T>) => withRetries(session, say, work);
     if (!row.hasUndo) await again(() => recordUndo(session.client, migration.version));
     if (directives.transactional) {
@@ -197,11 +196,10 @@ function requireNewest(migration: Migration, applied: readonly LedgerRow[]): voi
     );
 }
 
-async function requireWayBack(migration: Migration, { irreversible }: Directives): Promise<void> {
-    if (irreversible === undefined) return;
-    const statements = await splitStatements(migration.down, fileName(migration, "down"));
-    if (statements.length > 0) return;
-    throw new UserError(`${label(migration)} cannot be rolled back: ${irreversible}`, [
+async function requireWayBack(migration: Migration): Promise<void> {
+    const reason = await readNoWayBack(migration);
+    if (reason === undefined) return;
+    throw new UserError(`${label(migration)} cannot be rolled back: ${reason}`, [
         "restore a backup, or write a new migration that goes forward",
     ]);
 }

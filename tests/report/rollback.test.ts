@@ -40,10 +40,14 @@ for (const major of [15, 17] as const) {
         });
 
         /** The preview of rolling these back; the newest first. */
-        async function previewOf(toRollBack: readonly Migration[], more: Record<string, string> = {}) {
+        async function previewOf(
+            toRollBack: readonly Migration[],
+            more: Record<string, string> = {},
+            pending: readonly Migration[] = [],
+        ) {
             const rehearsal = await rehearse({
                 environment: { ...process.env, ...project.environment, ...more },
-                pending: [],
+                pending,
                 toRollBack,
                 cacheFolder: join(project.folder, "cache"),
                 say: () => {},
@@ -51,7 +55,7 @@ for (const major of [15, 17] as const) {
             return await present({
                 stack: "simulation-db/dev",
                 rehearsal,
-                pending: [],
+                pending,
                 toRollBack,
                 drift: driftOf(rehearsal.look, { nothing: true }),
                 settings: { exposedSchemas: [], maxLockMs: 1 },
@@ -149,6 +153,58 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await rowsOf([...relocking, strict].join("\n")), { ...note, line: 3 });
             assert.equal((await rowsOf("select 1;")).words, undefined);
             await project.client.query("update public.notes set mark = 'y' where mark is null");
+        });
+
+        it("stops for what has no way back, and says why of each that comes after it", async () => {
+            const irreversible: Migration = {
+                version: "0002",
+                slug: "mark",
+                up: "-- irreversible: the old values are not kept\nalter table public.notes add column mark text;",
+                down: "",
+                verify: "select 1;",
+            };
+            const older = { ...decode(project.stdin("0001")), slug: "notes" };
+            const pending = { ...older, version: "0003", slug: "things", up: "create schema things;" };
+            const { report, stop } = await previewOf([irreversible, older], {}, [pending]);
+            assert.match(
+                stop?.message ?? "",
+                /0002_mark: failing {2}sql\/0002_mark\/down\.sql: cannot be rolled back: the old\s+values are not kept \[down-fails\]/,
+            );
+            assert.match(stop?.next.join("\n") ?? "", /or write\s+a new migration that goes forward/);
+            const findings = [...report.rollbacks, ...report.pending].map(({ name, findings }) => [
+                name,
+                ...findings.flatMap(({ code, words }) => (/^(down-fails|not-verified)$/.test(code) ? words : [])),
+            ]);
+            const why =
+                "was not tried, this is read from its text: 0002_mark comes before it and did not run to its end";
+            assert.deepEqual(findings, [
+                ["0002_mark", "cannot be rolled back: the old values are not kept"],
+                ["0001_notes", why],
+                ["0003_things", why],
+            ]);
+        });
+
+        it("stops for what has no way back also where it was not tried", async () => {
+            const mark = { ...decode(project.stdin("0002")), slug: "mark", down: "drop table nobody;" };
+            const older = {
+                ...decode(project.stdin("0001")),
+                slug: "notes",
+                down: "-- not-restored: table public.notes\n",
+            };
+            const irreversible = { ...older, up: `-- irreversible: gone is gone\n${older.up}` };
+            const { report } = await previewOf([mark, irreversible]);
+            assert.deepEqual(
+                report.rollbacks.map(({ findings }) =>
+                    findings.filter(({ level }) => level !== "blocking").map(({ code, words }) => `${code}: ${words}`),
+                ),
+                [
+                    ['migration-fails: PostgreSQL refuses it: table "nobody" does not exist'],
+                    [
+                        "down-fails: cannot be rolled back: gone is gone",
+                        "not-verified: was not tried, this is read from its text: 0002_mark comes before it and did not run to its end",
+                    ],
+                ],
+            );
         });
 
         it("of a whole destroy is tried on the user's own server, where one is named", async () => {
