@@ -75,11 +75,14 @@ async function requireFit(server: pg.Client, look: Look): Promise<void> {
             ["name another server, or take the variable out: an embedded PostgreSQL then takes its place"],
         );
     }
-    const { rows } = await server.query<{ major: number; superuser: boolean }>(
+    const { runsAs } = look;
+    const { rows } = await server.query<{ major: number; superuser: boolean; mayAll: boolean }>(
         `select current_setting('server_version_num')::int / 10000 as major,
-                (select rolsuper from pg_catalog.pg_roles where rolname = session_user) as superuser`,
+                (select rolsuper from pg_catalog.pg_roles where rolname = session_user) as superuser,
+                exists (select from pg_catalog.pg_roles where rolname = $1 and rolsuper) as "mayAll"`,
+        [runsAs],
     );
-    const { major = 0, superuser = false } = rows[0] ?? {};
+    const { major = 0, superuser = false, mayAll = false } = rows[0] ?? {};
     if (major !== look.major) {
         throw new UserError(
             `the server of SIMULATION_DB_SHADOW_URL is PostgreSQL ${major}, and the target is ${look.major}`,
@@ -87,6 +90,13 @@ async function requireFit(server: pg.Client, look: Look): Promise<void> {
     }
     if (!superuser)
         throw new UserError("the login of SIMULATION_DB_SHADOW_URL is no superuser: it cannot make the target's roles");
+    // Roles that are there stay as they are, and the server's first one cannot even be made a lesser one.
+    if (mayAll && !look.roles.some(({ name, attributes }) => name === runsAs && attributes.superuser)) {
+        throw new UserError(
+            `${runsAs}, which runs the migrations, is a superuser on the server of SIMULATION_DB_SHADOW_URL and not on the target: no missing right would be seen there`,
+            ["name a server whose superuser is called otherwise: POSTGRES_USER of PostgreSQL's image, -U of initdb"],
+        );
+    }
 }
 
 /** @returns the roles that were there before any shadow */

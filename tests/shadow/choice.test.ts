@@ -150,6 +150,34 @@ for (const major of majors) {
             assert.ok(!JSON.stringify(other1.proof).includes("secret-word"));
         });
 
+        it("a user's server on which the role of the migrations is a superuser would hide a missing right, and is not used", async () => {
+            const admin = new pg.Client(other.adminUrl());
+            await admin.connect();
+            await admin.query("create role postgres superuser");
+            try {
+                const { proof, up } = await rehearsePending(
+                    project,
+                    {
+                        "0001_powerful": {
+                            up: "create role powerful superuser;",
+                            down: "drop role powerful;",
+                            verify: "select 1;",
+                        },
+                    },
+                    withShadow(urlOf(other.adminUrl())),
+                );
+                assert.equal(up[0]?.failure?.code, "42501");
+                assert.equal(proof.level, "embedded shadow");
+                assert.match(
+                    proof.notes[0] ?? "",
+                    /^your shadow: postgres, which runs the migrations, is a superuser on the server of SIMULATION_DB_SHADOW_URL and not on the target: no missing right would be seen there \(name a server whose superuser/,
+                );
+            } finally {
+                await admin.query("drop role postgres");
+                await admin.end();
+            }
+        });
+
         it("with nothing to try there is no shadow, and the look at the target is there all the same", async () => {
             await project.client.query("create table public.things (id bigint)");
             const phases: string[] = [];
