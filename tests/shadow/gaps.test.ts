@@ -18,6 +18,20 @@ const foreignExtension = `
     alter table public.docs owner to postgres;
     update pg_extension set extname = 'pathtree' where extname = 'ltree';`;
 
+/** Adds to it a type with modifiers that are words, as PostGIS has: \`geometry(Point,4326)\`. None of PostgreSQL's is so. */
+const typeWithModifiers = `
+    create type ext.shape;
+    create function ext.shape_in(cstring) returns ext.shape language internal immutable strict as 'textin';
+    create function ext.shape_out(ext.shape) returns cstring language internal immutable strict as 'textout';
+    create function ext.shape_typmod_in(cstring[]) returns integer language internal immutable strict as 'array_ndims';
+    create type ext.shape (input = ext.shape_in, output = ext.shape_out, typmod_in = ext.shape_typmod_in);
+    alter extension pathtree add type ext.shape;
+    alter extension pathtree add function ext.shape_in(cstring);
+    alter extension pathtree add function ext.shape_out(ext.shape);
+    alter extension pathtree add function ext.shape_typmod_in(cstring[]);
+    create table public.places (id bigint, shape ext.shape(Point,4326));
+    alter table public.places owner to postgres;`;
+
 const up = (sql: string, down = "select 1;") => ({ "0001_change": { up: sql, down, verify: "select 1;" } });
 
 for (const major of majors) {
@@ -65,8 +79,28 @@ for (const major of majors) {
                 ["calling its functions", "select ext.nlevel('a.b'::ext.ltree);"],
                 ["its kinds of index", "create index docs_other on public.docs using gist (path);"],
                 ["what the copy lacks because of it", "drop index public.docs_path;"],
+                ["the order of its values", "create table public.ways as select distinct path from public.docs;"],
+                ["an index of PostgreSQL's own kind", "create index docs_by_path on public.docs (path);"],
+                [
+                    "sorting lists of its values",
+                    "create view public.ways as select array[path] from public.docs order by 1;",
+                ],
+                ["a modifier of its types", "create table public.spots (id bigint, shape ext.shape(Point,4326));"],
+                ["a modifier that is one word", 'create table public.spots (id bigint, shape ext."shape"(point));'],
+                ["a modifier of a new column", "alter table public.docs add column shape ext.shape(Point,4326);"],
+                [
+                    "a modifier of a column's new type",
+                    "alter table public.docs alter column path type ext.shape(Point);",
+                ],
+                [
+                    "a modifier in a function",
+                    "create function public.f(ext.shape(Point)) returns int language sql return 1;",
+                ],
+                ["a modifier in a DO block", "do $$ declare s ext.shape(Point); begin null; end $$;"],
+                ["a modifier in code", "do $$ begin perform null::ext.shape(Point); end $$;"],
             ] as const) {
                 it(`${what} proves nothing: it is not verified, and no fault of the migration`, async () => {
+                    await project.admin.query(typeWithModifiers);
                     const found = await rehearsePending(project, up(sql));
                     assert.deepEqual(causeOf(found), { cause: "shadow", verified: false });
                     assert.match(
@@ -76,10 +110,18 @@ for (const major of majors) {
                 });
             }
 
-            it("a mistake beside it is still the migration's", async () => {
-                const found = await rehearsePending(project, up("drop index public.docs_patch;"));
-                assert.deepEqual(causeOf(found), { cause: "migration", verified: true });
-            });
+            for (const sql of [
+                "drop index public.docs_patch;",
+                "create table public.spots (shape ext.shape, size varchar(0));",
+                "create table public.spots (shape ext.shape, size integer default 'large');",
+                "select 'large'::integer, null::ext.shape;",
+            ]) {
+                it(`a mistake beside it is still the migration's: ${sql}`, async () => {
+                    await project.admin.query(typeWithModifiers);
+                    const found = await rehearsePending(project, up(sql));
+                    assert.deepEqual(causeOf(found), { cause: "migration", verified: true });
+                });
+            }
         });
 
         it("code that looks for rows and refuses is not believed where the target has rows", async () => {
