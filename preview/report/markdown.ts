@@ -83,8 +83,8 @@ export function markdownOf(report: Report): string {
         const text = written(report, fullness);
         if (Buffer.byteLength(text) <= mostBytes) return text;
     }
-    const [title = ""] = written({ ...report, pending: [], rollbacks: [], access: [] }, everything).split("\n\n", 1);
-    return `${title}\n\nToo much for a comment: report.html has all of it.\n`;
+    const markerAndHeading = written(report, everything).split("\n\n", 2).join("\n\n");
+    return `${markerAndHeading}\n\nToo much for a comment: report.html has all of it.\n`;
 }
 
 function written(report: Report, fullness: Fullness): string {

@@ -145,6 +145,17 @@ describe("report.md and report.json", function () {
         assert.ok(Buffer.byteLength(markdownOf(report)) < limit);
     });
 
+    it("has its first line and its heading even where nothing else of it fits", () => {
+        const warnings = { ledger: [], others: ["a warning ".repeat(10_000)] };
+        const [marker, heading, ...rest] = markdownOf({ ...plan, warnings })
+            .trimEnd()
+            .split("\n\n");
+        const whole = markdownOf(plan).split("\n\n");
+        assert.deepEqual([marker, heading], whole.slice(0, 2));
+        assert.match(heading ?? "", /^## Database preview of `/);
+        assert.deepEqual(rest, ["Too much for a comment: report.html has all of it."]);
+    });
+
     it("report.json is what docs/report.schema.json says", () => {
         for (const report of [plan, rollback, strange]) assertFitsSchema(jsonOf(report));
     });
