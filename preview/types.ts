@@ -5,12 +5,16 @@ import { roleNames } from "../runner/applicationRoles.ts";
 import { asProgram } from "../runner/asProgram.ts";
 import { reading } from "../runner/database/connection.ts";
 import { readWay } from "../runner/ledger/chain.ts";
+import { readNoWayBack } from "../runner/migration/directives.ts";
+import { label, type Migration } from "../runner/migration/migration.ts";
 import { readMigrations } from "../runner/migration/migrationFolder.ts";
 import { say } from "../runner/output.ts";
 import { UserError } from "../runner/userError.ts";
 import { previewFolder } from "./folder.ts";
+import type { Trial } from "./trial/observation.ts";
 import { rehearse } from "./trial/rehearsal.ts";
 import { databaseType } from "./typegen.ts";
+import { requireWhole } from "./wholeCopy.ts";
 
 // `npm run types`: the type of the schema as it will be after what is pending. A program of its own, as the engine has no
 // part in it. Always from a shadow: there every object is seen, whatever the login may see on the target.
@@ -65,19 +69,32 @@ async function typesOf(schemas: readonly string[]): Promise<string> {
         toRollBack,
         stackRoles: roleNames,
         cacheFolder: join(previewFolder, "cache"),
-        inspect: async shadow => {
+        inspect: async (shadow, lacks) => {
+            requireWhole(lacks, schemas);
             text = await databaseType(shadow, schemas);
         },
         say,
     });
     if (text !== undefined) return text;
-    const failure = [...down, ...up].at(-1)?.failure;
+    const last = [...down, ...up].at(-1);
+    if (last !== undefined) await requireWayBack(last, toRollBack);
+    const failure = last?.failure;
     if (failure === undefined) throw new UserError(`there are no types without a shadow. ${proof.words}`);
     const { place, message, cause } = failure;
     throw new UserError(`there are no types: ${place.file}:${place.line}: ${message}`, [
         cause === "shadow"
             ? "give it a shadow that can: SIMULATION_DB_SHADOW_URL"
             : "mend it; npm run preview says more",
+    ]);
+}
+
+/** @throws UserError why what is to be rolled back first cannot be */
+async function requireWayBack({ part, version }: Trial, toRollBack: readonly Migration[]): Promise<void> {
+    const migration = toRollBack.find(each => part === "down" && each.version === version);
+    const reason = migration ? await readNoWayBack(migration) : undefined;
+    if (migration === undefined || reason === undefined) return;
+    throw new UserError(`there are no types: ${label(migration)} cannot be rolled back: ${reason}`, [
+        "bring its folder back, and write a new migration that goes forward",
     ]);
 }
 

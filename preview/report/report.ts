@@ -8,6 +8,7 @@ import { renamesIn } from "../findings/names.ts";
 import type { FindingSettings } from "../findings/scene.ts";
 import { type GateSettings, judge, type JudgedFinding } from "../gates.ts";
 import { label, type Migration, summary } from "../../runner/migration/migration.ts";
+import { ranToItsEnd } from "../trial/ended.ts";
 import type { Archived, Proof, Rehearsal, Trial } from "../trial/observation.ts";
 import { accessOf, type Access } from "./access.ts";
 import { type Diagram, diagramOf } from "./diagram.ts";
@@ -184,10 +185,7 @@ async function untold(
     earlier: readonly Trial[],
 ): Promise<Told> {
     const { look, proof } = rehearsal;
-    const failed = [...rehearsal.down, ...rehearsal.up].find(
-        ({ failure, part, reversal }) =>
-            failure !== undefined || (part === "down" && reversal?.verdict === "declared irreversible"),
-    );
+    const failed = [...rehearsal.down, ...rehearsal.up].find(trial => !ranToItsEnd(trial));
     const why = failed ? `${label(failed)} comes before it and did not run to its end` : proof.words;
     return await findingsByText(migration, look, settings, why, { part: direction, earlier });
 }

@@ -14,6 +14,7 @@ import { adviceOn } from "./advisors.ts";
 import { cacheKey, keep, type Kept, readKept } from "./cache.ts";
 import { takeCatalog } from "./catalog.ts";
 import { tryDown } from "./down.ts";
+import { ranToItsEnd } from "./ended.ts";
 import { InnerStatements } from "./inner.ts";
 import { statementLimitMs } from "./limit.ts";
 import type { Proof, Rehearsal, Trial } from "./observation.ts";
@@ -35,9 +36,10 @@ export interface RehearsalOptions {
     readonly cacheFolder: string;
     /**
      * Looks, as its superuser, at a shadow on which all of it has run. Then there is a shadow even when nothing is pending,
-     * and no kept result is used. Not called when something does not run to its end.
+     * and no kept result is used. Not called when something does not run to its end. `lacks`: keys of the target's catalog
+     * that the shadow did not have from the beginning.
      */
-    readonly inspect?: (shadow: pg.Client) => Promise<void>;
+    readonly inspect?: (shadow: pg.Client, lacks: readonly string[]) => Promise<void>;
     /** How long one statement may run on the shadow, in milliseconds; default: a minute. */
     readonly limitMs?: number;
     /** Told of progress, when it takes longer than a second. */
@@ -78,10 +80,10 @@ async function tryOut(look: Look, key: string, options: RehearsalOptions, progre
     const { shadow } = found;
     try {
         progress.enter("trying migrations");
-        const { up, down } = await runAll(shadow, look, options);
+        const { up, down, lacks } = await runAll(shadow, look, options);
         const trials = [...down, ...up];
         const result = { proof: proofOf(shadow, trials), up, down };
-        if (trials.every(({ failure }) => failure === undefined)) await options.inspect?.(shadow.admin);
+        if (trials.every(ranToItsEnd)) await options.inspect?.(shadow.admin, lacks);
         // What a shadow could not do this time, it may do the next.
         if (result.proof.verified) await keep(options.cacheFolder, key, look, result);
         return result;
@@ -145,7 +147,7 @@ async function runAll(
     shadow: Shadow,
     look: Look,
     { environment, pending, toRollBack, limitMs = statementLimitMs }: RehearsalOptions,
-): Promise<{ up: Trial[]; down: Trial[] }> {
+): Promise<{ up: Trial[]; down: Trial[]; lacks: string[] }> {
     const { client, watcher } = shadow;
     const session = { client, settings: readSettings(environment) };
     const inner = watcher ? new InnerStatements(watcher, shadow.database) : undefined;
@@ -153,13 +155,15 @@ async function runAll(
     const start = await readState(client);
     const stage: Stage = { shadow, session, start, now: start, inner, withRows, limitMs };
     let catalog = await takeCatalog(stage);
+    const copy = catalog;
+    const lacks = [...look.catalog.keys()].filter(key => !copy.has(key) && !shadow.isOwn(key));
     const down: Trial[] = [];
     for (const migration of toRollBack) {
         await knowUp(stage, migration);
         const trial = await tryDown(stage, migration, catalog);
         down.push(trial);
         catalog = trial.after;
-        if (trial.failure || trial.reversal?.verdict === "declared irreversible") return { up: [], down };
+        if (!ranToItsEnd(trial)) return { up: [], down, lacks };
     }
     const up: Trial[] = [];
     let advice = await adviceOn(client);
@@ -171,7 +175,7 @@ async function runAll(
         catalog = trial.after;
         if (trial.failure) break;
     }
-    return { up, down };
+    return { up, down, lacks };
 }
 
 /** Where the target's ledger could not be read, what up made is learned from its down, as after a repair. */

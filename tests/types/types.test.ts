@@ -172,6 +172,51 @@ for (const major of [15, 17] as const) {
                 assert.match(said, /there will be no schema ap\.\n {2}→ schemas of the database: app, public/);
             });
 
+            it("has none when a rollback stands in the way that is refused, and says why", async () => {
+                const up = "-- irreversible: what is gone is gone\ncreate schema extra;";
+                const trios = { "0001_notes": notes, "0002_gone": {}, "0003_extra": { up, down: "" } };
+                await project.write({ ...trios, "0003_extra": { ...trios["0003_extra"], verify: "select 1;" } });
+                await project.must("migrate up");
+                await project.write({ "0001_notes": notes, "0002_gone": {} });
+                try {
+                    const { code, stdout, stderr } = await types([], project.folder, project.environment);
+                    assert.equal(code, 1, stderr);
+                    assert.equal(stdout, "");
+                    assert.match(
+                        stderr,
+                        /^there are no types: 0003_extra cannot be rolled back: what is gone is gone\n {2}→ bring its folder back/m,
+                    );
+                } finally {
+                    await project.admin.query("delete from simulation_db.migration where version = '0003'");
+                }
+            });
+
+            it("has none where the shadow lacks something of their schemas, and says what", async () => {
+                const other = await sqlProject(cluster, { "0001_notes": notes });
+                try {
+                    await other.must("migrate up");
+                    // An extension that no shadow has: another one under a name of our own.
+                    await other.admin.query(
+                        `create schema ext; grant usage on schema ext to public; create extension ltree schema ext;
+                         create table public.ways (path ext.ltree);
+                         create materialized view public.deep as select path from public.ways group by path;
+                         create table app.others (path ext.ltree);
+                         update pg_extension set extname = 'pathtree' where extname = 'ltree';`,
+                    );
+                    const { code, stdout, stderr } = await types([], other.folder, other.environment);
+                    assert.equal(code, 1, stdout);
+                    assert.equal(stdout, "");
+                    assert.match(
+                        stderr,
+                        /^there are no types: the shadow lacks materialized view public\.deep, which the target has\.\n {2}→ give it a shadow that has what it takes: SIMULATION_DB_SHADOW_URL/m,
+                    );
+                    const app = await types(["--schema", "app"], other.folder, other.environment);
+                    assert.match(app.stdout, /others: \{/, app.stderr);
+                } finally {
+                    await other.remove();
+                }
+            });
+
             it("has none when a migration fails, and says where", async () => {
                 await project.write({
                     "0001_notes": notes,
