@@ -134,6 +134,25 @@ for (const major of [15, 17] as const) {
             assert.deepEqual(await project.applied(), []);
         });
 
+        it("one that is declared irreversible and has no down is not rolled back, and the reason is told", async () => {
+            const other = await sqlProject(cluster, {
+                "0001_gone": {
+                    up: "-- irreversible: gone is gone\nselect 1;",
+                    down: "-- nothing\n",
+                    verify: "select 1;",
+                },
+            });
+            try {
+                await other.must("migrate up");
+                const { code, stderr } = await other.run("migrate down --to 0000");
+                assert.equal(code, 1);
+                assert.match(stderr, /0001_gone cannot be rolled back: gone is gone\n {2}→ restore a backup/);
+                assert.deepEqual(await other.applied(), ["0001"]);
+            } finally {
+                await other.remove();
+            }
+        });
+
         it("an older one cannot be rolled back under a newer one, nor a newer one applied before an older one", async () => {
             const under = await project.run("migrate down --stdin", { stdin: project.stdin("0001") });
             assert.equal(under.code, 1);
