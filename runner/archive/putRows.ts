@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { halvesOf, mostHalvings, rowsOfBatch, wholeOf } from "./batches.ts";
 import { line, pair, type Place, requireSame, type Sum, sum } from "./place.ts";
-import { fitsNot, isOfAnotherTable } from "./refusal.ts";
+import { fitsNot, isOfAnotherTable, meetsAnother, Mismatch } from "./refusal.ts";
 import type { ListedPart } from "./registry.ts";
 import { uniqueKey } from "./table.ts";
 
@@ -10,7 +10,7 @@ export interface Put {
     readonly back: number;
     /** Why others are not, where PostgreSQL had something to say. */
     readonly reason?: string;
-    /** So many do not fit that the looking has ended: others are left that would. */
+    /** It is not to be tried again: so many do not fit that the looking has ended, or one is left whose equal is back. */
     readonly isOver?: boolean;
 }
 
@@ -46,8 +46,9 @@ export async function putFittingRows(client: pg.Client, part: ListedPart, place:
     let back = await forgetPresent(client, part, place);
     let reason: string | undefined;
     let isOver = false;
+    // All of one size before the smaller ones: where the looking ends, what is left is small.
     const batches = [await wholeOf(client, part, place.fitting)];
-    for (let [batch, halvings] = [batches.pop(), 0]; batch; batch = batches.pop()) {
+    for (let [batch, halvings] = [batches.shift(), 0]; batch; batch = batches.shift()) {
         await client.query("savepoint before_batch");
         try {
             back += await insertRows(client, part, { ...place, fitting: rowsOfBatch(batch) }, { mayMeet });
@@ -56,9 +57,11 @@ export async function putFittingRows(client: pg.Client, part: ListedPart, place:
             await client.query("rollback to savepoint before_batch");
             reason = (error as Error).message;
             halvings += 1;
-            const halves = halvesOf(batch).toReversed();
+            const halves = halvesOf(batch);
             if (halvings <= mostHalvings) batches.push(...halves);
-            else isOver ||= halves.length > 0;
+            // An equal row may be back, for which this one would be taken the next time.
+            const mayBeAnEqual = error instanceof Mismatch || meetsAnother(error);
+            isOver ||= halves.length === 0 ? mayBeAnEqual : halvings > mostHalvings;
         }
         await client.query("release savepoint before_batch");
     }

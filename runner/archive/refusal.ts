@@ -23,6 +23,11 @@ export function fitsNot(error: unknown): boolean {
     return error instanceof Mismatch || isRefused(error);
 }
 
+/** Whether a unique (23505) or exclusion (23P01) constraint has another row in the place of this one. */
+export function meetsAnother(error: unknown): boolean {
+    return ["23505", "23P01"].includes(codeOf(error));
+}
+
 /** Whether that is because names and types are others (class 42): then none of them fits. */
 export function isOfAnotherTable(error: unknown): boolean {
     return codeOf(error).startsWith("42");

@@ -5,7 +5,7 @@ import { halvesOf, mostHalvings } from "./batches.ts";
 import { type Place, readPlace } from "./place.ts";
 import { batchesOf, putColumns } from "./putColumns.ts";
 import { type Put, putFittingRows, putRows } from "./putRows.ts";
-import { codeOf, fitsNot, isOfAnotherTable } from "./refusal.ts";
+import { codeOf, fitsNot, isOfAnotherTable, meetsAnother } from "./refusal.ts";
 import { archivedIn, dropPart, type ListedPart, listArchive, makeDeletable } from "./registry.ts";
 import { setSequences } from "./sequences.ts";
 import { withoutTriggers } from "./triggers.ts";
@@ -33,19 +33,22 @@ export async function restoreRows(
     // Columns after the rows that may have come with them; of two rollbacks the newer one first, as it stays.
     const columns = parts.filter(({ kind }) => kind === "columns").toReversed();
     const inOrder = [...parts.filter(({ kind }) => kind !== "columns"), ...columns];
-    // A row may refer to one of a later part: what could not go back is tried again while others do.
-    for (let waiting = inOrder, moved = true; moved && waiting.length > 0;) {
-        moved = false;
-        for (const part of waiting) {
-            const rows = left.get(part.id) ?? 0;
-            const { remaining, reason, isOver } = await tryPart(session, { ...part, rows }, say);
-            left.set(part.id, remaining);
-            if (isOver) over.add(part.id);
-            if (reason) reasons.set(part.id, reason);
-            else reasons.delete(part.id);
-            moved ||= remaining < rows;
+    const waiting = new Set(inOrder);
+    const next = () => inOrder.find(part => waiting.has(part));
+    for (let part = next(); part; part = next()) {
+        waiting.delete(part);
+        const rows = left.get(part.id) ?? 0;
+        const { remaining, reason, isOver } = await tryPart(session, { ...part, rows }, say);
+        left.set(part.id, remaining);
+        if (isOver) over.add(part.id);
+        if (reason) reasons.set(part.id, reason);
+        else reasons.delete(part.id);
+        if (remaining === rows) continue;
+        // A row may refer to one of another part, and to a column of its own that came later.
+        for (const other of inOrder) {
+            const mayGain = (other !== part || part.kind === "columns") && (left.get(other.id) ?? 0) > 0;
+            if (mayGain && !over.has(other.id)) waiting.add(other);
         }
-        waiting = waiting.filter(({ id }) => (left.get(id) ?? 0) > 0 && !over.has(id));
     }
 
     for (const part of parts) {
@@ -120,12 +123,14 @@ async function tryColumns(session: Session, part: ListedPart, say: (line: string
 /** Whole rows, all in a transaction. */
 async function tryRows(session: Session, part: ListedPart, say: (line: string) => void): Promise<Tried> {
     const { client } = session;
-    let [mayMeet, mayStay, ownersLost] = [false, false, 0];
+    let [mayMeet, mayStay, ownersLost, areTogether] = [false, false, 0, false];
     for (;;) {
-        const put = async (place: Place): Promise<Put> =>
-            mayStay && !place.pointsAtItself
+        const put = async (place: Place): Promise<Put> => {
+            areTogether = place.pointsAtItself;
+            return mayStay
                 ? await putFittingRows(client, part, place)
                 : { back: await putRows(client, part, place, mayMeet) };
+        };
         try {
             return await restore(session, part, say, put);
         } catch (error) {
@@ -133,6 +138,7 @@ async function tryRows(session: Session, part: ListedPart, say: (line: string) =
             if (lacksOwner(error) && ownersLost < mostOwnersLost) ownersLost += 1;
             // Looking out for another row with the same key takes an insert twice as long, and there is rarely one.
             else if (meetsAnother(error) && !mayMeet) mayMeet = true;
+            else if (areTogether) throw error;
             else mayStay = true;
         }
     }
@@ -141,11 +147,6 @@ async function tryRows(session: Session, part: ListedPart, say: (line: string) =
 /** A foreign key (23503) has nothing to point at, though it had when the statement began, or is not among those looked at. */
 function lacksOwner(error: unknown): boolean {
     return codeOf(error) === "23503";
-}
-
-/** A unique (23505) or exclusion (23P01) constraint has another row in the place of this one. */
-function meetsAnother(error: unknown): boolean {
-    return ["23505", "23P01"].includes(codeOf(error));
 }
 
 /**
