@@ -100,7 +100,7 @@ function lossOf(from: TypeName, to: TypeName, isCast: boolean): string | undefin
 }
 
 /** Of a column's definition in the catalog: `numeric(10,2) not null`. Of an array that of its elements, of a domain what it is over. */
-function typeName(definition: string, catalog: Catalog): TypeName {
+export function typeName(definition: string, catalog: Catalog): TypeName {
     const text = typeOfColumn(definition).replace(/(?:\[\])+$/, "");
     const [, over] = /^owner \S+ domain (.*)$/s.exec(catalog.get(`type ${text}`) ?? "") ?? [];
     if (over !== undefined) return typeName(over.replace(/(?: not null)?(?: default .*)? \S+$/s, ""), catalog);

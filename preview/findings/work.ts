@@ -12,6 +12,7 @@ import { largeTable } from "../../runner/archive/table.ts";
 import { readAspect } from "../changes/aspect.ts";
 import { provesBounds } from "./bounds.ts";
 import { constraintWords } from "./constraintWords.ts";
+import { keysMadeAgain } from "./keysMadeAgain.ts";
 import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 
@@ -90,7 +91,12 @@ export function workOf(act: Act, { acts, look, names, trial, targetName }: Scene
                 return [["scan", [...read, ...defaultPartitionsOf(relation)]] as const];
             }
             const needed = demandOf(command, table);
-            return needed === undefined ? [] : [[needed, tables] as const];
+            return [
+                ...(needed === undefined ? [] : [[needed, tables] as const]),
+                ...(command.subtype === "AT_AlterColumnType"
+                    ? [["scan", referring(table, command.name)] as const]
+                    : []),
+            ];
         });
     }
 
@@ -144,6 +150,15 @@ export function workOf(act: Act, { acts, look, names, trial, targetName }: Scene
             if (names.before(object) !== table || isAnew(table, plain(part))) return false;
             return identifiersIn(text).some(each => names.before(`${object}.${each}`) === name);
         });
+    }
+
+    /** Tables that a new type of a column has PostgreSQL read for a foreign key. */
+    function referring(table: string, name = ""): string[] {
+        const column = names.columnOnTarget(table, name);
+        if (column === undefined) return [];
+        return keysMadeAgain(column, { trial, names }).flatMap(key =>
+            isAnew(key.table, key.constraint) ? [] : key.table,
+        );
     }
 
     /** Those that the target has now: what belongs into a new partition may not be in there, so all of it is read. */

@@ -1,5 +1,6 @@
 import { lastPart, tableOfColumn } from "../changes/aspect.ts";
 import { compare } from "../changes/comparison.ts";
+import { columnList, columnsIn, readForeignKey } from "../changes/foreignKey.ts";
 import { type Act, readActs, stepsOf } from "../findings/act.ts";
 import { type AlterTableCommand, alterCommands, type RangeVar, strings } from "../../runner/migration/tree.ts";
 import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
@@ -97,12 +98,7 @@ type Wanted = Pick<Demand, "definition" | "validated" | "query" | "expressions" 
     readonly isFillable?: boolean;
 };
 
-const identifier = /(?:"(?:[^"]|"")+"|[^\s"(),.]+)/.source;
-const list = `\\((${identifier}(?:, ${identifier})*)\\)`;
-const uniqueWords = new RegExp(`^(?:UNIQUE|PRIMARY KEY) (NULLS NOT DISTINCT )?${list}`);
-const foreignKeyWords = new RegExp(
-    `^FOREIGN KEY ${list} REFERENCES (${identifier}(?:\\.${identifier})?)${list}( MATCH FULL)?`,
-);
+const uniqueWords = new RegExp(`^(?:UNIQUE|PRIMARY KEY) (NULLS NOT DISTINCT )?${columnList}`);
 
 /** Of a constraint that is new or says something else, or whose old rows are read from now on. */
 function ofConstraint(after: string, before: string | null, source: Source): Wanted | undefined {
@@ -116,7 +112,7 @@ function ofConstraint(after: string, before: string | null, source: Source): Wan
     }
     const [, sameNulls, unique] = uniqueWords.exec(definition) ?? [];
     if (unique !== undefined) {
-        const known = columns(unique).map(column => `${column} is not null`);
+        const known = columnsIn(unique).map(column => `${column} is not null`);
         const counted = sameNulls ? source.text : `${source.text} where ${known.join(" and ")}`;
         const groups = `select count(*) as same from ${counted} group by ${unique} having count(*) > 1`;
         return {
@@ -126,12 +122,12 @@ function ofConstraint(after: string, before: string | null, source: Source): Wan
             expressions: [],
         };
     }
-    const [, own, parent, theirs, full] = foreignKeyWords.exec(definition) ?? [];
-    if (own === undefined || parent === undefined || theirs === undefined) return undefined;
-    const mine = columns(own);
-    const same = columns(theirs).map((column, index) => `p.${column} = r.${mine[index]}`);
+    const key = readForeignKey(definition);
+    if (key === undefined) return undefined;
+    const { columns, parent, parentColumns, matchesFull } = key;
+    const same = parentColumns.map((column, index) => `p.${column} = r.${columns[index]}`);
     // With `match full` a row may leave out all or nothing.
-    const known = mine.map(column => `r.${column} is not null`).join(full ? " or " : " and ");
+    const known = columns.map(column => `r.${column} is not null`).join(matchesFull ? " or " : " and ");
     const query = `select count(*) as rows from ${source.text} where (${known}) and not exists (select from ${parent} as p where ${same.join(" and ")})`;
     return { definition, validated, query, expressions: [], parent };
 }
@@ -221,10 +217,6 @@ class Source {
         this.defaults = defaults;
         this.text = added.length > 0 ? `(select t.*, ${added.join(", ")} from ${table} as t) as r` : `${table} as r`;
     }
-}
-
-function columns(list: string): string[] {
-    return list.split(/, (?=(?:[^"]*"[^"]*")*[^"]*$)/);
 }
 
 const demanding = ["AT_AddConstraint", "AT_ValidateConstraint", "AT_SetNotNull", "AT_AddColumn"];

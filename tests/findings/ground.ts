@@ -81,6 +81,11 @@ export const ground = `
     revoke all on public.shelves, public.books, public.loans, public.wishes, public.prices from anon, authenticated;
     insert into public.shelves values (1), (2);
 
+    create domain public.short as varchar(9);
+    create table public.colors (code varchar(9) primary key);
+    create table public.paints (color varchar(9) references public.colors (code));
+    revoke all on public.colors, public.paints from anon, authenticated;
+
     create table public.words (
         w           integer,
         public      boolean,
