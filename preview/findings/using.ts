@@ -1,7 +1,7 @@
 import { type AlterTableCommand, type Node, nodesOf, strings } from "../../runner/migration/tree.ts";
 
 /** An `alter column … type … using …`, taken apart. */
-interface Conversion {
+export interface Conversion {
     readonly column: string;
     readonly type: Node;
     readonly using: Node;
@@ -64,8 +64,17 @@ export function keepsValues({ column, type, using }: Conversion): boolean {
 
 /** What is too long for the new type is refused, unless the expression itself cuts it. */
 export function cuts({ using }: Conversion): boolean {
-    return [...nodesOf({ kind: "", node: using })].some(
-        ({ kind, node }) => kind === "TypeCast" && !isUnlimitedText((node.typeName ?? {}) as Node),
+    return typesCastTo(using).some(type => !isUnlimitedText(type));
+}
+
+/** Whether the expression makes a text of the value on its way. */
+export function passesText({ using }: Conversion): boolean {
+    return typesCastTo(using).some(isUnlimitedText);
+}
+
+function typesCastTo(expression: Node): Node[] {
+    return [...nodesOf({ kind: "", node: expression })].flatMap(({ kind, node }) =>
+        kind === "TypeCast" ? [(node.typeName ?? {}) as Node] : [],
     );
 }
 
