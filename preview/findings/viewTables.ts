@@ -55,28 +55,35 @@ async function below(
     asReader = part === "query" && catalog.has(`view ${view}`),
     seen = new Set<string>(),
 ): Promise<string[]> {
+    const tables: string[] = [];
+    for (const name of await relationsIn(view, catalog, part)) {
+        // A view with security_invoker asks its reader itself, also through another view.
+        if (seen.has(name) || (asReader && isInvoker(name, catalog))) continue;
+        seen.add(name);
+        const relation = relationKind(catalog, name);
+        if (relation !== "view") tables.push(name);
+        if (relation === "view" || relation === "materialized view")
+            tables.push(...(await below(name, catalog, part, asReader && relation === "view", seen)));
+    }
+    return tables;
+}
+
+/** The tables and views that a view names itself. @param part of its definition */
+export async function relationsIn(view: string, catalog: Catalog, part: "query" | "from" = "query"): Promise<string[]> {
     const names = namesOf({ tables: new Map([...catalog.keys()].flatMap(key => relationName(key))) });
     const definition = catalog.get(`view ${view}`) ?? catalog.get(`materialized view ${view}`) ?? "";
     const query = definition
         .split("\n")
         .filter(line => !/^(persistence|access method|tablespace) /.test(line))
         .join("\n");
-    const tables: string[] = [];
-    for (const { kind, tree } of await splitStatements(query, view).catch(() => [])) {
-        const node = part === "query" ? tree : { from: tree.fromClause };
-        for (const each of nodesOf({ kind, node })) {
+    const statements = await splitStatements(query, view).catch(() => []);
+    return statements.flatMap(({ kind, tree }) =>
+        [...nodesOf({ kind, node: part === "query" ? tree : { from: tree.fromClause } })].flatMap(each => {
             // The catalog names the schema of each relation; a name without one is of a common table expression.
             const name = each.kind === "RangeVar" && each.node.schemaname ? names.onTarget(each.node) : undefined;
-            // A view with security_invoker asks its reader itself, also through another view.
-            if (name === undefined || seen.has(name) || (asReader && isInvoker(name, catalog))) continue;
-            seen.add(name);
-            const relation = relationKind(catalog, name);
-            if (relation !== "view") tables.push(name);
-            if (relation === "view" || relation === "materialized view")
-                tables.push(...(await below(name, catalog, part, asReader && relation === "view", seen)));
-        }
-    }
-    return tables;
+            return name ?? [];
+        }),
+    );
 }
 
 function relationName(key: string): [string, { kind: "table"; rows: number; bytes: number; heapBytes: number }][] {

@@ -3,6 +3,7 @@ export const ground = `
     create type public.mood as enum ('sad', 'ok');
     create sequence public.ticket;
     create schema private;
+    create schema hidden;
     revoke all on sequence public.ticket from anon, authenticated;
 
     create table public.runs (
@@ -107,6 +108,12 @@ export const ground = `
     create view public.run_titles with (security_invoker = true) as select id, title from public.runs;
     create materialized view public.run_counts as select status, count(*) from public.runs group by status;
     revoke all on public.run_titles, public.run_counts from anon, authenticated;
+
+    create table hidden.diary (line text);
+    alter table hidden.diary enable row level security;
+    create view hidden.diary_lines as select line from hidden.diary;
+    create view public.lines with (security_invoker = true) as select line from hidden.diary_lines;
+    revoke all on public.lines from anon;
 
     create function public.title_of(run bigint) returns text language sql stable set search_path = ''
         return (select title from public.runs where id = run);

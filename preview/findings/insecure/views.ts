@@ -4,48 +4,94 @@ import { relationKind } from "../../changes/relationChange.ts";
 import type { Catalog } from "../../trial/observation.ts";
 import type { Finding } from "../finding.ts";
 import type { Scene } from "../scene.ts";
-import { isInvoker, tablesBelow } from "../viewTables.ts";
+import { isInvoker, relationsIn, tablesBelow } from "../viewTables.ts";
 
 /**
  * Views in the API's sight that read tables as their owner does, who is bound neither by row level security nor by what
- * their readers were granted (PostgreSQL documentation, CREATE VIEW: security_invoker).
+ * their readers were granted (PostgreSQL documentation, CREATE VIEW: security_invoker). One that reads as its reader does
+ * so where it is put upon such a view, in whichever schema: to read through it nobody needs the use of that.
  */
 export async function viewFindings({ comparison, exposed }: Scene): Promise<Finding[]> {
     const { after, changed } = comparison;
-    const touched = changed.filter(({ kind, object, part }) => {
+    const touched = changed.flatMap(({ kind, object, part }) => {
         const counts = kind === "relation" || kind === "options" || (kind === "grants" && callers.includes(part ?? ""));
-        return counts && /view$/.test(relationKind(after, object) ?? "") && exposed.has(schemaOf(object) ?? "");
+        return counts && isView(object, after) ? object : [];
     });
-    const views = [...new Set(touched.map(({ object }) => object))];
-    const findings = await Promise.all(views.map(view => findingOf(view, after)));
+    const isShown = (view: string) => exposed.has(schemaOf(view) ?? "");
+    const hidden = new Set(touched.filter(view => !isShown(view)));
+    const upon = hidden.size === 0 ? [] : invokersIn(after).filter(isShown);
+    const findings = await Promise.all([
+        ...[...new Set(touched.filter(isShown))].map(view => findingOf(view, after, () => true)),
+        ...upon.filter(view => !touched.includes(view)).map(view => findingOf(view, after, door => hidden.has(door))),
+    ]);
     return findings.flatMap(finding => finding ?? []);
 }
 
 const callers = ["anon", "authenticated", "public"];
 
-async function findingOf(view: string, catalog: Catalog): Promise<Finding | undefined> {
-    const kind = relationKind(catalog, view);
-    if (kind === "view" && isInvoker(view, catalog)) return undefined;
-    const readers = callers.filter(role => catalog.get(`grants on ${kind} ${view} to ${role}`)?.includes("SELECT"));
-    if (readers.length === 0) return undefined;
-    const tables = await tablesBelow(view, catalog);
-    const past = (reader: string): string[] =>
-        tables.filter(table => hasRowSecurity(table, catalog) || !mayRead(reader, table, catalog));
-    const shown = readers.filter(reader => past(reader).length > 0);
-    if (shown.length === 0) return undefined;
-    const guarded = [...new Set(shown.flatMap(past))];
+/** What a view shows of tables past their fences, and the view that does: itself, or one that it reads. */
+interface Door {
+    readonly view: string;
+    readonly tables: readonly string[];
+}
+
+/** @param counts of which doors to speak */
+async function findingOf(
+    view: string,
+    catalog: Catalog,
+    counts: (door: string) => boolean,
+): Promise<Finding | undefined> {
+    const readers = callers.filter(role => maySelect([role], view, catalog));
+    const doors = await Promise.all(readers.map(reader => doorsOf(view, reader, catalog)));
+    const open = doors.map(each => each.filter(door => counts(door.view)));
+    const shown = readers.filter((_, index) => open[index]?.length);
+    const [first] = open.flat();
+    if (first === undefined) return undefined;
+    const guarded = [...new Set(open.flat().flatMap(({ tables }) => tables))];
     const fences = [
         ...(guarded.some(table => hasRowSecurity(table, catalog)) ? ["row level security"] : []),
         ...(guarded.every(table => hasRowSecurity(table, catalog)) ? [] : ["grants"]),
     ];
-    const way = kind === "view" ? "has no security_invoker, so it" : "is a materialized view, so it";
+    const way = catalog.has(`view ${first.view}`) ? "has no security_invoker" : "is a materialized view";
     return {
         code: "view-past-rls",
         level: "insecure",
         object: view,
-        words: `${way} shows ${shown.join(", ")} rows of ${guarded.join(", ")} past their ${fences.join(" and ")}`,
+        words: `${first.view === view ? way : `reads ${first.view}, which ${way}`}, so it shows ${shown.join(", ")} rows of ${guarded.join(", ")} past their ${fences.join(" and ")}`,
         stops: true,
     };
+}
+
+async function doorsOf(view: string, reader: string, catalog: Catalog): Promise<Door[]> {
+    if (catalog.has(`view ${view}`) && isInvoker(view, catalog)) {
+        const below = (await relationsIn(view, catalog)).filter(
+            name => isView(name, catalog) && maySelect([reader, "public"], name, catalog),
+        );
+        return (await Promise.all([...new Set(below)].map(name => doorsOf(name, reader, catalog)))).flat();
+    }
+    const tables = (await tablesBelow(view, catalog)).filter(
+        table => hasRowSecurity(table, catalog) || !mayRead(reader, table, catalog),
+    );
+    return tables.length > 0 ? [{ view, tables }] : [];
+}
+
+function isView(name: string, catalog: Catalog): boolean {
+    return /view$/.test(relationKind(catalog, name) ?? "");
+}
+
+function invokersIn(catalog: Catalog): string[] {
+    const views = [...catalog.keys()].flatMap(key => /^view (.*)$/s.exec(key)?.[1] ?? []);
+    return views.filter(view => isInvoker(view, catalog));
+}
+
+/** Whether a grant to one of the roles lets them read a view, or some of its columns. */
+function maySelect(roles: readonly string[], view: string, catalog: Catalog): boolean {
+    const ofColumns = `grants on column ${view}.`;
+    return roles.some(role => {
+        const has = (key: string) => allowedBy(catalog.get(key)).includes("select");
+        if (has(`grants on ${relationKind(catalog, view)} ${view} to ${role}`)) return true;
+        return [...catalog.keys()].some(key => key.startsWith(ofColumns) && key.endsWith(` to ${role}`) && has(key));
+    });
 }
 
 function hasRowSecurity(table: string, catalog: Catalog): boolean {
