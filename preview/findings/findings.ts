@@ -11,6 +11,7 @@ import { bucketFindings } from "./insecure/buckets.ts";
 import { functionFindings } from "./insecure/functions.ts";
 import { grantFindings } from "./insecure/grants.ts";
 import { policyFindings } from "./insecure/policies.ts";
+import { ownerFindings } from "./insecure/owners.ts";
 import { roleFindings } from "./insecure/roles.ts";
 import { rowSecurityFindings } from "./insecure/rowSecurity.ts";
 import { viewFindings } from "./insecure/views.ts";
@@ -62,6 +63,7 @@ export async function findingsOf(
         ...grantFindings(scene),
         ...functionFindings(scene),
         ...views,
+        ...ownerFindings(scene),
         ...roleFindings(scene),
         ...bucketFindings(scene),
         ...sequenceFindings(scene),

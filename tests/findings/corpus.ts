@@ -252,6 +252,10 @@ export const telling: readonly Case[] = [
     ["alter role reporting createrole", ["role-powerful role reporting"]],
     ["grant service_role to anon", ["membership-widened role anon"]],
     ["grant create on schema private to authenticated; alter table private.secrets owner to authenticated", ["owner-changed private.secrets"]],
+    ["alter schema private owner to authenticated", ["owner-changed schema private"]],
+    ["grant create on schema private to authenticated; alter function private.purge() owner to authenticated", ["owner-changed function private.purge()"]],
+    ["alter function hidden.count_runs() owner to postgres", ["owner-changed function hidden.count_runs()"]],
+    ["grant create on schema public to service_role; alter type public.mood owner to service_role", ["owner-changed type public.mood"]],
 
     // What code has to follow.
     ["alter table public.people rename to persons", ["table-renamed public.people"]],

@@ -123,6 +123,12 @@ export const ground = `
     create trigger runs_touch before update on public.runs for each row execute function private.touch();
     create trigger words_touch before update of enabled on public.words
         for each row execute function suppress_redundant_updates_trigger();
+    create function hidden.count_runs() returns bigint language sql security definer set search_path = ''
+        as 'select count(*) from public.runs';
+    revoke all on function hidden.count_runs() from public, anon, authenticated;
+    grant create on schema hidden to service_role;
+    alter function hidden.count_runs() owner to service_role;
+    revoke create on schema hidden from service_role;
     create role reporting;
     grant select on public.prices to reporting;
     analyze`;

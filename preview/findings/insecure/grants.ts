@@ -10,26 +10,13 @@ import { everybody, isInReach } from "./reach.ts";
 
 const rowPrivileges = ["select", "insert", "update", "delete"];
 
-/** What everybody gets, now or with the next object, and owners who are callers of the API. */
+/** What everybody gets, now or with the next object, and settings of the API. */
 export function grantFindings({ comparison, exposed }: Scene): Finding[] {
     const { before, after } = comparison;
     return comparison.changed.flatMap(aspect => {
-        const { kind, object, part = "", before: was, after: is } = aspect;
+        const { kind, object, part = "" } = aspect;
         if (kind === "grants") return [...toEverybody(aspect), ...withoutRowSecurity(aspect)];
         if (kind === "default privileges") return defaults(aspect);
-        if (kind === "owner" && was !== null && is !== null) {
-            return ["anon", "authenticated", "authenticator"].includes(is)
-                ? [insecure("owner-changed", object, `belongs to ${is} now, who may do everything with it`)]
-                : [
-                      {
-                          code: "owner-changed",
-                          level: "note",
-                          object,
-                          words: `belongs to ${is} now, to ${was} before`,
-                          stops: false,
-                      },
-                  ];
-        }
         return part === "" && isApiSetting(aspect)
             ? [insecure("api-settings-changed", object, "settings of the API change: check which schemas it shows")]
             : [];

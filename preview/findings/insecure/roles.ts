@@ -2,10 +2,12 @@ import { roleTraits } from "../../changes/otherChange.ts";
 import { type Finding, insecure } from "../finding.ts";
 import type { Scene } from "../scene.ts";
 
-const powers = ["superuser", "bypasses RLS", "creates roles", "replicates"];
-const callers = ["anon", "authenticated", "authenticator"];
+/** Attributes that pass grants and policies, as roleTraits names them. */
+export const powers = ["superuser", "bypasses RLS", "creates roles", "replicates"];
+/** Whom a request of the API runs as, and who takes it. */
+export const callers = ["anon", "authenticated", "authenticator"];
 /** Whoever is a member of these reads or writes past every grant or policy. */
-const powerful = [
+export const powerful = [
     "postgres",
     "service_role",
     "supabase_admin",
