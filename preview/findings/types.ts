@@ -1,4 +1,5 @@
 import { typeOfColumn } from "../changes/aspect.ts";
+import { readDomain } from "../changes/domain.ts";
 import type { Catalog } from "../trial/observation.ts";
 import { stepsOf } from "./act.ts";
 import { alterCommands, type RangeVar } from "../../runner/migration/tree.ts";
@@ -117,8 +118,8 @@ function lossOfText({ base, limits }: TypeName): string | undefined {
 /** Of a column's definition in the catalog: `numeric(10,2) not null`. Of an array that of its elements, of a domain what it is over. */
 export function typeName(definition: string, catalog: Catalog): TypeName {
     const text = typeOfColumn(definition).replace(/(?:\[\])+$/, "");
-    const [, over] = /^owner \S+ domain (.*)$/s.exec(catalog.get(`type ${text}`) ?? "") ?? [];
-    if (over !== undefined) return typeName(over.replace(/(?: not null)?(?: default .*)? \S+$/s, ""), catalog);
+    const domain = readDomain(text, catalog);
+    if (domain !== undefined) return typeName(domain.over, catalog);
     const limits = /\(([\d,]+)\)/.exec(text)?.[1]?.split(",").map(Number) ?? [];
     return { base: text.replace(/\([\d,]+\)/, ""), limits };
 }

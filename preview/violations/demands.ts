@@ -1,11 +1,12 @@
-import { lastPart, tableOfColumn } from "../changes/aspect.ts";
+import { lastPart, tableOfColumn, typeOfColumn } from "../changes/aspect.ts";
 import { compare } from "../changes/comparison.ts";
 import { columnList, columnsIn, readForeignKey } from "../changes/foreignKey.ts";
 import { type Act, readActs, stepsOf } from "../findings/act.ts";
 import { type AlterTableCommand, alterCommands, type RangeVar, strings } from "../../runner/migration/tree.ts";
 import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
 import { viewsWritten } from "../findings/viewTables.ts";
-import type { Catalog, Place, TargetLook, Trial } from "../trial/observation.ts";
+import { Source, valueOfType } from "./source.ts";
+import type { Catalog, Place, TableSize, TargetLook, Trial } from "../trial/observation.ts";
 
 /** What migrations that are pending, or rolled back, want of rows that the target has already. */
 export interface Demand {
@@ -51,10 +52,11 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
             const at = placeOf(acts, table, part, names);
             const place = acts[at]?.observation.place;
             const needs = kind === "constraint" ? after : part;
-            const source = new Source({ table, name: object, needs }, trial.after, look.catalog, names);
+            const isAlone = kind === "constraint" && isOfOwnRows(after, look.tables.get(table));
+            const source = new Source({ table, name: object, needs, isAlone }, trial.after, look.catalog, names);
             const wanted =
                 kind === "constraint"
-                    ? ofConstraint(after, before, source)
+                    ? ofConstraint(after, before, source, look.tables)
                     : kind === "column"
                       ? ofColumn(part, after, before, source, acts, names)
                       : undefined;
@@ -84,12 +86,17 @@ export async function demandsOf(trials: readonly Trial[], look: Pick<TargetLook,
         }
         earlier.push(...acts);
     }
-    // Of one that is validated later the last word counts, and of a partition that of the table it belongs to.
+    // Of one that is validated later the last word counts, and of a partition or a child that of the table it belongs to.
     const isLast = ({ object }: Demand, index: number) =>
         demands.findLastIndex(other => other.object === object) === index;
     return demands.filter(isLast).filter(({ table, definition }) => {
         const inherits = /^inherits (.*)$/m.exec(look.catalog.get(`table ${table}`) ?? "")?.[1];
-        return !demands.some(other => other.definition === definition && inherits?.split(", ").includes(other.table));
+        return !demands.some(
+            other =>
+                other.definition === definition &&
+                !isOfOwnRows(definition, look.tables.get(other.table)) &&
+                inherits?.split(", ").includes(other.table),
+        );
     });
 }
 
@@ -100,8 +107,21 @@ type Wanted = Pick<Demand, "definition" | "validated" | "query" | "expressions" 
 
 const uniqueWords = new RegExp(`^(?:UNIQUE|PRIMARY KEY) (NULLS NOT DISTINCT )?${columnList}`);
 
+/** Whether a constraint of a table looks at no rows of those that inherit from it; partitions have no others. */
+function isOfOwnRows(definition: string, table: TableSize | undefined): boolean {
+    return (
+        table?.kind === "table" &&
+        /^(?:UNIQUE|PRIMARY KEY|FOREIGN KEY) |^CHECK .* NO INHERIT(?: NOT VALID)?$/s.test(definition)
+    );
+}
+
 /** Of a constraint that is new or says something else, or whose old rows are read from now on. */
-function ofConstraint(after: string, before: string | null, source: Source): Wanted | undefined {
+function ofConstraint(
+    after: string,
+    before: string | null,
+    source: Source,
+    tables: TargetLook["tables"],
+): Wanted | undefined {
     const validated = !/ NOT VALID$/.test(after);
     const definition = after.replace(/ NOT VALID$/, "");
     if (before === definition) return undefined;
@@ -128,7 +148,8 @@ function ofConstraint(after: string, before: string | null, source: Source): Wan
     const same = parentColumns.map((column, index) => `p.${column} = r.${columns[index]}`);
     // With `match full` a row may leave out all or nothing.
     const known = columns.map(column => `r.${column} is not null`).join(matchesFull ? " or " : " and ");
-    const query = `select count(*) as rows from ${source.text} where (${known}) and not exists (select from ${parent} as p where ${same.join(" and ")})`;
+    const keys = isOfOwnRows(definition, tables.get(parent)) ? `only ${parent}` : parent;
+    const query = `select count(*) as rows from ${source.text} where (${known}) and not exists (select from ${keys} as p where ${same.join(" and ")})`;
     return { definition, validated, query, expressions: [], parent };
 }
 
@@ -143,6 +164,7 @@ function ofColumn(
 ): Wanted | undefined {
     if (!/ not null\b/.test(after) || (before !== null && / not null\b/.test(before))) return undefined;
     const everyRow = before === null;
+    if (everyRow && valueOfType(typeOfColumn(after), source.after) !== undefined) return undefined;
     const added = everyRow ? addedEmpty(part, source.table, acts, names) : undefined;
     if (everyRow && added === undefined) return undefined;
     const query = `select count(*) as rows from ${source.text}${everyRow ? "" : ` where r.${part} is null`}`;
@@ -185,38 +207,6 @@ function addedEmpty(
             return kinds.some(kind => kind === "CONSTR_NOTNULL" || kind === "CONSTR_PRIMARY") ? "not null" : "nullable";
         });
     return found;
-}
-
-/** The rows of a table of the target with the columns that it will have, as `r`. */
-class Source {
-    readonly text: string;
-    /** Of columns to come, which the target computes for the rows that it has. */
-    readonly defaults: readonly string[];
-    readonly table: string;
-
-    /** @param of the table, with its name by then and the text that needs columns of it */
-    constructor(
-        { table, name, needs }: { table: string; name: string; needs: string },
-        after: Catalog,
-        now: Catalog,
-        names: Names,
-    ) {
-        this.table = table;
-        const defaults: string[] = [];
-        const added = [...after].flatMap(([key, definition]) => {
-            const column = key.startsWith(`column ${name}.`) ? key.slice(`column ${name}.`.length) : undefined;
-            if (column === undefined || !needs.includes(column) || now.has(`column ${table}.${column}`)) return [];
-            const former = names.before(`${name}.${column}`);
-            if (now.has(`column ${former}`)) return [`t.${lastPart(former)} as ${column}`];
-            if (/ (?:identity|generated) /.test(definition)) return [];
-            const value = after.get(`default of column ${name}.${column}`) ?? "null";
-            if (value !== "null") defaults.push(value);
-            const type = definition.replace(/ (?:collate|not null|inherited)\b.*$/, "");
-            return [`cast(${value} as ${type}) as ${column}`];
-        });
-        this.defaults = defaults;
-        this.text = added.length > 0 ? `(select t.*, ${added.join(", ")} from ${table} as t) as r` : `${table} as r`;
-    }
 }
 
 const demanding = ["AT_AddConstraint", "AT_ValidateConstraint", "AT_SetNotNull", "AT_AddColumn"];

@@ -87,6 +87,13 @@ export const ground = `
     create table public.paints (color varchar(9) references public.colors (code));
     revoke all on public.colors, public.paints from anon, authenticated;
 
+    create domain public.grade as integer default 3;
+    create domain public.mark as public.grade;
+    create table hidden.papers (id bigint, pages integer);
+    create table hidden.reports () inherits (hidden.papers);
+    insert into hidden.papers values (1, 1);
+    insert into hidden.reports values (7, -1), (7, -1);
+
     create table public.words (
         w           integer,
         public      boolean,
