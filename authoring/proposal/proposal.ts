@@ -1,5 +1,6 @@
 import type pg from "pg";
-import { readAspect } from "../../preview/changes/aspect.ts";
+import { readAspect, typeOfColumn } from "../../preview/changes/aspect.ts";
+import { valueOfType } from "../../preview/changes/domain.ts";
 import type { Catalog } from "../../preview/trial/observation.ts";
 import { readState } from "../../preview/trial/state.ts";
 import { type Stage, TrialFailed } from "../../preview/trial/run.ts";
@@ -58,7 +59,7 @@ async function proposeOn(stage: Stage, migration: Migration): Promise<Proposal> 
     return {
         down: await proposedDown({ inverse, ...completed, transactional }),
         verify: proposedVerify(inverse.before, inverse.after),
-        questions: maybeRenamed(inverse),
+        questions: [...maybeRenamed(inverse), ...emptyAndRequired(inverse)],
         restores,
         before: inverse.before,
         after: inverse.after,
@@ -102,6 +103,24 @@ function maybeRenamed({ before, after }: Inverse): string[] {
               ]
             : [];
     });
+}
+
+/** Columns that down can give back only to a table without rows: PostgreSQL has no value for those that are there. */
+function emptyAndRequired({ before, observations }: Inverse): string[] {
+    return observations
+        .flatMap(({ lost }) => lost)
+        .filter(({ kind, name }) => {
+            const definition = kind === "column" ? (before.get(`column ${name}`) ?? "") : "";
+            const hasValue =
+                / (?:identity|generated) /.test(definition) ||
+                before.has(`default of column ${name}`) ||
+                valueOfType(typeOfColumn(definition), before) !== undefined;
+            return / not null\b/.test(definition) && !hasValue;
+        })
+        .map(
+            ({ name }) =>
+                `${name} comes back not null and without a value: the rollback of a table with rows would fail; add it without not null, fill it, then set not null`,
+        );
 }
 
 /** The ground is thrown away, so it is its own shadow. */

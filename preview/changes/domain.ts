@@ -16,3 +16,9 @@ export function readDomain(type: string, catalog: Catalog): Domain | undefined {
     const over = definition.replace(/(?: not null)?(?: default .*)?$/s, "");
     return { over, ...(value === undefined ? {} : { value }) };
 }
+
+/** What a domain gives a new column without a default of its own, also one over such a domain. */
+export function valueOfType(type: string, catalog: Catalog): string | undefined {
+    const domain = readDomain(type, catalog);
+    return domain && (domain.value ?? valueOfType(domain.over, catalog));
+}

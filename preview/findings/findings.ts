@@ -22,7 +22,7 @@ import { rowFindings } from "./rows.ts";
 import { sequenceFindings } from "./sequences.ts";
 import { type FindingSettings, type Scene, sceneOf } from "./scene.ts";
 import { typeFindings } from "./types.ts";
-import { violationFindings } from "./violations.ts";
+import { violationFindings, wayBackFindings } from "./violations.ts";
 import { unreadFindings } from "./unread.ts";
 
 /** What a trial has to tell: the findings, the most important first, and the locks that it saw. */
@@ -68,6 +68,7 @@ export async function findingsOf(
         ...bucketFindings(scene),
         ...sequenceFindings(scene),
         ...(trial.part === "up" ? irreversibleFindings(scene) : await noWayBackFindings(migration)),
+        ...wayBackFindings(violations, trial, scene.directives.irreversible),
         ...unreadFindings(scene),
         ...noteFindings(scene),
         ...advisorFindings(scene, views),

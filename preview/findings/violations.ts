@@ -31,3 +31,37 @@ export function violationFindings(
             return [{ code: "rows-violate", level: "failing", object, ...placed(place), words, stops: true }];
         });
 }
+
+/**
+ * Columns that up drops and down gives back `not null`, but without a value, while the table has rows.
+ *
+ * @param declared why there is no way back, where the migration says so
+ */
+export function wayBackFindings(
+    violations: readonly Violation[],
+    { version, part }: Pick<Trial, "version" | "part">,
+    declared: string | undefined,
+): Finding[] {
+    return violations
+        .filter(violation => part === "up" && violation.part === "way back" && violation.version === version)
+        .flatMap(({ object, place, settled, count }): Finding[] => {
+            if ("why" in count || count.rows === 0) return [];
+            const rows = `${shortNumber(count.rows)} row${count.rows === 1 ? " is" : "s are"} there`;
+            const column = "the column comes back not null and without a value";
+            if (!settled) {
+                const words = `the rollback fails where a row is left by then: ${column}, and ${rows} now`;
+                return [note("down-fails", object, words, place)];
+            }
+            const words = `the rollback would fail: ${column}, and ${rows}`;
+            return [
+                {
+                    code: "down-fails",
+                    level: "failing",
+                    object,
+                    ...placed(place),
+                    words,
+                    stops: declared === undefined,
+                },
+            ];
+        });
+}

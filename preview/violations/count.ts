@@ -6,6 +6,7 @@ import { splitStatements } from "../../runner/migration/statements.ts";
 import { nodesOf, strings, treeOf } from "../../runner/migration/tree.ts";
 import type { TargetLook, Trial } from "../trial/observation.ts";
 import { type Demand, demandsOf } from "./demands.ts";
+import { wayBackDemands } from "./wayBack.ts";
 
 /** How many rows of the target are not what is demanded of them, or why nobody knows. */
 export interface Violation extends Demand {
@@ -30,7 +31,7 @@ export async function countViolations(
     look: Pick<TargetLook, "tables" | "catalog">,
     trials: readonly Trial[],
 ): Promise<Violation[]> {
-    const demands = await demandsOf(trials, look);
+    const demands = [...(await demandsOf(trials, look)), ...(await wayBackDemands(trials, look))];
     if (demands.length === 0) return [];
     return await connected(environment, "preview", async client => {
         // Without row_security a login that sees only some rows gets an error, not a number that is too small.

@@ -1,17 +1,19 @@
 import { lastPart, tableOfColumn, typeOfColumn } from "../changes/aspect.ts";
 import { compare } from "../changes/comparison.ts";
+import { valueOfType } from "../changes/domain.ts";
 import { columnList, columnsIn, readForeignKey } from "../changes/foreignKey.ts";
 import { type Act, readActs, stepsOf } from "../findings/act.ts";
 import { type AlterTableCommand, alterCommands, type RangeVar, strings } from "../../runner/migration/tree.ts";
 import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
 import { viewsWritten } from "../findings/viewTables.ts";
-import { Source, valueOfType } from "./source.ts";
+import { Source } from "./source.ts";
 import type { Catalog, Place, TableSize, TargetLook, Trial } from "../trial/observation.ts";
 
 /** What migrations that are pending, or rolled back, want of rows that the target has already. */
 export interface Demand {
     readonly version: string;
-    readonly part: Trial["part"];
+    /** "way back": of a migration that is pending, when it is rolled back one day. */
+    readonly part: Trial["part"] | "way back";
     /** As a person names it: `constraint runs_priced on public.runs`, `column public.runs.size`. */
     readonly object: string;
     /** `CHECK ((price > 0))`, `not null` */

@@ -1,5 +1,5 @@
 import { lastPart, typeOfColumn } from "../changes/aspect.ts";
-import { readDomain } from "../changes/domain.ts";
+import { valueOfType } from "../changes/domain.ts";
 import type { Names } from "../findings/names.ts";
 import type { Catalog } from "../trial/observation.ts";
 
@@ -36,10 +36,4 @@ export class Source {
         const rows = isAlone ? `only ${table}` : table;
         this.text = added.length > 0 ? `(select t.*, ${added.join(", ")} from ${rows} as t) as r` : `${rows} as r`;
     }
-}
-
-/** What a domain gives a new column without a default of its own, also one over such a domain. */
-export function valueOfType(type: string, catalog: Catalog): string | undefined {
-    const domain = readDomain(type, catalog);
-    return domain && (domain.value ?? valueOfType(domain.over, catalog));
 }

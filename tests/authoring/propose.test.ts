@@ -262,6 +262,18 @@ describe("npm run propose-down", function () {
             );
         });
 
+        it("says of a column that comes back not null and empty that its rollback fails on rows", async () => {
+            await writeFile(file("up"), "-- Takes names away.\nalter table public.organizations drop column name;\n");
+            const words =
+                "mind: public.organizations.name comes back not null and without a value: the rollback of a table with rows would fail; add it without not null, fill it, then set not null";
+            assert.ok((await run()).output.includes(words));
+            await writeFile(
+                file("up"),
+                "-- Takes times away.\nalter table public.organizations drop column created_at;\n",
+            );
+            assert.doesNotMatch((await run("notes", "--force")).output, /mind: /);
+        });
+
         it("proposes no line that is longer than a line may be", async () => {
             const name = "organization_members_joined_after_the_organization_was_founded";
             await writeFile(

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { findingsOf } from "../../preview/findings/findings.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
 import type { Migration } from "../../runner/migration/migration.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";
+import { settings } from "./trialGround.ts";
 
 const head = "alter table public.notes add constraint";
 const migration = (version: string, up: string): Migration => ({
@@ -24,12 +26,12 @@ for (const major of [15, 17] as const) {
             cluster = await testCluster({ major });
             project = await sqlProject(cluster, {
                 "0001_notes": {
-                    up: "create table public.notes (id bigint, body text); create table public.authors (id bigint);",
+                    up: "create table public.notes (id bigint, body text); create table public.authors (id bigint); create table public.leaves (id bigint, title text not null);",
                 },
             });
             await project.must("migrate up");
             await project.client.query(
-                "insert into public.notes select n, 'secret ' || n from generate_series(1, 100) as n",
+                "insert into public.notes select n, 'secret ' || n from generate_series(1, 100) as n; insert into public.leaves values (1, 'a'), (2, 'b')",
             );
             await project.admin.query("create role onlooker login password 'onlooker'");
         });
@@ -39,15 +41,18 @@ for (const major of [15, 17] as const) {
             await cluster?.stop();
         });
 
-        async function violations(pending: readonly Migration[], login: Record<string, string> = {}) {
-            const { violations: found = [] } = await rehearse({
+        async function rehearsal(pending: readonly Migration[], login: Record<string, string> = {}) {
+            return await rehearse({
                 environment: { ...process.env, ...project.environment, ...login },
                 pending,
                 toRollBack: [],
                 cacheFolder: join(project.folder, "cache"),
                 say: () => {},
             });
-            return found;
+        }
+
+        async function violations(pending: readonly Migration[], login: Record<string, string> = {}) {
+            return (await rehearsal(pending, login)).violations ?? [];
         }
 
         async function counts(pending: readonly Migration[], login: Record<string, string> = {}) {
@@ -170,6 +175,57 @@ for (const major of [15, 17] as const) {
                 /query_to_xml is no/,
             );
             assert.equal((await project.client.query("select from public.notes")).rowCount, 100);
+        });
+
+        describe("in the way back", () => {
+            async function said(up: string, down: string, more: readonly Migration[] = []): Promise<string[]> {
+                const pending = [...more, { ...migration("0003", up), down }];
+                const { violations: found, up: trials, look } = await rehearsal(pending);
+                const [own, trial] = [pending.at(-1), trials.at(-1)];
+                assert.ok(own && trial && found);
+                assert.equal(trial.failure, undefined);
+                const { findings } = await findingsOf(own, trial, look, settings, { violations: found });
+                return findings
+                    .filter(({ code }) => code === "down-fails")
+                    .map(({ level, stops, object, place, words }) =>
+                        [level, stops ? "stops" : "open", `${object} ${place?.file}:${place?.line}`, words].join("; "),
+                    );
+            }
+            const drop = "alter table public.leaves drop column title;";
+            const back = "alter table public.leaves add column title text";
+            const at = "column public.leaves.title sql/0003_case_0003/down.sql:1";
+
+            it("stop a migration whose down cannot give a column back that must not be null", async () => {
+                const words =
+                    "the rollback would fail: the column comes back not null and without a value, and 2 rows are there";
+                assert.deepEqual(await said(drop, `${back} not null;`), [`failing; stops; ${at}; ${words}`]);
+                assert.deepEqual(await said(`-- irreversible: agreed\n${drop}`, `${back} not null;`), [
+                    `failing; open; ${at}; ${words}`,
+                ]);
+                assert.deepEqual(
+                    await said(drop, `${back};\nalter table public.leaves alter column title set not null;`),
+                    [`failing; stops; ${at.replace(":1", ":2")}; ${words}`],
+                );
+            });
+
+            it("are a note where something before it may take them out", async () => {
+                const [note] = await said(drop, `${back} not null;`, [
+                    migration("0002", "delete from public.leaves where id = 2;"),
+                ]);
+                assert.match(note ?? "", /^note; open; .*; the rollback fails where .* 2 rows are there now/);
+            });
+
+            it("are nobody's fault where the column is filled, has a default, or there is no row", async () => {
+                const fill =
+                    "update public.leaves set title = '?';\nalter table public.leaves alter column title set not null;";
+                assert.deepEqual(await said(drop, `${back};\n${fill}`), []);
+                const given = "alter table public.leaves alter column title drop default;";
+                assert.deepEqual(await said(drop, `${back} not null default '?';\n${given}`), []);
+                await project.client.query("create table public.sheets (id bigint, title text not null)");
+                const other = (sql: string) => sql.replaceAll("public.leaves", "public.sheets");
+                assert.deepEqual(await said(other(drop), other(`${back} not null;`)), []);
+                await project.client.query("drop table public.sheets");
+            });
         });
     });
 }
