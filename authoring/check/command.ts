@@ -41,7 +41,7 @@ export async function checkSql(names: readonly string[], options: CheckOptions):
 async function once(names: readonly string[], { target, json }: CheckOptions, grounds: Grounds): Promise<number> {
     const started = performance.now();
     const migrations = await readMigrations("sql");
-    const found = target ? await ofTarget(migrations, names) : await ofGround(migrations, names, grounds);
+    const found = target ? await ofTarget(migrations, names) : await ofGround(migrations, names, grounds, json);
     const nothing = found.asked.length === 0 && found.toRollBack.length === 0;
     if (nothing) say("no migration is pending: there is nothing to check");
     // A program wants its report all the same.
@@ -80,7 +80,12 @@ async function ofTarget(migrations: readonly Migration[], names: readonly string
     };
 }
 
-async function ofGround(migrations: readonly Migration[], names: readonly string[], grounds: Grounds): Promise<Found> {
+async function ofGround(
+    migrations: readonly Migration[],
+    names: readonly string[],
+    grounds: Grounds,
+    json: boolean | undefined,
+): Promise<Found> {
     const settings = readCheckSettings(process.env);
     const {
         migrations: asked,
@@ -94,7 +99,8 @@ async function ofGround(migrations: readonly Migration[], names: readonly string
         say(`checking ${asked.length > 3 ? `${asked.length} migrations` : asked.map(label).join(", ")} (${because})`);
     return {
         stack: "sql",
-        environment: (await grounds.open({ ...settings, earlier, say })).environment,
+        // No server is started to say that there is nothing to check.
+        environment: first || json ? (await grounds.open({ ...settings, earlier, say })).environment : {},
         isTarget: false,
         pending: upTo(migrations, asked).slice(earlier.length),
         toRollBack: [],

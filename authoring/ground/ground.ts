@@ -10,9 +10,11 @@ import { type Login, makeDataDir, ShadowServer } from "../../preview/shadow/serv
 import { keepTemplate, takeTemplate } from "../../preview/shadow/templates.ts";
 import { roleNames } from "../../runner/applicationRoles.ts";
 import type { Environment } from "../../runner/database/connection.ts";
-import { withSession } from "../../runner/database/session.ts";
+import { type Session, withSession } from "../../runner/database/session.ts";
 import { readLedger } from "../../runner/ledger/ledger.ts";
-import { encode, label, type Migration } from "../../runner/migration/migration.ts";
+import { markApplied } from "../../runner/ledger/repair.ts";
+import { readDirectives } from "../../runner/migration/directives.ts";
+import { encode, fileName, label, type Migration } from "../../runner/migration/migration.ts";
 import { apply } from "../../runner/steps/apply.ts";
 import { UserError } from "../../runner/userError.ts";
 
@@ -93,7 +95,12 @@ async function make(server: ShadowServer, name: string, { major, shape, earlier,
 async function applyAll(environment: Environment, earlier: readonly Migration[]): Promise<void> {
     await withSession(environment, "check", async session => {
         for (const migration of earlier) {
-            await apply(session, migration, await readLedger(session.client), () => {}).catch((error: Error) => {
+            await apply(session, migration, await readLedger(session.client), () => {}).catch(async (error: Error) => {
+                const { imported, irreversible } = readDirectives(migration.up, fileName(migration, "up"));
+                if (imported !== undefined && irreversible !== undefined) {
+                    await markRefused(session, earlier, migration);
+                    return;
+                }
                 throw new UserError(
                     `${label(migration)} comes before what is checked, and an embedded PostgreSQL refuses it: ${error.message}`,
                     [
@@ -104,6 +111,20 @@ async function applyAll(environment: Environment, earlier: readonly Migration[])
             });
         }
     });
+}
+
+/**
+ * Goes on behind an imported migration that an embedded PostgreSQL refuses, as if it had run.
+ *
+ * @param migrations those up to it, at least
+ */
+export async function markRefused(
+    session: Session,
+    migrations: readonly Migration[],
+    { version }: Migration,
+): Promise<void> {
+    const reason = "an embedded PostgreSQL refuses it";
+    await markApplied(session, migrations, version, { reason, found: "{}" }, () => {});
 }
 
 /** The same again only while nothing changes that has a say in it. */

@@ -7,7 +7,6 @@ import type { Catalog } from "../../preview/trial/observation.ts";
 import { readCatalog } from "../../runner/catalog/catalog.ts";
 import { exportReference, type Reference } from "../../runner/ledger/adopt.ts";
 import { readLedger } from "../../runner/ledger/ledger.ts";
-import { markApplied } from "../../runner/ledger/repair.ts";
 import { type AllowedKind, allowedKinds, readDirectives } from "../../runner/migration/directives.ts";
 import { fileName, label, type Migration, type Part, parts, versionOf } from "../../runner/migration/migration.ts";
 import type { Say } from "../../runner/output.ts";
@@ -19,7 +18,7 @@ import type { CheckSettings } from "../check/settings.ts";
 import { objectsMadeBy } from "../conventions/conventions.ts";
 import { madeBy } from "../conventions/scene.ts";
 import type { Named } from "../folder/folder.ts";
-import { type Ground, openGround } from "../ground/ground.ts";
+import { type Ground, markRefused, openGround } from "../ground/ground.ts";
 import { type Proposal, propose } from "../proposal/proposal.ts";
 import { proposedVerify } from "../proposal/verify.ts";
 import { type ImportedHead, importedUp, noDown, noVerify, slugOf, withRowsNamed } from "./importedText.ts";
@@ -194,8 +193,7 @@ function inOneLine(text: string): string {
 async function applyThere(ground: Ground, migrations: readonly Migration[], { migration, proposal }: Imported) {
     await withSession(ground.environment, "adopt", async session => {
         if (!proposal) {
-            const reason = "an embedded PostgreSQL refuses it";
-            await markApplied(session, migrations, migration.version, { reason, found: "{}" }, () => {});
+            await markRefused(session, migrations, migration);
         } else {
             await apply(session, migration, await readLedger(session.client), () => {});
         }

@@ -39,12 +39,13 @@ export function blockingFindings(locks: readonly HeldLock[], { look, settings, t
         }
         if (telling.length === 0 && stops) {
             const [longest] = [...lock.work].sort((one, other) => other.ms - one.ms);
+            const during = longest ? ` while ${longest.table} is ${longest.words}` : "";
             findings.push({
                 code: "lock-held",
                 level: "blocking",
                 object: lock.relation,
                 ...placed(lock.place),
-                words: `${time} while ${longest?.table} is ${longest?.words}${size}`,
+                words: `${time}${during}${size}`,
                 stops: true,
             });
         }

@@ -215,6 +215,10 @@ describe("npm run adopt -- NAME --import FOLDER", function () {
             assert.match(readDirectives(studio?.up ?? "", "up.sql").irreversible ?? "", /^imported, and an embedded/);
             assert.match(studio?.down ?? "", /^-- Here: Nothing is undone/);
             assert.match(names?.down ?? "", /drop column name/);
+            await writeFile(join(folder, "4_more.sql"), "alter table organizations add column more text;\n");
+            const second = await authorIn(folder, cluster, "adopt", "staging", "--import", ".");
+            assert.equal(second.code, 0, second.output);
+            assert.match(second.output, /^sql\/0004_more from .*; down proposed$/m);
         } finally {
             await cluster.stop();
             await rm(folder, { recursive: true, force: true });
