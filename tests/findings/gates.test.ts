@@ -60,6 +60,14 @@ describe("the gates", function () {
         ]);
     });
 
+    it("name no work where the lock alone is held for longer", async () => {
+        const { findings } = await target.tell("alter table public.people add column more text", { maxLockMs: 0 });
+        assert.deepEqual(
+            findings.map(({ code, words }) => `${code} ${words.split(",")[0]}`),
+            ["lock-held reads and writes wait a moment"],
+        );
+    });
+
     it("stop work on rows while a lock keeps traffic away, on the same table or on another", async () => {
         const rows = "update public.runs set status = 'x' where status is null";
         assert.deepEqual(await verdicts(`alter table public.runs add column more text; ${rows}`, {}, 0), [
