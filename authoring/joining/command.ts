@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PostgresMajor } from "../../local/cluster.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { connected } from "../../runner/database/connection.ts";
 import { describe, exportReference, fitting, nearestState, type Reference } from "../../runner/ledger/adopt.ts";
 import { label, type Migration } from "../../runner/migration/migration.ts";
@@ -111,7 +112,7 @@ function printMatches(
     migrations: readonly Migration[],
     reference: Reference,
     applied: number,
-    catalog: ReadonlyMap<string, string>,
+    catalog: Catalog,
 ): number {
     const nearest = nearestState(fitting(migrations, reference), applied, catalog);
     if (!nearest) {

@@ -1,5 +1,5 @@
 import { tableOfColumn } from "../../preview/changes/aspect.ts";
-import type { Catalog } from "../../preview/trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { wrap } from "../../preview/report/wrap.ts";
 import { draftMark } from "../../runner/migration/draft.ts";
 import { formatted } from "./formatted.ts";

@@ -1,7 +1,7 @@
 import { type Facts, readFacts, type Step, stepsBetween } from "../../preview/delta.ts";
-import type { Catalog, Renamed, StatementObservation } from "../../preview/trial/observation.ts";
+import { type Catalog, readInstalledCatalog } from "../../runner/catalog/catalog.ts";
+import type { Renamed, StatementObservation } from "../../preview/trial/observation.ts";
 import { observeFile, type Stage } from "../../preview/trial/run.ts";
-import { readInstalledCatalog } from "../../runner/catalog/catalog.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { type Statement, splitStatements } from "../../runner/migration/statements.ts";
 import { inverseOfRename, inverseOfRenamed, isRename } from "./renames.ts";

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { readAspect, typeOfColumn } from "../../preview/changes/aspect.ts";
 import { valueOfType } from "../../preview/changes/domain.ts";
-import type { Catalog } from "../../preview/trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { readState } from "../../preview/trial/state.ts";
 import { type Stage, TrialFailed } from "../../preview/trial/run.ts";
 import { readIdentity } from "../../runner/database/identity.ts";

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { lastPart, readAspect, tableOfColumn, unquoted } from "../../preview/changes/aspect.ts";
 import { gained, withoutOption } from "../../preview/changes/privileges.ts";
-import type { Catalog } from "../../preview/trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { draftMark } from "../../runner/migration/draft.ts";
 
 /** Something that holds after up and did not before. */

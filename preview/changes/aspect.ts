@@ -1,3 +1,5 @@
+import type { Catalog } from "../../runner/catalog/catalog.ts";
+
 /** An SQL identifier as quote_ident writes it. */
 const I = '(?:"(?:[^"]|"")+"|[^\\s".(),]+)';
 const relationKinds = "table|partitioned table|view|materialized view|foreign table";
@@ -133,7 +135,7 @@ export function lastPart(qualified: string): string {
 }
 
 /** The columns of a table in their order, with their quotes; none where the catalog does not have it. */
-export function columnsInOrder(catalog: ReadonlyMap<string, string>, table: string): string[] {
+export function columnsInOrder(catalog: Catalog, table: string): string[] {
     return (catalog.get(`column order of ${table}`) ?? "").match(/"(?:[^"]|"")+"|[^\s,]+/g) ?? [];
 }
 

@@ -1,6 +1,6 @@
 import type { ChangedAspect, Comparison } from "./comparison.ts";
 import { tableOfColumn, tableOfIndex, tableOfSequence } from "./aspect.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { otherChange } from "./otherChange.ts";
 import { relationChange } from "./relationChange.ts";
 

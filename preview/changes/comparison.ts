@@ -1,4 +1,5 @@
-import type { Catalog, Renamed } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
+import type { Renamed } from "../trial/observation.ts";
 import { type Aspect, readAspect } from "./aspect.ts";
 import { type Entry, inOneStep, renaming } from "./rename.ts";
 

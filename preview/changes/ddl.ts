@@ -1,7 +1,7 @@
 import type { Group, Sign } from "./change.ts";
 import type { ChangedAspect } from "./comparison.ts";
 import { columnsInOrder, lastPart } from "./aspect.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { clause, readPolicy } from "./policy.ts";
 import { isOrderNews, relationKind } from "./relationChange.ts";
 import { allowedBy, gained, isGrantable, withoutOption } from "./privileges.ts";

@@ -1,4 +1,4 @@
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 
 /** A domain, as its row of the catalog says it. */
 export interface Domain {

@@ -1,6 +1,6 @@
 import type { Detail, Group, ObjectChange, Sign } from "./change.ts";
 import type { ChangedAspect, Comparison } from "./comparison.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { relationDdl } from "./ddl.ts";
 import { policyInWords, readPolicy } from "./policy.ts";
 import { gained, inWords, privilegesOf } from "./privileges.ts";

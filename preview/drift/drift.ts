@@ -1,7 +1,8 @@
 import { readAspect } from "../changes/aspect.ts";
 import { changesOf, type ObjectChange } from "../changes/change.ts";
 import { compare } from "../changes/comparison.ts";
-import type { Catalog, TargetLook } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
+import type { TargetLook } from "../look/targetLook.ts";
 import { type Hand, handOf } from "./managed.ts";
 import type { Snapshot } from "./snapshot.ts";
 

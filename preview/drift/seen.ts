@@ -4,7 +4,7 @@ import type { Chain } from "../../runner/ledger/chain.ts";
 import type { LedgerRow } from "../../runner/ledger/ledger.ts";
 import { hashOf } from "../../runner/migration/migration.ts";
 import { UserError } from "../../runner/userError.ts";
-import type { TargetLook } from "../trial/observation.ts";
+import type { TargetLook } from "../look/targetLook.ts";
 import { ownPart } from "./drift.ts";
 
 /** What a preview saw of the target; a run that comes after it must find the same. */

@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { type Environment, reading } from "../../runner/database/connection.ts";
 import { isDenied } from "../../runner/database/sqlError.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 
 /** The catalog as the last change of this tool left it, or why it cannot be had. */
 export type Snapshot =

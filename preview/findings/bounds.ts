@@ -1,5 +1,5 @@
 import { readAspect } from "../changes/aspect.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 
 /**
  * Whether valid checks of a table say what its bounds as a partition do, so that PostgreSQL reads no row to attach it

@@ -1,6 +1,7 @@
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { type Statement, splitStatements } from "../../runner/migration/statements.ts";
-import type { Lost, ObservedLock, StatementObservation, TargetLook, Trial } from "../trial/observation.ts";
+import type { Lost, ObservedLock, StatementObservation, Trial } from "../trial/observation.ts";
+import type { TargetLook } from "../look/targetLook.ts";
 import { alterCommands, type RangeVar, strings, type Tree } from "../../runner/migration/tree.ts";
 import { type Names, namesOf, renamesIn } from "./names.ts";
 

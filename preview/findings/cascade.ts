@@ -1,5 +1,5 @@
 import { readAspect } from "../changes/aspect.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 
 /** A foreign key that does something when rows are deleted that it refers to. */
 export interface Reference {

@@ -1,5 +1,6 @@
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
-import type { TargetLook, Trial } from "../trial/observation.ts";
+import type { TargetLook } from "../look/targetLook.ts";
+import type { Trial } from "../trial/observation.ts";
 import type { Violation } from "../violations/count.ts";
 import { advisorFindings } from "./advisors.ts";
 import { blockingFindings } from "./blocking.ts";

@@ -1,6 +1,6 @@
 import { readAspect } from "../changes/aspect.ts";
 import { readForeignKey } from "../changes/foreignKey.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { plain } from "./names.ts";
 import type { Scene } from "./scene.ts";
 import { typeName } from "./types.ts";

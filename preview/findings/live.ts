@@ -1,5 +1,5 @@
 import { byteSize } from "../../runner/byteSize.ts";
-import type { TableSize, TargetLook } from "../trial/observation.ts";
+import type { TableSize, TargetLook } from "../look/targetLook.ts";
 
 /** `about 1.2 M rows, 3.4 GB` of a table of the target; `size unknown` when it is not there. */
 export function liveSize(look: Pick<TargetLook, "tables">, table: string): string {

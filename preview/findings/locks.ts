@@ -4,8 +4,8 @@ import {
     type ObservedLock,
     type Place,
     type StatementObservation,
-    type TableSize,
 } from "../trial/observation.ts";
+import type { TableSize } from "../look/targetLook.ts";
 import type { Scene } from "./scene.ts";
 import { type Work, workOf } from "./work.ts";
 

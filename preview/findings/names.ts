@@ -1,6 +1,8 @@
 import { lastPart, tableOfColumn } from "../changes/aspect.ts";
 import { formerName } from "../changes/rename.ts";
-import type { Catalog, Renamed, TargetLook, Trial } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
+import type { Renamed, Trial } from "../trial/observation.ts";
+import type { TargetLook } from "../look/targetLook.ts";
 import type { RangeVar } from "../../runner/migration/tree.ts";
 
 /** Finds what statements name on the target, where pending migrations may have given it other names. */

@@ -1,4 +1,4 @@
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { type Act, stepsOf } from "./act.ts";
 import { alterCommands, type Node, type RangeVar, strings, type Tree } from "../../runner/migration/tree.ts";
 import { followersOf, type Reference, referencesOf } from "./cascade.ts";

@@ -1,6 +1,6 @@
 import { typeOfColumn } from "../changes/aspect.ts";
 import { readDomain } from "../changes/domain.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { stepsOf } from "./act.ts";
 import { alterCommands, type RangeVar } from "../../runner/migration/tree.ts";
 import type { Finding } from "./finding.ts";

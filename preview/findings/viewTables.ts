@@ -1,7 +1,8 @@
 import { lastPart } from "../changes/aspect.ts";
 import { relationKind } from "../changes/relationChange.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
-import type { Catalog, Trial } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
+import type { Trial } from "../trial/observation.ts";
 import { type Act, stepsOf } from "./act.ts";
 import { nodesOf, type RangeVar } from "../../runner/migration/tree.ts";
 import { namesOf, plain } from "./names.ts";

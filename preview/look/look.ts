@@ -1,11 +1,11 @@
 import type pg from "pg";
-import { readCatalog } from "../../runner/catalog/catalog.ts";
+import { type Catalog, readCatalog } from "../../runner/catalog/catalog.ts";
 import { connected, type Environment } from "../../runner/database/connection.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
 import { isDenied, isPassing } from "../../runner/database/sqlError.ts";
 import { type LedgerRow, readLedger } from "../../runner/ledger/ledger.ts";
 import { hashOf } from "../../runner/migration/migration.ts";
-import type { Catalog, TableSize, TargetLook } from "../trial/observation.ts";
+import type { TableSize, TargetLook } from "./targetLook.ts";
 import { readExtensionFiles, type TargetExtensionFile } from "./extensions.ts";
 import { readColumnPrivileges, readDefaultPrivileges, readRoles } from "./roles.ts";
 

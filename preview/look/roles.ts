@@ -1,6 +1,6 @@
 import type pg from "pg";
 import type { ColumnPrivilege, DefaultPrivilege } from "./look.ts";
-import type { TargetLook } from "../trial/observation.ts";
+import type { TargetLook } from "./targetLook.ts";
 
 /**
  * Roles, memberships and settings: what belongs to the whole server, so that no dump of a database has it. Read from

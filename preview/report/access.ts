@@ -2,7 +2,7 @@ import { readAspect } from "../changes/aspect.ts";
 import { allowedBy } from "../changes/privileges.ts";
 import { readPolicy } from "../changes/policy.ts";
 import { relationKind } from "../changes/relationChange.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 
 /** What one role may do on one table, before and after. */
 export interface Access {

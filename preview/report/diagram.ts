@@ -1,5 +1,5 @@
 import { columnsInOrder, lastPart, readAspect, typeOfColumn } from "../changes/aspect.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 
 export type Mark = "new" | "gone" | "changed" | "same";
 

@@ -1,10 +1,9 @@
 import type pg from "pg";
-import { readCatalog } from "../../runner/catalog/catalog.ts";
+import { type Catalog, readCatalog } from "../../runner/catalog/catalog.ts";
 import type { Environment } from "../../runner/database/connection.ts";
 import { ensureLedger } from "../../runner/ledger/create.ts";
 import { UserError } from "../../runner/userError.ts";
 import { hashOfCatalog, type Look, readCollations } from "../look/look.ts";
-import type { Catalog } from "../trial/observation.ts";
 import { type CatalogScript, dumpSchema, planSchema, runScript } from "./copy.ts";
 import { allowExtensions, allowPolicies, platformOf } from "./platform.ts";
 import { dressDatabase, giveColumnPrivileges, giveDefaultPrivileges, giveSettings, makeComingRoles } from "./roles.ts";

@@ -2,7 +2,7 @@ import pg from "pg";
 import { laterTables } from "../../runner/applicationGrants.ts";
 import type { Look } from "../look/look.ts";
 import type { Room } from "./fill.ts";
-import type { TargetRole, TargetSetting } from "../trial/observation.ts";
+import type { TargetRole, TargetSetting } from "../look/targetLook.ts";
 
 const { escapeIdentifier, escapeLiteral } = pg;
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { encode, type Migration } from "../../runner/migration/migration.ts";
 import { type Look, tablesWithRows } from "../look/look.ts";
 import { codeHash } from "../ownCode.ts";
-import type { Catalog, Proof, Trial } from "./observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
+import type { Proof, Trial } from "./observation.ts";
 
 /** What is kept of a rehearsal: all but the look, which is made anew each time. */
 export interface Kept {

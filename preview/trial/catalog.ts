@@ -1,5 +1,5 @@
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
-import type { Catalog } from "./observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import type { Stage } from "./run.ts";
 
 /** The catalog after an up whose changes are recorded: made of these, so that the whole need not be read again. */

@@ -9,7 +9,8 @@ import { type Look, lookAt, tablesWithRows } from "../look/look.ts";
 import { ShadowIsTarget, yourShadow } from "../shadow/own.ts";
 import { embeddedShadow } from "../shadow/embedded.ts";
 import type { Shadow, ShadowNeeds } from "../shadow/shadow.ts";
-import { countViolations } from "../violations/count.ts";
+import type { TargetLook } from "../look/targetLook.ts";
+import { countViolations, type Violation } from "../violations/count.ts";
 import { adviceOn } from "./advisors.ts";
 import { cacheKey, keep, type Kept, readKept } from "./cache.ts";
 import { takeCatalog } from "./catalog.ts";
@@ -17,11 +18,23 @@ import { tryDown } from "./down.ts";
 import { ranToItsEnd } from "./ended.ts";
 import { InnerStatements } from "./inner.ts";
 import { statementLimitMs } from "./limit.ts";
-import type { Proof, Rehearsal, Trial } from "./observation.ts";
+import type { Proof, Trial } from "./observation.ts";
 import { type Phase, Progress } from "./progress.ts";
 import type { Stage } from "./run.ts";
 import { readState } from "./state.ts";
 import { tryUp } from "./up.ts";
+
+/** The whole of it: what is, what was tried, and what the trial is worth. */
+export interface Rehearsal {
+    readonly look: TargetLook;
+    readonly proof: Proof;
+    /** Of the pending migrations, in their order; ends with the first that fails. Empty when nothing could be run. */
+    readonly up: readonly Trial[];
+    /** Of those to be rolled back, newest first; ends with the first that fails. */
+    readonly down: readonly Trial[];
+    /** Rows of the target that break what these demand; counted there anew each time. */
+    readonly violations?: readonly Violation[];
+}
 
 export interface RehearsalOptions {
     /** libpq's variables of the target, the runner's settings, and where the user's own server for shadows is. */

@@ -1,12 +1,6 @@
 import type pg from "pg";
-import {
-    type LockMode,
-    lockModes,
-    type Lost,
-    type ObservedLock,
-    type RelationKind,
-    type Renamed,
-} from "./observation.ts";
+import { type LockMode, lockModes, type Lost, type ObservedLock, type Renamed } from "./observation.ts";
+import type { RelationKind } from "../look/targetLook.ts";
 
 /** A relation as the server knows it: by a number that outlives its name. */
 interface Relation {

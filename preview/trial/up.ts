@@ -7,7 +7,8 @@ import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { archivesOf } from "./archives.ts";
 import { afterUp } from "./catalog.ts";
 import { tryReversal } from "./down.ts";
-import type { Catalog, StatementObservation, Trial } from "./observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
+import type { StatementObservation, Trial } from "./observation.ts";
 import { committed, readState } from "./state.ts";
 import { observeFile, runApart, runQuietly, type Stage, TrialFailed } from "./run.ts";
 

@@ -4,7 +4,8 @@ import { connected, type Environment } from "../../runner/database/connection.ts
 import { connectionLost, isDenied } from "../../runner/database/sqlError.ts";
 import { splitStatements } from "../../runner/migration/statements.ts";
 import { nodesOf, strings, treeOf } from "../../runner/migration/tree.ts";
-import type { TargetLook, Trial } from "../trial/observation.ts";
+import type { TargetLook } from "../look/targetLook.ts";
+import type { Trial } from "../trial/observation.ts";
 import { type Demand, demandsOf } from "./demands.ts";
 import { wayBackDemands } from "./wayBack.ts";
 

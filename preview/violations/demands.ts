@@ -7,7 +7,9 @@ import { type AlterTableCommand, alterCommands, type RangeVar, strings } from ".
 import { type Names, namesOf, plain, renamesIn } from "../findings/names.ts";
 import { viewsWritten } from "../findings/viewTables.ts";
 import { Source } from "./source.ts";
-import type { Catalog, Place, TableSize, TargetLook, Trial } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
+import type { Place, Trial } from "../trial/observation.ts";
+import type { TableSize, TargetLook } from "../look/targetLook.ts";
 
 /** What migrations that are pending, or rolled back, want of rows that the target has already. */
 export interface Demand {

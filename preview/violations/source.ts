@@ -1,7 +1,7 @@
 import { lastPart, typeOfColumn } from "../changes/aspect.ts";
 import { valueOfType } from "../changes/domain.ts";
 import type { Names } from "../findings/names.ts";
-import type { Catalog } from "../trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 
 /** The rows of a table of the target with the columns that it will have, as `r`. */
 export class Source {

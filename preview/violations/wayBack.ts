@@ -1,4 +1,5 @@
-import type { Reversal, TargetLook, Trial } from "../trial/observation.ts";
+import type { Reversal, Trial } from "../trial/observation.ts";
+import type { TargetLook } from "../look/targetLook.ts";
 import { type Demand, demandsOf } from "./demands.ts";
 
 /**

@@ -3,6 +3,9 @@ import type pg from "pg";
 import { hashOf } from "../migration/migration.ts";
 import { createVersions, manyOf } from "./versions.ts";
 
+/** Key to definition, as objects.sql and others.sql say it. */
+export type Catalog = ReadonlyMap<string, string>;
+
 const read = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
 const objects = read("objects.sql");
 const others = read("others.sql");

@@ -1,5 +1,5 @@
 import type pg from "pg";
-import { readInstalledCatalog } from "../catalog/catalog.ts";
+import { type Catalog, readInstalledCatalog } from "../catalog/catalog.ts";
 import { adoptIntoLedger, readApplied } from "./ledger.ts";
 import { saysFound, sayVouched, vouchFor } from "./repair.ts";
 import { endProgress, requireEnded } from "./unfinished.ts";
@@ -153,7 +153,7 @@ export interface NearestState {
 export function nearestState(
     known: readonly ReferenceMigration[],
     applied: number,
-    catalog: ReadonlyMap<string, string>,
+    catalog: Catalog,
 ): NearestState | undefined {
     let nearest: NearestState | undefined;
     for (let count = known.length; count > applied; count -= 1) {
@@ -199,7 +199,7 @@ function expectedAfter(migrations: readonly ReferenceMigration[]): Map<string, s
     return expected;
 }
 
-function compare(catalog: ReadonlyMap<string, string>, migrations: readonly ReferenceMigration[]): Difference[] {
+function compare(catalog: Catalog, migrations: readonly ReferenceMigration[]): Difference[] {
     return [...expectedAfter(migrations)]
         .map(([key, definition]) => ({ key, expected: definition, actual: catalog.get(key) ?? null }))
         .filter(each => each.expected !== each.actual)

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Catalog } from "../../preview/trial/observation.ts";
+import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type Case, harmless, telling } from "./corpus.ts";
 import { ground } from "./ground.ts";

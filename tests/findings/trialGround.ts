@@ -1,5 +1,5 @@
 import pg from "pg";
-import { readInstalledCatalog } from "../../runner/catalog/catalog.ts";
+import { type Catalog, readInstalledCatalog } from "../../runner/catalog/catalog.ts";
 import { readIdentity } from "../../runner/database/identity.ts";
 import { readSettings } from "../../runner/database/settings.ts";
 import { ensureLedger } from "../../runner/ledger/create.ts";
@@ -9,7 +9,8 @@ import type { FindingSettings } from "../../preview/findings/scene.ts";
 import { lookAt, tablesWithRows } from "../../preview/look/look.ts";
 import { embeddedShadow } from "../../preview/shadow/embedded.ts";
 import { InnerStatements } from "../../preview/trial/inner.ts";
-import type { Catalog, StatementObservation, TargetLook, Trial } from "../../preview/trial/observation.ts";
+import type { StatementObservation, Trial } from "../../preview/trial/observation.ts";
+import type { TargetLook } from "../../preview/look/targetLook.ts";
 import { Progress } from "../../preview/trial/progress.ts";
 import { observeFile, type Stage, TrialFailed } from "../../preview/trial/run.ts";
 import { readState } from "../../preview/trial/state.ts";

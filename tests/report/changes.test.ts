@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { changesOf, headline } from "../../preview/changes/change.ts";
 import { compare } from "../../preview/changes/comparison.ts";
-import type { Catalog, Renamed } from "../../preview/trial/observation.ts";
-import { readInstalledCatalog } from "../../runner/catalog/catalog.ts";
+import { type Catalog, readInstalledCatalog } from "../../runner/catalog/catalog.ts";
+import type { Renamed } from "../../preview/trial/observation.ts";
 import { ensureLedger } from "../../runner/ledger/create.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";

@@ -10,7 +10,7 @@ import { jsonOf } from "../../preview/report/json.ts";
 import { lookAt } from "../../preview/look/look.ts";
 import { present, presentationOf, type Presentation } from "../../preview/report/presentation.ts";
 import type { Report } from "../../preview/report/report.ts";
-import type { Rehearsal } from "../../preview/trial/observation.ts";
+import type { Rehearsal } from "../../preview/trial/rehearsal.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
 import { takeSnapshot } from "../../runner/catalog/undo.ts";
 import { ensureLedger } from "../../runner/ledger/create.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Rehearsal } from "../../preview/trial/observation.ts";
+import type { Rehearsal } from "../../preview/trial/rehearsal.ts";
 import { causeIn, type TrialGround, trialGround } from "../findings/trialGround.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { type SqlProject, sqlProject } from "../support/sqlProject.ts";

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import pg from "pg";
-import type { Catalog } from "../../preview/trial/observation.ts";
+import { type Catalog, readCatalog } from "../../runner/catalog/catalog.ts";
 import { rehearse } from "../../preview/trial/rehearsal.ts";
-import { readCatalog } from "../../runner/catalog/catalog.ts";
 import { withSession } from "../../runner/database/session.ts";
 import { readLedger } from "../../runner/ledger/ledger.ts";
 import { apply } from "../../runner/steps/apply.ts";

@@ -1,6 +1,6 @@
 import { schemaOf } from "../../changes/aspect.ts";
 import { functionTraits } from "../../changes/otherChange.ts";
-import type { Catalog } from "../../trial/observation.ts";
+import type { Catalog } from "../../../runner/catalog/catalog.ts";
 import { type Finding, insecure } from "../finding.ts";
 import type { Scene } from "../scene.ts";
 import { everybody } from "./reach.ts";

@@ -3,7 +3,7 @@ import type { ChangedAspect } from "../../changes/comparison.ts";
 import { newObjects } from "../../changes/otherChange.ts";
 import { allowedBy, gained, inWords, privilegesOf, withoutOption } from "../../changes/privileges.ts";
 import { relationKind } from "../../changes/relationChange.ts";
-import type { Catalog } from "../../trial/observation.ts";
+import type { Catalog } from "../../../runner/catalog/catalog.ts";
 import { type Finding, insecure, note } from "../finding.ts";
 import type { Scene } from "../scene.ts";
 import { everybody, isInReach } from "./reach.ts";

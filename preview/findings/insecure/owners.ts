@@ -1,5 +1,5 @@
 import { functionTraits, roleTraits } from "../../changes/otherChange.ts";
-import type { Catalog } from "../../trial/observation.ts";
+import type { Catalog } from "../../../runner/catalog/catalog.ts";
 import { type Finding, insecure, note } from "../finding.ts";
 import type { Scene } from "../scene.ts";
 import { callers, powerful, powers } from "./roles.ts";

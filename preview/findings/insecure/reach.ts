@@ -1,5 +1,5 @@
 import { allowedBy } from "../../changes/privileges.ts";
-import type { Catalog } from "../../trial/observation.ts";
+import type { Catalog } from "../../../runner/catalog/catalog.ts";
 
 /** Whom everybody on the internet is: anon has the public key, and PUBLIC includes anon. */
 export const everybody = ["anon", "public"];

@@ -1,7 +1,7 @@
 import { lastPart, schemaOf } from "../../changes/aspect.ts";
 import { allowedBy } from "../../changes/privileges.ts";
 import { relationKind } from "../../changes/relationChange.ts";
-import type { Catalog } from "../../trial/observation.ts";
+import type { Catalog } from "../../../runner/catalog/catalog.ts";
 import type { Finding } from "../finding.ts";
 import type { Scene } from "../scene.ts";
 import { isInvoker, relationsIn, tablesBelow } from "../viewTables.ts";
