@@ -6,13 +6,13 @@ import { removeFromLedger } from "../../runner/ledger/ledger.ts";
 import { readDownDirectives, readNoWayBack, readWayBack } from "../../runner/migration/directives.ts";
 import { fileName, type Migration } from "../../runner/migration/migration.ts";
 import { learnUndo } from "../../runner/steps/learnUndo.ts";
+import { applyUp } from "./apply.ts";
 import { archivesOf } from "./archives.ts";
 import { takeCatalog } from "./catalog.ts";
 import type { Archived, Reversal, StatementObservation, Trial } from "./observation.ts";
 import type { Catalog } from "../../runner/catalog/catalog.ts";
 import { observeFile, observeWork, runApart, type Stage, TrialFailed } from "./run.ts";
 import { committed, readState, type State } from "./state.ts";
-import { applyUp } from "./up.ts";
 
 /** Ends a transaction that was only to be looked at. */
 class GoBack extends Error {}
