@@ -1,7 +1,7 @@
 import type { Catalog } from "../../runner/catalog/catalog.ts";
 
-/** An SQL identifier as quote_ident writes it. */
-const I = '(?:"(?:[^"]|"")+"|[^\\s".(),]+)';
+/** An SQL identifier as quote_ident writes it: the source of a regular expression. */
+export const identifier = '(?:"(?:[^"]|"")+"|[^\\s".(),]+)';
 const relationKinds = "table|partitioned table|view|materialized view|foreign table";
 
 export type AspectKind =
@@ -48,7 +48,7 @@ type Reading = readonly [pattern: RegExp, read: (groups: Record<string, string>)
 /** `R` stands for a relation's name, `I` for an identifier. */
 function pattern(text: string): RegExp {
     return new RegExp(
-        `^${text.replaceAll("{R}", `(?<relation>${I}\\.${I})`).replaceAll("{I}", `(?<part>${I})`)}$`,
+        `^${text.replaceAll("{R}", `(?<relation>${identifier}\\.${identifier})`).replaceAll("{I}", `(?<part>${identifier})`)}$`,
         "s",
     );
 }
@@ -83,13 +83,13 @@ const readings: readonly Reading[] = [
     [pattern("policy {I} on {R}"), ofRelation("policy")],
     [pattern("index {R}"), ofRelation("index")],
     [
-        pattern(`grants on column {R}\\.(?<column>${I}) to {I}`),
+        pattern(`grants on column {R}\\.(?<column>${identifier}) to {I}`),
         groups => ({ ...ofRelation("grants")(groups), column: groups.column ?? "" }),
     ],
     [pattern(`grants on (?:${relationKinds}|sequence) {R} to {I}`), ofRelation("grants")],
     [pattern("grants on (?<object>.+) to {I}"), ({ object = "", part = "" }) => ({ kind: "grants", object, part })],
     [
-        pattern(`(?<object>default privileges of ${I} in (?:all schemas|${I}) on .)(?: to {I})?`),
+        pattern(`(?<object>default privileges of ${identifier} in (?:all schemas|${identifier}) on .)(?: to {I})?`),
         ({ object = "", part }) => ({ kind: "default privileges", object, ...(part ? { part } : {}) }),
     ],
     [
@@ -121,12 +121,12 @@ export function readAspect(key: string): Aspect {
 
 /** The table of an index, as its definition says it. */
 export function tableOfIndex(definition: string): string | undefined {
-    return new RegExp(` ON (?:ONLY )?(${I}\\.${I}) USING `).exec(definition)?.[1];
+    return new RegExp(` ON (?:ONLY )?(${identifier}\\.${identifier}) USING `).exec(definition)?.[1];
 }
 
 /** The table of a sequence that belongs to a column, as its definition says it. */
 export function tableOfSequence(definition: string): string | undefined {
-    return new RegExp(` owned by (${I}\\.${I})\\.${I}$`).exec(definition)?.[1];
+    return new RegExp(` owned by (${identifier}\\.${identifier})\\.${identifier}$`).exec(definition)?.[1];
 }
 
 /** The name after the last dot, with its quotes. */
@@ -146,7 +146,7 @@ export function tableOfColumn(column: string): string {
 
 /** The schema of a qualified name, without quotes: `public` of `public.datasets` and of `function public.f()`. */
 export function schemaOf(name: string): string | undefined {
-    const quoted = new RegExp(`^(?:[a-z ]+ )?(${I})\\.`).exec(name)?.[1];
+    const quoted = new RegExp(`^(?:[a-z ]+ )?(${identifier})\\.`).exec(name)?.[1];
     return quoted === undefined ? undefined : unquoted(quoted);
 }
 

@@ -17,8 +17,7 @@ export function readDomain(type: string, catalog: Catalog): Domain | undefined {
     return { over, ...(value === undefined ? {} : { value }) };
 }
 
-/** What a domain gives a new column without a default of its own, also one over such a domain. */
+/** What a domain gives a new column without a default of its own. One over such a domain has a copy, made with it. */
 export function valueOfType(type: string, catalog: Catalog): string | undefined {
-    const domain = readDomain(type, catalog);
-    return domain && (domain.value ?? valueOfType(domain.over, catalog));
+    return readDomain(type, catalog)?.value;
 }

@@ -1,3 +1,5 @@
+import { identifier } from "./aspect.ts";
+
 /** What a foreign key says, with names as SQL writes them. */
 export interface ForeignKey {
     readonly columns: readonly string[];
@@ -6,8 +8,6 @@ export interface ForeignKey {
     readonly parentColumns: readonly string[];
     readonly matchesFull: boolean;
 }
-
-const identifier = /(?:"(?:[^"]|"")+"|[^\s"(),.]+)/.source;
 
 /** Names in brackets, of which `columnsIn` makes a list. */
 export const columnList = `\\((${identifier}(?:, ${identifier})*)\\)`;

@@ -77,7 +77,8 @@ function lossOf(from: TypeName, to: TypeName, conversions: readonly Conversion[]
     if (isCast && from.base === "integer" && to.base === "boolean") return "all but 0 become true";
     if (["integer", "bigint"].includes(from.base) && to.base === "real") return "values lose digits";
     if (from.base === "bigint" && to.base === "double precision") return "values lose digits";
-    if ([...fractions, "jsonb"].includes(from.base) && whole.includes(to.base))
+    // By way of text PostgreSQL refuses a fraction.
+    if ([...fractions, "jsonb"].includes(from.base) && whole.includes(to.base) && !conversions.some(passesText))
         return "values are rounded to whole numbers";
     if (["numeric", "jsonb"].includes(from.base) && inexact.includes(to.base)) return "values lose digits";
     if (from.base === "double precision" && to.base === "real") return "values lose digits";

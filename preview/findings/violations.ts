@@ -45,7 +45,11 @@ export function wayBackFindings(
     return violations
         .filter(violation => part === "up" && violation.part === "way back" && violation.version === version)
         .flatMap(({ object, place, settled, count }): Finding[] => {
-            if ("why" in count || count.rows === 0) return [];
+            if ("why" in count) {
+                const words = `whether rows are there, which would make the rollback fail, was not counted: ${count.why}`;
+                return [note("rows-not-counted", object, words, place)];
+            }
+            if (count.rows === 0) return [];
             const rows = `${shortNumber(count.rows)} row${count.rows === 1 ? " is" : "s are"} there`;
             const column = "the column comes back not null and without a value";
             if (!settled) {

@@ -39,6 +39,7 @@ export async function yourShadow(
     try {
         await requireFit(server, look);
         const before = await lockAndClearUp(server);
+        await requireLesserRole(server, look);
         return await make(server, before, { environment, target, look, needs, progress });
     } catch (error) {
         await server.end().catch(() => {});
@@ -75,14 +76,11 @@ async function requireFit(server: pg.Client, look: Look): Promise<void> {
             ["name another server, or take the variable out: an embedded PostgreSQL then takes its place"],
         );
     }
-    const { runsAs } = look;
-    const { rows } = await server.query<{ major: number; superuser: boolean; mayAll: boolean }>(
+    const { rows } = await server.query<{ major: number; superuser: boolean }>(
         `select current_setting('server_version_num')::int / 10000 as major,
-                (select rolsuper from pg_catalog.pg_roles where rolname = session_user) as superuser,
-                exists (select from pg_catalog.pg_roles where rolname = $1 and rolsuper) as "mayAll"`,
-        [runsAs],
+                (select rolsuper from pg_catalog.pg_roles where rolname = session_user) as superuser`,
     );
-    const { major = 0, superuser = false, mayAll = false } = rows[0] ?? {};
+    const { major = 0, superuser = false } = rows[0] ?? {};
     if (major !== look.major) {
         throw new UserError(
             `the server of SIMULATION_DB_SHADOW_URL is PostgreSQL ${major}, and the target is ${look.major}`,
@@ -90,8 +88,15 @@ async function requireFit(server: pg.Client, look: Look): Promise<void> {
     }
     if (!superuser)
         throw new UserError("the login of SIMULATION_DB_SHADOW_URL is no superuser: it cannot make the target's roles");
-    // Roles that are there stay as they are, and the server's first one cannot even be made a lesser one.
-    if (mayAll && !look.roles.some(({ name, attributes }) => name === runsAs && attributes.superuser)) {
+}
+
+/** Roles that are there stay as they are, and the server's first one cannot even be made a lesser one. */
+async function requireLesserRole(server: pg.Client, { runsAs, roles }: Look): Promise<void> {
+    if (roles.some(({ name, attributes }) => name === runsAs && attributes.superuser)) return;
+    const { rowCount } = await server.query("select from pg_catalog.pg_roles where rolname = $1 and rolsuper", [
+        runsAs,
+    ]);
+    if (rowCount !== 0) {
         throw new UserError(
             `${runsAs}, which runs the migrations, is a superuser on the server of SIMULATION_DB_SHADOW_URL and not on the target: no missing right would be seen there`,
             ["name a server whose superuser is called otherwise: POSTGRES_USER of PostgreSQL's image, -U of initdb"],

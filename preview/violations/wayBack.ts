@@ -28,11 +28,13 @@ export async function wayBackDemands(
 }
 
 /** The reversal as if it were a trial of its own. */
-function downOf({ version, slug, before, after, archives }: Trial, { statements, differs }: Reversal): Trial {
+function downOf({ version, slug, before, after, archives }: Trial, { statements, differs, declared }: Reversal): Trial {
     const end = new Map(before);
     for (const { key, actual } of differs) {
         if (actual === null) end.delete(key);
         else end.set(key, actual);
     }
+    // What it is then instead, nobody has noted.
+    for (const key of declared) end.delete(key);
     return { version, slug, part: "down", statements, before: after, after: end, archives };
 }

@@ -44,6 +44,7 @@ export const telling: readonly Case[] = [
     ["merge into private.secrets as s using (select 1 as id) as n on s.id = n.id when matched then delete", ["rows-deleted private.secrets"]],
     ["merge into private.secrets as s using (select 1 as id) as n on s.id = n.id when matched then update set word = ''", ["rows-overwritten private.secrets"]],
     ["alter table public.runs alter column price type integer", ["values-narrowed public.runs.price", "table-rewritten public.runs"]],
+    ["alter table public.runs alter column ratio type integer using ratio::text::integer", ["table-rewritten public.runs"]],
     ["alter table public.runs alter column price type numeric(10, 1)", ["values-narrowed public.runs.price", "table-rewritten public.runs"]],
     ["alter table public.runs alter column at type date", ["values-narrowed public.runs.at", "table-rewritten public.runs"]],
     ["alter table public.runs alter column ratio type real", ["values-narrowed public.runs.ratio", "table-rewritten public.runs"]],

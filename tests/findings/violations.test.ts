@@ -208,6 +208,18 @@ for (const major of [15, 17] as const) {
                 );
             });
 
+            it("are told to be uncounted by a login that may not read all of them", async () => {
+                const pending = [{ ...migration("0003", drop), down: `${back} not null;` }];
+                const login = { PGUSER: "onlooker", PGPASSWORD: "onlooker" };
+                const { violations: found, up, look } = await rehearsal(pending, login);
+                assert.ok(pending[0] && up[0] && found);
+                const { findings } = await findingsOf(pending[0], up[0], look, settings, { violations: found });
+                assert.match(
+                    findings.find(({ code }) => code === "rows-not-counted")?.words ?? "",
+                    /whether rows are there, .*: this login may not read all rows of public\.leaves/,
+                );
+            });
+
             it("are a note where something before it may take them out", async () => {
                 const [note] = await said(drop, `${back} not null;`, [
                     migration("0002", "delete from public.leaves where id = 2;"),
@@ -221,6 +233,8 @@ for (const major of [15, 17] as const) {
                 assert.deepEqual(await said(drop, `${back};\n${fill}`), []);
                 const given = "alter table public.leaves alter column title drop default;";
                 assert.deepEqual(await said(drop, `${back} not null default '?';\n${given}`), []);
+                const nullable = `-- not-restored: column public.leaves.title\n${back};`;
+                assert.deepEqual(await said(drop, nullable), []);
                 await project.client.query("create table public.sheets (id bigint, title text not null)");
                 const other = (sql: string) => sql.replaceAll("public.leaves", "public.sheets");
                 assert.deepEqual(await said(other(drop), other(`${back} not null;`)), []);

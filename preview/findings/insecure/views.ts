@@ -45,19 +45,20 @@ async function findingOf(
     const doors = await Promise.all(readers.map(reader => doorsOf(view, reader, catalog)));
     const open = doors.map(each => each.filter(door => counts(door.view)));
     const shown = readers.filter((_, index) => open[index]?.length);
-    const [first] = open.flat();
-    if (first === undefined) return undefined;
+    const through = [...new Set(open.flat().map(door => door.view))];
+    if (through.length === 0) return undefined;
     const guarded = [...new Set(open.flat().flatMap(({ tables }) => tables))];
     const fences = [
         ...(guarded.some(table => hasRowSecurity(table, catalog)) ? ["row level security"] : []),
         ...(guarded.every(table => hasRowSecurity(table, catalog)) ? [] : ["grants"]),
     ];
-    const way = catalog.has(`view ${first.view}`) ? "has no security_invoker" : "is a materialized view";
+    const way = (name: string) => (catalog.has(`view ${name}`) ? "has no security_invoker" : "is a materialized view");
+    const read = through.map(name => `${name}, which ${way(name)}`);
     return {
         code: "view-past-rls",
         level: "insecure",
         object: view,
-        words: `${first.view === view ? way : `reads ${first.view}, which ${way}`}, so it shows ${shown.join(", ")} rows of ${guarded.join(", ")} past their ${fences.join(" and ")}`,
+        words: `${through.includes(view) ? way(view) : `reads ${read.join(", and ")}`}, so it shows ${shown.join(", ")} rows of ${guarded.join(", ")} past their ${fences.join(" and ")}`,
         stops: true,
     };
 }
