@@ -38,16 +38,16 @@ export async function restoreRows(
     for (let part = next(); part; part = next()) {
         waiting.delete(part);
         const rows = left.get(part.id) ?? 0;
-        const { remaining, reason, isOver } = await tryPart(session, { ...part, rows }, say);
+        const { remaining, reason, isOver, lacksOwners } = await tryPart(session, { ...part, rows }, say);
         left.set(part.id, remaining);
         if (isOver) over.add(part.id);
         if (reason) reasons.set(part.id, reason);
         else reasons.delete(part.id);
         if (remaining === rows) continue;
-        // A row may refer to one of another part, and to a column of its own that came later.
+        // A row may refer to one of another part, to a column of its own that came later, or to one that others wrote meanwhile.
         for (const other of inOrder) {
-            const mayGain = (other !== part || part.kind === "columns") && (left.get(other.id) ?? 0) > 0;
-            if (mayGain && !over.has(other.id)) waiting.add(other);
+            const mayGain = other !== part || part.kind === "columns" || lacksOwners;
+            if (mayGain && (left.get(other.id) ?? 0) > 0 && !over.has(other.id)) waiting.add(other);
         }
     }
 
@@ -75,6 +75,8 @@ interface Tried {
     readonly reason?: string;
     /** It is not to be tried again. */
     readonly isOver?: boolean;
+    /** Some stay because what they point at was not there. */
+    readonly lacksOwners?: boolean;
 }
 
 /** Puts what fits of a part back. */
@@ -178,6 +180,7 @@ async function restore(
             const over = isOver ? ", restored_at = now()" : "";
             await client.query(`update simulation_db.archive set rows = $2${over} where id = $1`, [part.id, remaining]);
         }
-        return { remaining, isOver, ...(reason === undefined ? {} : { reason }) };
+        const lacksOwners = place.fitting !== "true";
+        return { remaining, isOver, lacksOwners, ...(reason === undefined ? {} : { reason }) };
     });
 }
