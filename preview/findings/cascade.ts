@@ -1,4 +1,5 @@
 import { readAspect } from "../changes/aspect.ts";
+import { readForeignKey } from "../changes/foreignKey.ts";
 import type { Catalog } from "../../runner/catalog/catalog.ts";
 
 /** A foreign key that does something when rows are deleted that it refers to. */
@@ -31,10 +32,13 @@ export function followersOf(table: string, references: readonly Reference[]): Re
 /** Those of a catalog, by the names that it has for all. */
 export function referencesOf(catalog: Catalog): Reference[] {
     return [...catalog].flatMap(([key, text]) => {
-        const [, columns, of, action] =
-            /^FOREIGN KEY \((.+?)\) REFERENCES (.+?)\(.* ON DELETE (CASCADE|SET NULL|SET DEFAULT)/s.exec(text) ?? [];
-        if (columns === undefined || of === undefined) return [];
+        const foreignKey = readForeignKey(text);
+        const action = / ON DELETE (CASCADE|SET NULL|SET DEFAULT)/.exec(text)?.[1];
+        if (foreignKey === undefined || action === undefined) return [];
+        const { columns, parent } = foreignKey;
         const { object, part = "" } = readAspect(key);
-        return [{ constraint: part, table: object, of, goes: action === "CASCADE", columns }];
+        return [
+            { constraint: part, table: object, of: parent, goes: action === "CASCADE", columns: columns.join(", ") },
+        ];
     });
 }
